@@ -1,0 +1,1 @@
+"""Stage 2: a row becomes an effect size (y, v)."""

@@ -1,0 +1,37 @@
+"""Errors of the engine: one root, one branch a stage."""
+
+from __future__ import annotations
+
+from extraction.errors import ReviewError
+
+
+class MetaError(ReviewError):
+    """Root of the engine's own errors; the text says what is wrong and what is allowed."""
+
+
+class OptionError(MetaError, ValueError):
+    """An option has a value that is not allowed, or that the chosen model does not use."""
+
+
+class ProfileError(MetaError):
+    """A method profile is unknown or malformed."""
+
+
+class EffectError(MetaError, ValueError):
+    """Effect sizes cannot be computed from what was given."""
+
+
+class ModelError(MetaError, ValueError):
+    """A model cannot be fitted because the input itself is invalid."""
+
+
+class ProtocolError(MetaError):
+    """A protocol cannot be read at all (its single faults are ``Problem`` objects)."""
+
+
+class PlotError(MetaError):
+    """A figure cannot be drawn from what was given."""
+
+
+class ReportError(MetaError):
+    """A report cannot be written."""

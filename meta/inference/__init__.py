@@ -1,0 +1,1 @@
+"""From kernel output to intervals, tests and predictions; arrays in, arrays out."""

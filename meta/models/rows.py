@@ -1,0 +1,60 @@
+"""``FittedRows``: the finished numbers of a batch, whatever the model; ``Fit`` and ``Refits`` are views of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta.results import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class FittedRows:
+    """One element (or row) an analysis, on the analysis scale; NaN where a number does not exist.
+
+    Shapes: ``value`` to ``p_value`` are (B, p), one column a coefficient, after the adjustment and guard of the spec; ``covariance``
+    is (B, p, p); everything else is (B,) but ``weights``, (B, k) in percent with 0 for studies left out, or None under a GLMM.
+    ``df`` is NaN where the reference distribution is normal (or chi-squared). ``low`` and ``high`` may be infinite.
+    ``one_sided_low`` and ``one_sided_high`` are natural-scale bounds of rows whose status is ``one_sided`` (NaN elsewhere).
+    ``population_*`` are natural; NaN without a GLMM or with moderators.
+    """
+
+    value: Floats
+    se: Floats
+    low: Floats
+    high: Floats
+    statistic: Floats
+    p_value: Floats
+    covariance: Floats
+    df: Floats
+    tau2: Floats
+    tau2_low: Floats
+    tau2_high: Floats
+    q: Floats
+    q_df: Floats
+    q_p: Floats
+    q_wald: Floats
+    q_wald_df: Floats
+    q_wald_p: Floats
+    i2: Floats
+    h2: Floats
+    typical_variance: Floats
+    prediction_low: Floats
+    prediction_high: Floats
+    prediction_df: Floats
+    population_value: Floats
+    population_low: Floats
+    population_high: Floats
+    one_sided_low: Floats
+    one_sided_high: Floats
+    test_statistic: Floats
+    test_df: Floats
+    test_df2: Floats
+    test_p: Floats
+    loglik: Floats
+    k: NDArray[np.int64]
+    status: NDArray[np.int8]
+    weights: Floats | None
+    tau2_interval_empty: NDArray[np.bool_]

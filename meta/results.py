@@ -1,0 +1,303 @@
+"""Results: frozen dataclasses of finished numbers, one type a kind of answer.
+
+Scales: ``estimate``, ``prediction`` and ``tau2`` are on the analysis scale of the measure (log, logit, ...); ``natural`` is
+back-transformed (proportions as fractions, rates per unit of the time given, ratios as ratios). ``i2`` and weights are percent.
+A number that does not exist is None in a ``Fit`` and NaN in the arrays of ``Refits``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extraction.sheet import RowRef
+from meta.options import ModelSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+
+
+def to_plain(value: Any) -> Any:
+    """Return ``value`` as dictionaries, lists, text and numbers that JSON can hold; NaN and infinities become None or text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return to_plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [to_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return to_plain(value.item())
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        if math.isinf(value):
+            return "Inf" if value > 0 else "-Inf"
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The pooled value on the analysis scale, its interval and its test against the null value.
+
+    ``statistic`` is a z (``df`` None), a t (``df`` given), or the signed root of the likelihood ratio under ``profile``.
+    """
+
+    value: float
+    se: float
+    low: float
+    high: float
+    statistic: float
+    df: float | None
+    p: float
+    level: float
+
+
+@dataclass(frozen=True, slots=True)
+class Natural:
+    """The pooled value back-transformed; under a GLMM the median setting."""
+
+    value: float
+    low: float
+    high: float
+    prediction_low: float | None
+    prediction_high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PopulationMean:
+    """E[g(mu + tau z)] under a GLMM: the mean over settings, not the median one; natural scale."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tau2:
+    """Between-study variance in squared units of the analysis scale; bounds None where no interval was asked for or exists."""
+
+    value: float
+    low: float | None
+    high: float | None
+    method: str | None
+    ci_method: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Heterogeneity:
+    """Cochran's Q (under a GLMM the likelihood-ratio statistic against the saturated model) and what follows from tau2.
+
+    ``q_wald`` stands beside it under a GLMM: Q by inverse variance over the studies without a zero cell.
+    ``typical_variance`` is the v of I2 = tau2 / (tau2 + v).
+    """
+
+    q: float
+    df: int
+    p: float
+    i2: float | None
+    h2: float | None
+    typical_variance: float | None
+    q_wald: float | None = None
+    q_wald_df: int | None = None
+    q_wald_p: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Prediction interval for a new study's true value, analysis scale; ``df`` None for a normal quantile."""
+
+    low: float
+    high: float
+    df: float | None
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficients:
+    """Regression coefficients on the analysis scale, one element each (a single intercept where there are no moderators)."""
+
+    names: tuple[str, ...]
+    value: Floats
+    se: Floats
+    low: Floats
+    high: Floats
+    statistic: Floats
+    p: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class ModeratorTest:
+    """Joint test of all coefficients but the intercept; chi-squared where ``df2`` is None, F otherwise."""
+
+    statistic: float
+    df: int
+    df2: float | None
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One study of a fit as a figure or a table shows it.
+
+    ``counts`` are the raw columns of the measure (``events``, ``n``, ...). ``value``, ``low`` and ``high`` are natural, the interval exact
+    (Clopper-Pearson, Poisson) for single proportions and rates and Wald elsewhere. ``y`` and ``v`` are on the analysis scale, after any
+    continuity correction. ``weight`` is percent, None under a GLMM. ``reason`` says why a study is shown but not used.
+    """
+
+    label: str
+    counts: Mapping[str, float | None]
+    value: float | None
+    low: float | None
+    high: float | None
+    weight: float | None
+    y: float | None
+    v: float | None
+    used: bool
+    reason: str | None
+    rows: tuple[RowRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """A row or study that was left out, and why."""
+
+    label: str
+    reason: str
+    rows: tuple[RowRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """One fitted model, finished: everything a figure, a table or a sentence needs.
+
+    ``totals`` sums each count over the studies used. ``weights`` are percent, one a used study in the order of ``studies``, and
+    None under a GLMM. ``covariance`` is (p, p), of the coefficients, after the adjustment of ``spec.ci_method``.
+    """
+
+    measure: str
+    spec: ModelSpec
+    k: int
+    status: str
+    estimate: Estimate | None
+    natural: Natural | None
+    population_mean: PopulationMean | None
+    tau2: Tau2 | None
+    heterogeneity: Heterogeneity | None
+    prediction: Prediction | None
+    coefficients: Coefficients | None
+    covariance: Floats | None
+    moderator_test: ModeratorTest | None
+    r2: float | None
+    loglik: float | None
+    weights: Floats | None
+    studies: tuple[Study, ...]
+    excluded: tuple[Excluded, ...]
+    totals: Mapping[str, float]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every number as plain dictionaries and lists, NaN as None."""
+        plain: dict[str, Any] = to_plain(self)
+        return plain
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the studies as a table, one row a study, counts as columns of their own."""
+        import pandas as pd
+
+        rows = [
+            {
+                "label": s.label, **s.counts, "value": s.value, "low": s.low, "high": s.high,
+                "weight": s.weight, "y": s.y, "v": s.v, "used": s.used, "reason": s.reason,
+            }
+            for s in self.studies
+        ]
+        return pd.DataFrame(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Refits:
+    """The same model on other subsets or data: arrays of shape (B,), element i belongs to ``labels[i]``.
+
+    ``estimate``, ``se``, ``low``, ``high``, ``tau2``, ``prediction_low`` and ``prediction_high`` are on the analysis scale, names starting with
+    ``natural`` are back-transformed. A refit that failed holds NaN and says why in ``status``. With moderators ``estimate`` is NaN and
+    ``coefficients``, shape (B, p), speak. ``kind`` says what was refitted (``leave_one_out``, ``cumulative``, ``many``).
+    ``notes[i]`` is a word on row i, or empty (a study without a year, say).
+    """
+
+    kind: str
+    labels: tuple[str, ...]
+    measure: str
+    spec: ModelSpec
+    estimate: Floats
+    se: Floats
+    low: Floats
+    high: Floats
+    p: Floats
+    tau2: Floats
+    i2: Floats
+    k: NDArray[np.int64]
+    natural: Floats
+    natural_low: Floats
+    natural_high: Floats
+    prediction_low: Floats
+    prediction_high: Floats
+    natural_prediction_low: Floats
+    natural_prediction_high: Floats
+    status: NDArray[np.str_]
+    coefficients: Floats
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every array as a list, NaN as None."""
+        plain: dict[str, Any] = to_plain(self)
+        return plain
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a refit."""
+        import pandas as pd
+
+        skip = {"kind", "labels", "measure", "spec", "coefficients", "notes"}
+        columns = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in skip}
+        return pd.DataFrame({"label": self.labels, **columns})
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTest:
+    """Test between subgroups: chi-squared where ``df2`` is None, F otherwise; ``reason`` where there is none."""
+
+    statistic: float | None
+    df: int | None
+    df2: float | None
+    p: float | None
+    method: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subgroups:
+    """One fit a level of a column, and the test between them.
+
+    ``common_tau2`` says whether the groups share one tau2 (then each fit's tau2 is the common one). ``unlabelled`` counts studies
+    without a value in the column; they are in no group.
+    """
+
+    by: str
+    common_tau2: bool
+    levels: tuple[str, ...]
+    fits: tuple[Fit, ...]
+    test: GroupTest
+    unlabelled: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return every number as plain dictionaries and lists, NaN as None."""
+        plain: dict[str, Any] = to_plain(self)
+        return plain
