@@ -1,0 +1,1 @@
+"""The report: sentences, a context of finished texts, and the two forms it is written in."""
