@@ -1,0 +1,71 @@
+"""Random-effects meta-analysis for living reviews: the public face, loaded name by name when first used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from meta.bias.asymmetry import SmallStudyTest as SmallStudyTest
+    from meta.bias.asymmetry import check_sample_size as check_sample_size
+    from meta.effects.compute import effect_sizes as effect_sizes
+    from meta.effects.sizes import EffectSizes as EffectSizes
+    from meta.errors import MetaError as MetaError
+    from meta.models.fitting import fit_many as fit_many
+    from meta.models.fitting import fit_model as fit_model
+    from meta.models.subgroups import fit_subgroups as fit_subgroups
+    from meta.options import DisplayUnit as DisplayUnit
+    from meta.options import ModelSpec as ModelSpec
+    from meta.pipeline import run_review as run_review
+    from meta.plots.forest import forest_plot as forest_plot
+    from meta.plots.funnel import funnel_plot as funnel_plot
+    from meta.plots.refits import cumulative_plot as cumulative_plot
+    from meta.plots.refits import leave_one_out_plot as leave_one_out_plot
+    from meta.profiles.loader import profile as profile
+    from meta.profiles.loader import profile_names as profile_names
+    from meta.protocol import read_protocol as read_protocol
+    from meta.results import Fit as Fit
+    from meta.results import Refits as Refits
+    from meta.results import Subgroups as Subgroups
+    from meta.sensitivity.cumulative import cumulate as cumulate
+    from meta.sensitivity.leave_one_out import leave_one_out as leave_one_out
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "DisplayUnit": "meta.options",
+    "EffectSizes": "meta.effects.sizes",
+    "Fit": "meta.results",
+    "MetaError": "meta.errors",
+    "ModelSpec": "meta.options",
+    "Refits": "meta.results",
+    "SmallStudyTest": "meta.bias.asymmetry",
+    "Subgroups": "meta.results",
+    "check_sample_size": "meta.bias.asymmetry",
+    "cumulate": "meta.sensitivity.cumulative",
+    "cumulative_plot": "meta.plots.refits",
+    "effect_sizes": "meta.effects.compute",
+    "fit_many": "meta.models.fitting",
+    "fit_model": "meta.models.fitting",
+    "fit_subgroups": "meta.models.subgroups",
+    "forest_plot": "meta.plots.forest",
+    "funnel_plot": "meta.plots.funnel",
+    "leave_one_out": "meta.sensitivity.leave_one_out",
+    "leave_one_out_plot": "meta.plots.refits",
+    "profile": "meta.profiles.loader",
+    "profile_names": "meta.profiles.loader",
+    "read_protocol": "meta.protocol",
+    "run_review": "meta.pipeline",
+}
+
+__all__ = [*sorted(_HOMES), "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'meta' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

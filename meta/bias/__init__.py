@@ -1,0 +1,1 @@
+"""Stage 5: small-study effects and publication bias."""

@@ -1,0 +1,278 @@
+"""From the finished numbers of a batch to the results people read: one row to ``Fit``, all rows to ``Refits``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta.effects.compute import study_intervals
+from meta.effects.measures import to_natural
+from meta.effects.sizes import EffectSizes
+from meta.kernels.status import Status
+from meta.models.design import Design
+from meta.models.rows import FittedRows
+from meta.options import ModelSpec
+from meta.results import (
+    Coefficients,
+    Estimate,
+    Excluded,
+    Fit,
+    Floats,
+    Heterogeneity,
+    ModeratorTest,
+    Natural,
+    PopulationMean,
+    Prediction,
+    Refits,
+    Study,
+    Tau2,
+)
+
+Mask = NDArray[np.bool_]
+
+
+def assemble_fit(
+    effects: EffectSizes,
+    spec: ModelSpec,
+    design: Design,
+    rows: FittedRows,
+    i: int,
+    used: Mask,
+    *,
+    notes: Sequence[str] = (),
+    null: FittedRows | None = None,
+) -> Fit:
+    """Turn row ``i`` of a batch into a ``Fit``.
+
+    ``used`` (k,) says which studies that row rests on; ``null`` is the same model without moderators on the same studies (one row),
+    for R2.
+    """
+    status = Status(int(rows.status[i]))
+    pooled = design.intercept_only and status not in (Status.NOT_ESTIMABLE, Status.NOT_CONVERGED)
+    one_sided = status is Status.ONE_SIDED
+    coefficients = _coefficients(rows, i, design) if np.isfinite(rows.value[i]).all() else None
+    return Fit(
+        measure=effects.measure,
+        spec=spec,
+        k=int(rows.k[i]),
+        status=status.name.lower(),
+        estimate=_estimate(rows, i, spec) if pooled and not one_sided else None,
+        natural=_natural(effects, rows, i, used, one_sided) if pooled else None,
+        population_mean=_population_mean(rows, i) if pooled else None,
+        tau2=_tau2(rows, i, spec),
+        heterogeneity=_heterogeneity(rows, i),
+        prediction=_prediction(rows, i, spec),
+        coefficients=coefficients,
+        covariance=rows.covariance[i].copy() if coefficients is not None else None,
+        moderator_test=_moderator_test(rows, i) if not design.intercept_only else None,
+        r2=_r2(rows, i, spec, null) if null is not None else None,
+        loglik=_number(rows.loglik[i]),
+        weights=rows.weights[i][used].copy() if rows.weights is not None and coefficients is not None else None,
+        studies=_studies(effects, spec, rows, i, design, used),
+        excluded=_excluded(effects, design, used),
+        totals={name: float(np.sum(values[used])) for name, values in effects.counts.items()},
+        notes=(*notes, *_notes(rows, i, spec)),
+    )
+
+
+def assemble_refits(
+    rows: FittedRows,
+    kind: str,
+    labels: tuple[str, ...],
+    measure: str,
+    spec: ModelSpec,
+    harmonic: Floats | None,
+    notes: tuple[str, ...] = (),
+) -> Refits:
+    """Turn all rows of a batch into ``Refits``; with moderators the pooled arrays are NaN and ``coefficients`` speak."""
+    single = rows.value.shape[1] == 1 and spec.moderators is None
+    nothing = np.full(rows.k.shape, np.nan)
+    value, se, low, high, p = (
+        array[:, 0].copy() if single else nothing.copy()
+        for array in (rows.value, rows.se, rows.low, rows.high, rows.p_value)
+    )
+    natural, natural_low, natural_high, prediction_low, prediction_high = (
+        to_natural(measure, array, harmonic)
+        for array in (value, low, high, rows.prediction_low, rows.prediction_high)
+    )
+    bounded = rows.status == Status.ONE_SIDED
+    # no events at all: the value is the bound that is itself zero (or one), the other bound is the exact one
+    natural = np.where(bounded, np.where(rows.one_sided_low == 0.0, 0.0, rows.one_sided_high), natural)
+    return Refits(
+        kind=kind,
+        labels=labels,
+        measure=measure,
+        spec=spec,
+        estimate=value,
+        se=se,
+        low=low,
+        high=high,
+        p=p,
+        tau2=rows.tau2.copy(),
+        i2=rows.i2.copy(),
+        k=rows.k.copy(),
+        natural=natural,
+        natural_low=np.where(bounded, rows.one_sided_low, natural_low),
+        natural_high=np.where(bounded, rows.one_sided_high, natural_high),
+        prediction_low=rows.prediction_low.copy(),
+        prediction_high=rows.prediction_high.copy(),
+        natural_prediction_low=prediction_low,
+        natural_prediction_high=prediction_high,
+        status=np.array([Status(int(code)).name.lower() for code in rows.status]),
+        coefficients=rows.value.copy(),
+        notes=notes or ("",) * len(labels),
+    )
+
+
+def _number(value: float | np.floating) -> float | None:
+    """Return a float, or None for NaN."""
+    return None if np.isnan(value) else float(value)
+
+
+def _estimate(rows: FittedRows, i: int, spec: ModelSpec) -> Estimate:
+    return Estimate(
+        value=float(rows.value[i, 0]),
+        se=float(rows.se[i, 0]),
+        low=float(rows.low[i, 0]),
+        high=float(rows.high[i, 0]),
+        statistic=float(rows.statistic[i, 0]),
+        df=_number(rows.df[i]),
+        p=float(rows.p_value[i, 0]),
+        level=spec.level,
+    )
+
+
+def _natural(effects: EffectSizes, rows: FittedRows, i: int, used: Mask, one_sided: bool) -> Natural:
+    if one_sided:
+        low, high = float(rows.one_sided_low[i]), float(rows.one_sided_high[i])
+        return Natural(0.0 if low == 0.0 else high, low, high, None, None)
+    harmonic = None
+    if effects.measure == "PFT":
+        harmonic = float(used.sum() / np.sum(1.0 / effects.counts["n"][used]))
+    value, low, high, prediction_low, prediction_high = to_natural(
+        effects.measure,
+        np.array([rows.value[i, 0], rows.low[i, 0], rows.high[i, 0], rows.prediction_low[i], rows.prediction_high[i]]),
+        harmonic,
+    )
+    return Natural(float(value), float(low), float(high), _number(prediction_low), _number(prediction_high))
+
+
+def _population_mean(rows: FittedRows, i: int) -> PopulationMean | None:
+    if np.isnan(rows.population_value[i]):
+        return None
+    return PopulationMean(float(rows.population_value[i]), float(rows.population_low[i]), float(rows.population_high[i]))
+
+
+def _tau2(rows: FittedRows, i: int, spec: ModelSpec) -> Tau2 | None:
+    if np.isnan(rows.tau2[i]):
+        return None
+    return Tau2(
+        float(rows.tau2[i]), _number(rows.tau2_low[i]), _number(rows.tau2_high[i]), spec.tau2_method, spec.tau2_ci
+    )
+
+
+def _heterogeneity(rows: FittedRows, i: int) -> Heterogeneity | None:
+    if np.isnan(rows.q[i]):
+        return None
+    wald = not np.isnan(rows.q_wald[i])
+    return Heterogeneity(
+        q=float(rows.q[i]),
+        df=int(rows.q_df[i]),
+        p=float(rows.q_p[i]),
+        i2=_number(rows.i2[i]),
+        h2=_number(rows.h2[i]),
+        typical_variance=_number(rows.typical_variance[i]),
+        q_wald=float(rows.q_wald[i]) if wald else None,
+        q_wald_df=int(rows.q_wald_df[i]) if wald else None,
+        q_wald_p=_number(rows.q_wald_p[i]) if wald else None,
+    )
+
+
+def _prediction(rows: FittedRows, i: int, spec: ModelSpec) -> Prediction | None:
+    if spec.pi_method is None or np.isnan(rows.prediction_low[i]):
+        return None
+    return Prediction(
+        float(rows.prediction_low[i]), float(rows.prediction_high[i]), _number(rows.prediction_df[i]), spec.pi_method
+    )
+
+
+def _coefficients(rows: FittedRows, i: int, design: Design) -> Coefficients:
+    value, se, low, high, statistic, p = (
+        array[i].copy() for array in (rows.value, rows.se, rows.low, rows.high, rows.statistic, rows.p_value)
+    )
+    return Coefficients(design.names, value, se, low, high, statistic, p)
+
+
+def _moderator_test(rows: FittedRows, i: int) -> ModeratorTest | None:
+    if np.isnan(rows.test_statistic[i]):
+        return None
+    return ModeratorTest(
+        float(rows.test_statistic[i]), int(rows.test_df[i]), _number(rows.test_df2[i]), float(rows.test_p[i])
+    )
+
+
+def _r2(rows: FittedRows, i: int, spec: ModelSpec, null: FittedRows) -> float | None:
+    """Return the share of tau2 that the moderators explain, percent; under a common effect, of Q per degree of freedom.
+
+    References
+    ----------
+    Raudenbush (2009), in The Handbook of Research Synthesis and Meta-Analysis, 2nd ed., eq. 16.24; negative values are reported as 0.
+    """
+    before, after = float(null.tau2[0]), float(rows.tau2[i])
+    if spec.model == "common":
+        before, after = float(null.q[0] / null.q_df[0]), float(rows.q[i] / rows.q_df[i])
+    if not (np.isfinite(before) and np.isfinite(after)) or before <= 0.0:
+        return None
+    return 100.0 * max(0.0, (before - after) / before)
+
+
+def _reason(effects: EffectSizes, design: Design, j: int) -> str:
+    """Say why study ``j`` cannot be used."""
+    if design.missing[j] is not None:
+        return f"{design.missing[j]} not reported"
+    return effects.reasons[j] or "not in this analysis"
+
+
+def _studies(
+    effects: EffectSizes, spec: ModelSpec, rows: FittedRows, i: int, design: Design, used: Mask
+) -> tuple[Study, ...]:
+    """List every study as figures show it: those used, those this model cannot use, and invalid rows, each with its reason."""
+    value, low, high = study_intervals(effects, spec.level)
+    studies = [
+        Study(
+            label=effects.labels[j],
+            counts={name: _number(values[j]) for name, values in effects.counts.items()},
+            value=_number(value[j]),
+            low=_number(low[j]),
+            high=_number(high[j]),
+            weight=_number(rows.weights[i, j]) if rows.weights is not None and used[j] else None,
+            y=_number(effects.y[j]),
+            v=_number(effects.v[j]),
+            used=bool(used[j]),
+            reason=None if used[j] else _reason(effects, design, j),
+            rows=effects.rows[j],
+        )
+        for j in range(effects.k)
+    ]
+    for row in effects.excluded:
+        studies.append(
+            Study(row.label, {}, None, None, None, None, None, None, used=False, reason=row.reason, rows=row.rows)
+        )
+    return tuple(studies)
+
+
+def _excluded(effects: EffectSizes, design: Design, used: Mask) -> tuple[Excluded, ...]:
+    """List the studies that are valid but of no use to this model."""
+    return tuple(
+        Excluded(effects.labels[j], _reason(effects, design, j), effects.rows[j]) for j in np.flatnonzero(~used)
+    )
+
+
+def _notes(rows: FittedRows, i: int, spec: ModelSpec) -> list[str]:
+    """Say in words what a number alone would hide."""
+    notes = []
+    if rows.tau2_interval_empty[i]:
+        notes.append(f"the Q-profile set for tau2 is empty at level {spec.level:g} and reported as [0, 0]")
+    return notes

@@ -1,0 +1,179 @@
+"""One door to every model: effects + spec -> ``Fit``; and the same for many analyses at once -> ``Refits``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from meta.effects.measures import find_measure, measure_warning
+from meta.effects.sizes import EffectSizes
+from meta.errors import ModelError
+from meta.kernels.batch_fit import fit_batch
+from meta.models.assemble import assemble_fit, assemble_refits
+from meta.models.design import Design, build_design
+from meta.models.glmm import infer_glmm
+from meta.models.normal import infer_normal
+from meta.models.rows import FittedRows
+from meta.options import ModelSpec
+from meta.results import Fit, Floats, Refits
+
+Mask = NDArray[np.bool_]
+
+#: What each GLMM is fitted to: the measure whose scale is its linear predictor, and the two count columns it needs.
+GLMM_DATA = {"binomial_normal": ("PLO", "events", "n"), "poisson_normal": ("IRLN", "events", "time")}
+
+
+def fit_model(effects: EffectSizes, spec: ModelSpec | None = None) -> Fit:
+    """Fit one model to one set of studies.
+
+    Parameters
+    ----------
+    effects : EffectSizes
+        The studies.
+    spec : ModelSpec, optional
+        Every choice; ``ModelSpec()`` (the profile ``house@1``) where none is given.
+
+    Returns
+    -------
+    Fit
+        A model that cannot be fitted is a status (``not_estimable``, ``one_sided``, ...), not an error.
+
+    Raises
+    ------
+    ModelError
+        If there are no studies at all, or the model does not suit the measure.
+    """
+    chosen = spec if spec is not None else ModelSpec()
+    if effects.k == 0 and not effects.excluded:
+        raise ModelError("no studies: an analysis needs at least one row")
+    design = build_design(chosen.moderators, effects.columns, effects.k)
+    mask = np.ones((1, effects.k), dtype=bool)
+    rows = fit_rows(effects, chosen, mask, design)
+    used = usable_studies(effects, chosen, design)
+    null = None
+    if not design.intercept_only:
+        plain = replace(chosen, moderators=None, tau2_ci=None)
+        null = fit_rows(effects, plain, used[None, :], build_design(None, effects.columns, effects.k))
+    notes = [warning] if (warning := measure_warning(effects.measure)) else []
+    return assemble_fit(effects, chosen, design, rows, 0, used, notes=notes, null=null)
+
+
+def fit_rows(effects: EffectSizes, spec: ModelSpec, mask: Mask, design: Design) -> FittedRows:
+    """Fit the analysis of each row of ``mask``, shape (B, k), under the model of ``spec``."""
+    usable = usable_studies(effects, spec, design)
+    masks = np.ascontiguousarray(mask & usable)
+    matrix = np.where(usable[:, None], design.matrix, 0.0)
+    if spec.is_glmm:
+        events, size = _glmm_counts(effects, spec)
+        events = np.where(usable, events, 0.0)
+        size = np.where(usable, size, 1.0)
+        return infer_glmm(events, size, masks, matrix, spec, design.intercept_only)
+    return _fit_normal(effects.y, effects.v, masks, matrix, spec, design.intercept_only)
+
+
+def usable_studies(effects: EffectSizes, spec: ModelSpec, design: Design) -> Mask:
+    """Return which studies the model of ``spec`` can use, shape (k,)."""
+    if spec.is_glmm:
+        events, size = _glmm_counts(effects, spec)
+        known = np.isfinite(events) & np.isfinite(size) & (size > 0)
+    else:
+        known = np.isfinite(effects.y) & np.isfinite(effects.v)
+    return np.asarray(known & design.present, dtype=bool)
+
+
+def fit_many(
+    y: ArrayLike,
+    v: ArrayLike,
+    spec: ModelSpec | None = None,
+    *,
+    mask: ArrayLike | None = None,
+    measure: str = "GEN",
+) -> Refits:
+    """Fit B analyses side by side from arrays: simulations, or other people's refits.
+
+    Parameters
+    ----------
+    y, v : array_like of shape (k,) or (B, k)
+        Effect sizes and sampling variances (> 0 where used) on the analysis scale.
+    spec : ModelSpec, optional
+        An inverse-variance model without moderators; ``ModelSpec()`` where none is given.
+    mask : array_like of bool, shape (B, k), optional
+        Which studies each analysis uses; all finite ones where none is given.
+    measure : str
+        Decides the back-transform of the ``natural`` arrays; ``GEN`` does not transform.
+
+    Returns
+    -------
+    Refits
+        Labels ``1`` to ``B``.
+
+    Raises
+    ------
+    ModelError
+        If the model is a GLMM or has moderators, shapes do not fit, or a used variance is not positive.
+    """
+    chosen = spec if spec is not None else ModelSpec()
+    if chosen.is_glmm or chosen.moderators is not None:
+        raise ModelError(f"fit_many takes inverse-variance models without moderators; got {chosen.model!r}, moderators {chosen.moderators!r}")
+    find_measure(measure)
+    ys, vs = (np.asarray(a, dtype=np.float64) for a in (y, v))
+    if mask is None:
+        masks = np.atleast_2d(np.isfinite(ys) & np.isfinite(vs))
+    else:
+        masks = np.atleast_2d(np.asarray(mask, dtype=bool))
+    try:
+        shape = np.broadcast_shapes(ys.shape, vs.shape, masks.shape)
+    except ValueError as error:
+        raise ModelError(f"y {ys.shape}, v {vs.shape} and mask {masks.shape} do not broadcast to (B, k)") from error
+    if len(shape) != 2:
+        raise ModelError(f"y, v and mask must broadcast to (B, k); got {shape}")
+    masks = np.broadcast_to(masks, shape)
+    rows = _fit_normal(ys, vs, masks, np.ones((shape[1], 1)), chosen, True)
+    return assemble_refits(rows, "many", tuple(str(i + 1) for i in range(shape[0])), measure, chosen, None)
+
+
+def refit(
+    effects: EffectSizes, spec: ModelSpec, mask: Mask, *, kind: str, labels: tuple[str, ...], notes: tuple[str, ...] = ()
+) -> Refits:
+    """Fit the same model to the subset of each row of ``mask`` (B, k); the interval of tau2 is left out."""
+    # no refit shows an interval of tau2, and under a GLMM it is the costliest number
+    lean = replace(spec, tau2_ci=None)
+    design = build_design(spec.moderators, effects.columns, effects.k)
+    rows = fit_rows(effects, lean, mask, design)
+    harmonic = harmonic_sizes(effects, mask & usable_studies(effects, spec, design))
+    return assemble_refits(rows, kind, labels, effects.measure, spec, harmonic, notes)
+
+
+def harmonic_sizes(effects: EffectSizes, mask: Mask) -> Floats | None:
+    """Return the harmonic mean of n of each row of ``mask`` (B, k), which Freeman-Tukey needs; None for other measures."""
+    if effects.measure != "PFT":
+        return None
+    n = effects.counts["n"]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(mask.sum(axis=1) / np.where(mask, 1.0 / n, 0.0).sum(axis=1), dtype=np.float64)
+
+
+def _fit_normal(y: Floats, v: Floats, mask: Mask, matrix: Floats, spec: ModelSpec, intercept_only: bool) -> FittedRows:
+    """Run the batch kernel and its inference."""
+    bad = mask & ~(v > 0)
+    if bad.any():
+        row, study = (int(i) for i in np.argwhere(bad)[0])
+        value = np.broadcast_to(v, mask.shape)[row, study]
+        raise ModelError(
+            f"sampling variances must be > 0; analysis {row + 1} uses study {study + 1} with v={value} ({int(bad.sum())} such values in all)"
+        )
+    batch = fit_batch(y, v, mask, matrix, tau2_method=spec.tau2_method)
+    return infer_normal(batch, y, v, mask, matrix, spec, intercept_only)
+
+
+def _glmm_counts(effects: EffectSizes, spec: ModelSpec) -> tuple[Floats, Floats]:
+    """Return events and the size (people or person-time) of each study for the GLMM of ``spec``."""
+    measure, events, size = GLMM_DATA[spec.model]
+    if effects.measure != measure:
+        raise ModelError(f"model={spec.model!r} is fitted to counts of measure {measure}; got measure {effects.measure!r}")
+    if effects.k and not (events in effects.counts and size in effects.counts):
+        raise ModelError(f"model={spec.model!r} needs the counts {events} and {size}; got effect sizes without counts")
+    empty = np.empty(0)
+    return effects.counts.get(events, empty), effects.counts.get(size, empty)

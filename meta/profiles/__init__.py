@@ -1,0 +1,1 @@
+"""Method profiles: named, versioned, hashed option values (TOML) and their loader."""

@@ -1,0 +1,84 @@
+"""Reading method profiles."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from extraction.files import sha256
+from extraction.names import suggest
+from meta.errors import OptionError, ProfileError
+from meta.options import SPEC_FIELDS, ModelSpec
+
+#: What TOML, which has no null, writes for "not computed".
+NOTHING = "none"
+
+#: Options whose value may be absent altogether; ``ci_guard = "none"`` is a value of its own.
+_MAY_BE_ABSENT = ("tau2_method", "pi_method", "tau2_ci")
+
+
+@dataclass(frozen=True, slots=True)
+class MethodProfile:
+    """A named, frozen set of choices.
+
+    ``options`` and ``citations`` have one entry a key; ``sha256`` is of the file's bytes, so that a release can prove which text it used.
+    """
+
+    name: str
+    title: str
+    about: str
+    options: dict[str, Any]
+    citations: dict[str, str]
+    sha256: str
+
+    def spec(self) -> ModelSpec:
+        """Return the choices as a ``ModelSpec``."""
+        return ModelSpec(**self.options)
+
+
+def profile_names() -> tuple[str, ...]:
+    """Return the names of all profiles, sorted."""
+    folder = files("meta.profiles")
+    return tuple(sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")))
+
+
+def load_profile(name: str) -> MethodProfile:
+    """Read a profile by its name and version, for example ``house@1``.
+
+    Raises
+    ------
+    ProfileError
+        If there is no such profile (the nearest name is offered), or its file is malformed.
+    """
+    known = profile_names()
+    if name not in known:
+        raise ProfileError(f"no profile {name!r}; {suggest(name, known)}")
+    data = (files("meta.profiles") / f"{name}.toml").read_bytes()
+    content = tomllib.loads(data.decode("utf-8"))
+    options: dict[str, Any] = {}
+    citations: dict[str, str] = {}
+    for key, entry in content["options"].items():
+        if key not in SPEC_FIELDS:
+            raise ProfileError(f"profile {name}: unknown option {key!r}; {suggest(key, SPEC_FIELDS)}")
+        value = entry["value"]
+        options[key] = None if value == NOTHING and key in _MAY_BE_ABSENT else value
+        citations[key] = entry["source"]
+    profile = MethodProfile(name, content["title"], content["about"], options, citations, sha256(data))
+    try:
+        profile.spec()
+    except OptionError as error:
+        raise ProfileError(f"profile {name}: {error}") from error
+    return profile
+
+
+def profile(name: str) -> ModelSpec:
+    """Return the choices of a named profile, for example ``profile("proportions-glmm@1")``.
+
+    Raises
+    ------
+    ProfileError
+        If there is no such profile.
+    """
+    return load_profile(name).spec()
