@@ -1,8 +1,8 @@
 """Numbers become text here and nowhere else: rounding, signs, thousands, intervals, P values.
 
 Every function takes a number on the scale on which it is shown (natural value times the factor of the unit of
-display), or None where there is none, and returns text. Missing is an en dash, minus is U+2212, thousands are set
-off by a narrow no-break space.
+display), or None where there is none, and returns text. Missing is an en dash, minus is U+2212, thousands are
+set off by a narrow no-break space.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ MISSING = "\u2013"
 #: Minus sign, as wide as a digit; a hyphen is neither.
 MINUS = "\u2212"
 
-#: Narrow no-break space between thousands: DejaVu Sans, the font of the figures, has it, and a line never breaks
-#: inside a number.
+#: Narrow no-break space between thousands: DejaVu Sans, the font of the figures, has it, and no line breaks inside
+#: a number.
 THIN_SPACE = "\u202f"
 
 INFINITY = "\u221e"
@@ -72,7 +72,7 @@ def number_text(x: Number, decimals: int) -> str:
         return INFINITY if x > 0 else MINUS + INFINITY
     if abs(x) >= POWERS_FROM:
         return _power_text(float(x))
-    # by the shortest decimal text of the float: 0.285 is meant as 0.285, not as the binary number just below it
+    # by the shortest decimal text of the float: 0.285 means 0.285, not the binary number just below it
     rounded = Decimal(repr(float(x))).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_EVEN)
     text = f"{abs(rounded):,.{decimals}f}".replace(",", THIN_SPACE)
     return MINUS + text if rounded < 0 else text
@@ -94,9 +94,9 @@ def count_text(x: Number) -> str:
 def decimals_for(values: Iterable[Number], *, least: int = 0) -> int:
     """Return how many decimals one value and its interval need.
 
-    Two to four significant digits by the size of the middle number (``17.1``, ``4.24``, ``0.045``), and then as many
-    more as it takes for numbers that differ to be shown as different, so that an interval does not collapse onto its
-    estimate.
+    Two to four significant digits by the size of the middle number (``17.1``, ``4.24``, ``0.045``), and then as
+    many more as it takes for numbers that differ to be shown as different, so that an interval does not collapse
+    onto its estimate.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def decimals_for(values: Iterable[Number], *, least: int = 0) -> int:
 
 
 def column_decimals(intervals: Iterable[Sequence[Number]], *, least: int = 0) -> int:
-    """Return the decimals of a column of intervals: what its middle row needs, and so many that no row collapses.
+    """Return the decimals for a column of intervals: what its middle row needs, so many that no row collapses.
 
     Each element holds an estimate and its bounds. A bound that equals the estimate (0 events) is no collapse.
     """
