@@ -1,0 +1,47 @@
+import pytest
+
+from meta.errors import ProfileError
+from meta.options import SPEC_FIELDS, ModelSpec
+from meta.profiles.loader import load_profile, profile, profile_names
+
+#: What each profile must say, key by key: a profile is frozen, so a change here is a new version there.
+FROZEN = {
+    "house@1": ("random", "REML", "HKSJ", "se", "t_k1", "QP", 0.95),
+    "cochrane2025@1": ("random", "REML", "HKSJ", "none", "t_k1", "QP", 0.95),
+    "metafor@1": ("random", "REML", "Wald", "none", "z", "QP", 0.95),
+    "proportions-glmm@1": ("binomial_normal", "ML", "profile", "none", "t_k1", "PL", 0.95),
+}
+KEYS = ("model", "tau2_method", "ci_method", "ci_guard", "pi_method", "tau2_ci", "level")
+HASHES = {
+    "house@1": "1024f404150bc8aa3bb692889af59eb378449fa4c904fcc7c4222e00d3929b11",
+    "cochrane2025@1": "f2612da1959abf5187aaf0fd84db8cfc984f54e35fc1dbd457ce329a853743ca",
+    "metafor@1": "68ac47c8c56c923e426ec26c10474d9fc63509cab94b0689ad7cc0bc1be5e0ea",
+    "proportions-glmm@1": "01397fd326b1843eb31579c5af4f313959ee98d23e66c078e33a2be20a8ce95c",
+}
+
+
+def test_these_are_all_the_profiles():
+    assert set(profile_names()) == set(FROZEN)
+    assert set(KEYS) | {"moderators"} == set(SPEC_FIELDS)
+
+
+@pytest.mark.parametrize(("name", "key"), [(name, key) for name in FROZEN for key in KEYS])
+def test_every_key_of_every_profile_has_its_value_and_a_source(name, key):
+    loaded = load_profile(name)
+    assert loaded.options[key] == FROZEN[name][KEYS.index(key)]
+    assert getattr(loaded.spec(), key) == FROZEN[name][KEYS.index(key)]
+    assert len(loaded.citations[key]) >= len("Convention")
+
+
+@pytest.mark.parametrize("name", FROZEN)
+def test_a_published_profile_never_changes(name):
+    assert load_profile(name).sha256 == HASHES[name]
+
+
+def test_house_is_what_an_empty_spec_does():
+    assert profile("house@1") == ModelSpec()
+
+
+def test_an_unknown_profile_names_the_nearest():
+    with pytest.raises(ProfileError, match=r"no profile 'house@2'; did you mean 'house@1'\?"):
+        load_profile("house@2")
