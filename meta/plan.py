@@ -1,0 +1,264 @@
+"""The protocol, ``review.toml``: the plan of a review, declared in advance, as frozen models."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+
+from meta.errors import ProtocolError
+from meta.options import DisplayUnit, ModelSpec
+from meta.profiles.loader import NOTHING, load_profile
+
+#: Name of the protocol inside a review's folder.
+REVIEW_FILE = "review.toml"
+
+#: What an id may look like: it becomes the name of folders and figures.
+ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,59}$"
+
+Words = Annotated[str, Field(min_length=1)]
+Number = StrictInt | StrictFloat
+Cell = StrictStr | StrictInt | StrictFloat
+RuleWord = Literal["most_cohorts", "longest_followup", "largest_n"]
+
+#: Option values that TOML, which has no null, writes as ``"none"``.
+_MAY_BE_ABSENT = ("tau2_method", "pi_method", "tau2_ci")
+
+
+class _Part(BaseModel):
+    """A part of a protocol: unknown keys are errors, and nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class SheetEntry(_Part):
+    """A sheet of the review: its file, beside the protocol or below it, and the codebook it follows."""
+
+    file: Words = Field(description="File name, relative to the folder of the protocol (CSV, TSV or XLSX)")
+    schema_name: Words = Field(alias="schema", description="Codebook of the sheet; 'generic' fits any review")
+    types: dict[str, Literal["count", "number", "year", "text"]] = Field(
+        default_factory=dict, description="Types of further columns of a generic sheet"
+    )
+    pairs: tuple[tuple[str, str], ...] = Field(
+        default=(), description="Pairs of columns (events, n) that must fit each other: events never exceed n"
+    )
+
+
+class Filter(_Part):
+    """A condition on one column that a row must meet; exactly one test."""
+
+    column: Words
+    equals: Cell | None = None
+    among: tuple[Cell, ...] | None = Field(default=None, alias="in", min_length=1)
+    not_in: tuple[Cell, ...] | None = Field(default=None, min_length=1)
+    at_least: Number | None = None
+    at_most: Number | None = None
+    present: StrictBool | None = Field(
+        default=None, description="true: the cell is filled; false: it is empty"
+    )
+
+    def tests(self) -> dict[str, Any]:
+        """Return the tests that are given, by the word used in the protocol; a valid filter has one."""
+        given = {
+            "equals": self.equals,
+            "in": self.among,
+            "not_in": self.not_in,
+            "at_least": self.at_least,
+            "at_most": self.at_most,
+            "present": self.present,
+        }
+        return {word: value for word, value in given.items() if value is not None}
+
+
+class NamedRow(_Part):
+    """A row singled out by its label, and why."""
+
+    row: Words = Field(description="Label of the row in this analysis, or name of the study")
+    reason: Words
+
+
+class Overlap(_Part):
+    """How rows that share people are chosen from: named rows first, then the rule, then names."""
+
+    rule: tuple[RuleWord, ...] = Field(
+        default=("most_cohorts", "longest_followup", "largest_n"), description="What decides, in this order"
+    )
+    named: tuple[NamedRow, ...] = ()
+    links: tuple[tuple[str, str], ...] = Field(
+        default=(), description="Pairs of rows that share people, beyond the sheet's own links"
+    )
+
+
+class SubgroupPlan(_Part):
+    """An estimate for each value of a column."""
+
+    by: Words
+    title: str = ""
+    overall: StrictBool = Field(default=True, description="Show the overall estimate below the groups")
+    test: StrictBool = Field(default=True, description="Show the test between groups")
+    common_tau2: StrictBool = False
+
+
+class ModeratorPlan(_Part):
+    """A meta-regression: a formula over columns, and columns to show beside each study."""
+
+    formula: Words = Field(description="For example '~ followup_years' or '~ weeks + C(design)'")
+    title: str = ""
+    show: tuple[str, ...] = ()
+    caveat: str = ""
+
+
+class Threshold(_Part):
+    """A value worth marking, in the unit of display, and where it comes from."""
+
+    value: Number
+    words: Words
+    source: Words
+
+
+class Unit(_Part):
+    """How numbers of an analysis are shown."""
+
+    factor: Number = Field(gt=0, description="100 for 'per 100'")
+    heading: Words
+    axis: Words
+
+
+class Mark(_Part):
+    """A sign behind the cells of a descriptor where another column has a value."""
+
+    column: Words
+    equals: Cell
+    sign: Words
+    words: Words
+
+
+class Descriptor(_Part):
+    """A column shown beside the studies of a forest plot."""
+
+    column: Words
+    heading: Words
+    align: Literal["left", "right"] | None = Field(
+        default=None, description="By the type of the column where not given"
+    )
+    mark: Mark | None = None
+
+
+class ModelChoices(_Part):
+    """Choices that differ from the profile's; ``"none"`` where something is not to be computed."""
+
+    model: str | None = None
+    tau2_method: str | None = None
+    ci_method: str | None = None
+    ci_guard: str | None = None
+    pi_method: str | None = None
+    tau2_ci: str | None = None
+    level: Number | None = None
+
+
+class Analysis(_Part):
+    """One question, the rows that answer it, and the model."""
+
+    id: Annotated[str, Field(pattern=ID_PATTERN)]
+    title: Words
+    question: Words
+    sheet: Words
+    label: str | tuple[str, ...] | None = Field(default=None, description="Column or columns that name a row")
+    measure: Words
+    columns: dict[str, str] = Field(description="Which columns of the sheet the measure reads")
+    profile: Words
+    model: ModelChoices = ModelChoices()
+    filters: tuple[Filter, ...] = ()
+    exclude: tuple[NamedRow, ...] = ()
+    spread: str | None = Field(
+        default=None, description="Join the rows of one study that differ in this column"
+    )
+    derived: dict[str, str] = Field(
+        default_factory=dict, description="New columns: sums and differences of named ones"
+    )
+    overlap: Overlap | None = None
+    overall: StrictBool = Field(default=True, description="false: nothing is pooled across the subgroups")
+    subgroups: tuple[SubgroupPlan, ...] = ()
+    moderators: tuple[ModeratorPlan, ...] = ()
+    small_study: StrictBool = False
+    leave_one_out: StrictBool = True
+    cumulative: str | None = Field(
+        default=None, description="Column, such as 'year', in whose order studies enter"
+    )
+    targets: tuple[str, ...] = Field(
+        default=(), description="Ids of outside references to show beside the estimate"
+    )
+    threshold: Threshold | None = None
+    unit: Unit | None = None
+    descriptors: tuple[Descriptor, ...] = ()
+    caveats: tuple[Words, ...] = ()
+
+    def label_columns(self) -> tuple[str, ...]:
+        """Return the columns that name a row; empty where the sheet's own study column does."""
+        if self.label is None:
+            return ()
+        return (self.label,) if isinstance(self.label, str) else self.label
+
+    def spec(self, *, moderators: str | None = None) -> ModelSpec:
+        """Return the profile's choices with this analysis's own on top, and optionally a formula.
+
+        Raises
+        ------
+        ProfileError
+            If there is no such profile.
+        OptionError
+            If a choice is not allowed.
+        """
+        options = dict(load_profile(self.profile).options)
+        for name, value in self.model.model_dump(exclude_none=True).items():
+            options[name] = None if value == NOTHING and name in _MAY_BE_ABSENT else value
+        return ModelSpec(**{**options, "moderators": moderators})
+
+    def display_unit(self) -> DisplayUnit | None:
+        """Return the unit of display, or None where the measure's own default holds."""
+        return (
+            None
+            if self.unit is None
+            else DisplayUnit(float(self.unit.factor), self.unit.heading, self.unit.axis)
+        )
+
+
+class Protocol(_Part):
+    """A review: its question, its sheets, and its analyses in the order of the report."""
+
+    title: Words
+    question: Words
+    authors: tuple[str, ...] = ()
+    about: str = ""
+    sheets: dict[str, SheetEntry] = Field(min_length=1)
+    targets: dict[str, SheetEntry] = Field(default_factory=dict)
+    analyses: tuple[Analysis, ...] = Field(min_length=1)
+
+
+def locate_review(review: str | Path | None = None) -> Path:
+    """Return the protocol's file: of a folder the ``review.toml`` inside it; of nothing the shipped review.
+
+    Raises
+    ------
+    ProtocolError
+        If there is no such file.
+    """
+    path = Path(str(files("extraction"))) / "evidence" if review is None else Path(review)
+    found = path / REVIEW_FILE if path.is_dir() else path
+    if not found.is_file():
+        raise ProtocolError(
+            f"no protocol at {found}; a review is a {REVIEW_FILE} or a folder that holds one ('meta init DIR' makes one)"
+        )
+    return found
+
+
+def protocol_json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a protocol, for editors that complete and check TOML."""
+    schema = Protocol.model_json_schema(by_alias=True)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "review.toml of a living review",
+    }
