@@ -1,0 +1,1 @@
+"""Figures: laid out from measured text in millimetres, drawn by matplotlib's object API, written as SVG, PDF or PNG."""

@@ -1,0 +1,245 @@
+"""Axes in the unit of display: limits from what is drawn, ticks at numbers people read, places in millimetres."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from meta.plots import theme
+from meta.plots.layout import Sheet, Stroke, wrap_text
+from meta.plots.theme import text_width
+from meta.tables.numbers import number_text
+
+#: An interval end may widen the axis by so many times the span of the central intervals; what reaches further gets an arrow.
+STUDY_REACH = 1.0
+#: The same for pooled and prediction intervals, which matter more than one wild study.
+POOLED_REACH = 2.0
+#: Most ticks on an axis, and the least space between their labels, mm.
+MOST_TICKS = 7
+TICK_GAP = 1.6
+#: Length of a tick, mm.
+TICK = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A scale between two places: limits in the unit of display, places in mm, ticks with their words.
+
+    ``start`` is the place of ``low``, ``end`` that of ``high``; ``end < start`` turns the axis round. ``kind`` is ``linear``,
+    ``log`` or ``sqrt``.
+    """
+
+    kind: str
+    low: float
+    high: float
+    start: float
+    end: float
+    ticks: tuple[tuple[float, str], ...]
+
+    def place(self, value: float) -> float:
+        """Return the place of ``value`` in mm, held between the ends of the axis."""
+        low, high = _forward(self.kind, self.low), _forward(self.kind, self.high)
+        share = (_forward(self.kind, min(max(value, self.low), self.high)) - low) / (high - low)
+        return self.start + share * (self.end - self.start)
+
+    def holds(self, value: float) -> bool:
+        """Return whether ``value`` lies on the axis; a hair beyond an end counts as on it."""
+        slack = 1e-9 * (abs(self.low) + abs(self.high))
+        return self.low - slack <= value <= self.high + slack
+
+
+def _forward(kind: str, value: float) -> float:
+    if kind == "log":
+        return math.log10(value) if value > 0 else -math.inf
+    if kind == "sqrt":
+        return math.sqrt(value) if value > 0 else 0.0
+    return value
+
+
+def _back(kind: str, value: float) -> float:
+    if kind == "log":
+        return float(10.0 ** min(max(value, -300.0), 300.0))
+    return value * value if kind == "sqrt" else value
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What an axis has to hold, in the unit of display.
+
+    Attributes
+    ----------
+    studies : sequence of (value, low, high)
+        Their central range is always on the axis.
+    pooled : sequence of float
+        Ends of pooled and prediction intervals: on the axis unless they lie far out.
+    always : sequence of float
+        Pooled values, null value, threshold.
+    floor, ceiling : float or None
+        Where the scale itself ends (0 and 100 for a proportion per 100). An axis starts at its floor.
+    """
+
+    studies: Sequence[tuple[float, float, float]]
+    pooled: Sequence[float] = ()
+    always: Sequence[float] = ()
+    floor: float | None = None
+    ceiling: float | None = None
+
+
+def _limits(extent: Extent, log: bool) -> tuple[float, float]:
+    """Return the limits on the working scale: the central range, widened to what lies near it."""
+    kind = "log" if log else "linear"
+
+    def usable(values: Iterable[float]) -> list[float]:
+        return [t for t in (_forward(kind, v) for v in values) if math.isfinite(t)]
+
+    points = usable(v for v, _, _ in extent.studies)
+    lows = usable(low for _, low, _ in extent.studies)
+    highs = usable(high for _, _, high in extent.studies)
+    always = usable(extent.always)
+    if extent.floor is not None and not log:
+        always.append(extent.floor)
+    core_low = always + [float(np.quantile(v, q)) for v, q in ((points, 0.05), (lows, 0.1)) if v]
+    core_high = always + [float(np.quantile(v, q)) for v, q in ((points, 0.95), (highs, 0.9)) if v]
+    if not core_low:
+        core_low = core_high = usable(extent.pooled) or [0.0]
+    low, high = min(core_low), max(core_high)
+    span = max(high - low, 1e-9 * max(abs(low), abs(high)), 1e-300)
+    bottom, top = low, high
+    for values, reach in ((points + lows + highs, STUDY_REACH), (usable(extent.pooled), POOLED_REACH)):
+        near = [t for t in values if bottom - reach * span <= t <= top + reach * span]
+        low, high = min([low, *near]), max([high, *near])
+    if high - low <= 1e-9 * max(abs(low), abs(high), 1e-300):
+        pad = 0.15 if log else (abs(high) * 0.1 or 1.0)
+        low, high = low - pad, high + pad
+    return low, high
+
+
+def build_axis(extent: Extent, log: bool, start: float, end: float) -> Axis:
+    """Return an axis for what is to be drawn, its ends at round numbers where that costs little room.
+
+    Parameters
+    ----------
+    extent : Extent
+        What it has to hold.
+    log : bool
+        Logarithmic, for ratios; values that are not positive count as beyond its low end.
+    start, end : float
+        Places of its ends, mm.
+    """
+    low, high = _limits(extent, log)
+    if log:
+        return _log_axis(low, high, start, end)
+    low = low if extent.floor is None else max(low, extent.floor)
+    high = high if extent.ceiling is None else min(high, extent.ceiling)
+    room = abs(end - start)
+    for step in _steps(high - low):
+        first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+        if extent.floor is not None and first * step < extent.floor:
+            first = math.ceil(extent.floor / step - 1e-9)
+        if extent.ceiling is not None and last * step > extent.ceiling * (1 + 1e-9):
+            last = math.floor(extent.ceiling / step + 1e-9)
+        ticks = [(i * step, number_text(i * step, step_decimals(step))) for i in range(first, last + 1)]
+        if len(ticks) <= MOST_TICKS and labels_fit([text for _, text in ticks], room / max(len(ticks) - 1, 1)):
+            break
+    ends = [low, high, ticks[0][0], ticks[-1][0]]
+    return Axis("linear", min(ends), max(ends), start, end, tuple(ticks))
+
+
+def _steps(span: float) -> list[float]:
+    """Return steps of 1, 2 and 5 times powers of ten that cut ``span`` into some ten parts, and coarser ones."""
+    power = math.floor(math.log10(span)) - 1
+    return [mantissa * 10.0**exponent for exponent in range(power, power + 4) for mantissa in (1, 2, 5)]
+
+
+def step_decimals(step: float) -> int:
+    """Return the decimals that show multiples of ``step``, a 1, 2 or 5 times a power of ten."""
+    return max(0, -math.floor(math.log10(step) + 1e-9))
+
+
+def labels_fit(texts: Sequence[str], distance: float) -> bool:
+    """Return whether labels that stand ``distance`` mm apart leave a gap between them."""
+    widths = [text_width(text) for text in texts]
+    return all((a + b) / 2 + TICK_GAP <= distance for a, b in pairwise(widths))
+
+
+def _log_axis(low: float, high: float, start: float, end: float) -> Axis:
+    """Return a logarithmic axis; ``low`` and ``high`` are powers of ten."""
+    low, high = max(low, -300.0), min(high, 300.0)
+    room = abs(end - start)
+    for mantissas, every in _LOG_LADDER:
+        exponents = range(math.floor(low) - every, math.ceil(high) + every + 1)
+        marks = [
+            (math.log10(m) + e, m * 10.0**e, max(-e, 0) + (0 if m == int(m) else 1))
+            for e in exponents if e % every == 0 for m in mantissas
+        ]
+        span = high - low
+        # an end moves outwards to the next tick if that costs less than an eighth of the axis
+        below = max((t for t, *_ in marks if t <= low + 1e-9), default=low)
+        above = min((t for t, *_ in marks if t >= high - 1e-9), default=high)
+        left = below if low - below <= span / 8 else low - span / 50
+        right = above if above - high <= span / 8 else high + span / 50
+        inside = [mark for mark in marks if left - 1e-9 <= mark[0] <= right + 1e-9]
+        texts = [number_text(value, decimals) for _, value, decimals in inside]
+        widths = [text_width(text) for text in texts]
+        gaps = [
+            (b[0] - a[0]) / (right - left) * room - (wa + wb) / 2
+            for a, b, wa, wb in zip(inside, inside[1:], widths, widths[1:], strict=False)
+        ]
+        if all(gap >= TICK_GAP for gap in gaps) and len(inside) <= 2 * MOST_TICKS:
+            break
+    ticks = tuple((value, text) for (_, value, _), text in zip(inside, texts, strict=True))
+    return Axis("log", _back("log", left), _back("log", right), start, end, ticks)
+
+
+#: Mantissas of the ticks and the decades between them, from the finest to the coarsest.
+_LOG_LADDER: tuple[tuple[tuple[float, ...], int], ...] = (
+    ((1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9), 1),
+    ((1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8), 1), ((1, 1.5, 2, 3, 5, 7), 1), ((1, 2, 5), 1), ((1, 3), 1),
+    *(((1.0,), every) for every in (1, 2, 3, 5, 10, 20, 50, 100, 200)),
+)
+
+
+def sqrt_axis(high: float, start: float, end: float) -> Axis:
+    """Return a square-root axis from 0 to ``high``, for sample sizes: half the standard error at four times the people."""
+    top = high * 1.04
+    room = abs(end - start)
+    marks = [m * 10.0**e for e in range(max(math.floor(math.log10(top)) + 1, 1)) for m in (1, 2, 5)]
+    # from the top downwards each tick is kept that leaves room to the one above it
+    kept: list[tuple[float, str]] = []
+    for value in sorted((m for m in marks if m <= top), reverse=True):
+        at = math.sqrt(value / top) * room
+        above = math.sqrt(kept[-1][0] / top) * room if kept else math.inf
+        if above - at >= theme.ROW and at >= theme.ROW:
+            kept.append((value, number_text(value, 0)))
+    return Axis("sqrt", 0.0, top, start, end, ((0.0, "0"), *reversed(kept)))
+
+
+def write_axis(sheet: Sheet, axis: Axis, y: float, words: str, page_width: float) -> float:
+    """Draw a horizontal axis at ``y`` with its ticks and words; return the y below it, mm."""
+    sheet.shapes.append(Stroke(axis.start, y, axis.end, y))
+    em = theme.TEXT_SIZE * theme.MM_PER_POINT
+    for value, text in axis.ticks:
+        x = axis.place(value)
+        sheet.shapes.append(Stroke(x, y, x, y + TICK))
+        half = text_width(text) / 2
+        sheet.write(text, min(max(x, half + 0.5), page_width - half - 0.5), y + TICK + 0.6 + 0.76 * em, align="center")
+    y += TICK + 0.6 + em
+    # words may reach a little beyond the ends of the axis, never over the edge of the page
+    reach = min(4.0, axis.start - 1.0, page_width - 1.0 - axis.end)
+    return write_centred(sheet, words, axis.start - reach, axis.end + reach, y + 0.7)
+
+
+def write_centred(sheet: Sheet, words: str, left: float, right: float, top: float) -> float:
+    """Write words centred between two places, wrapped there; return the y below, mm."""
+    if not words:
+        return top
+    middle = (left + right) / 2
+    y = top
+    for line in wrap_text(words, right - left):
+        sheet.write(line, middle, y + 0.8 * theme.LINE_PITCH, align="center")
+        y += theme.LINE_PITCH
+    return y

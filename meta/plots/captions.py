@@ -1,0 +1,190 @@
+"""The words around a figure: notes on model, intervals and heterogeneity, names of statuses, the text for screen readers."""
+
+from __future__ import annotations
+
+from meta.effects.measures import find_measure
+from meta.options import DisplayUnit, ModelSpec
+from meta.results import Fit, Subgroups
+from meta.tables.numbers import (
+    bounds_text,
+    column_decimals,
+    df_text,
+    interval_text,
+    level_text,
+    number_text,
+    p_text,
+    percent_text,
+    range_text,
+    tau2_text,
+)
+
+STATUS_WORDS = {
+    "ok": "", "boundary": "τ² at its lower bound, 0", "several_maxima": "the likelihood has several maxima", "single_study": "one study",
+    "one_sided": "one-sided bound", "not_converged": "not converged", "not_estimable": "not estimable",
+}
+
+_MODELS = {
+    "random": "Random effects by inverse variance",
+    "common": "Common effect by inverse variance",
+    "binomial_normal": "Binomial–normal GLMM on counts, no continuity correction",
+    "poisson_normal": "Poisson–normal GLMM on counts, no continuity correction",
+}
+_SHORT_MODELS = {
+    "random": "random effects", "common": "common effect",
+    "binomial_normal": "median setting", "poisson_normal": "median setting",
+}
+_INTERVALS = {
+    "profile": "profile likelihood", "Wald": "Wald (normal)", "t": "Wald standard error, t distribution",
+    "HKSJ": "Hartung–Knapp–Sidik–Jonkman",
+}
+
+
+def no_value_words(fit: Fit) -> str:
+    """Return what stands in the place of the pooled estimate where there is none."""
+    if fit.spec.moderators is not None:
+        return "none: the model has moderators"
+    return STATUS_WORDS.get(fit.status) or "not estimable"
+
+
+def overall_label(fit: Fit) -> str:
+    """Return the name of the overall row: number of studies and what the number means."""
+    if fit.status == "single_study":
+        return "One study (k = 1), nothing to pool"
+    if fit.status == "one_sided":
+        return f"All studies (k = {fit.k}), one-sided {level_text(fit.spec.level)} bound"
+    words = _SHORT_MODELS[fit.spec.model] if fit.natural is not None else ""
+    return f"All studies (k = {fit.k})" + (f", {words}" if words else "")
+
+
+def heterogeneity_text(fit: Fit) -> str:
+    """Return ``τ² = 0.236, I² = 93%`` for a subgroup's row, or nothing."""
+    parts = []
+    if fit.tau2 is not None and fit.spec.model != "common":
+        parts.append(f"τ² {_equals(tau2_text(fit.tau2.value))}")
+    if fit.heterogeneity is not None and fit.heterogeneity.i2 is not None:
+        parts.append(f"I² = {percent_text(fit.heterogeneity.i2)}")
+    return ", ".join(parts)
+
+
+def _equals(text: str) -> str:
+    return text if text.startswith("<") else f"= {text}"
+
+
+def heterogeneity_note(fit: Fit) -> str:
+    """Return the line on heterogeneity: tau2 with its interval, I2, the test."""
+    parts = []
+    if fit.tau2 is not None and fit.spec.model != "common":
+        text = f"τ² {_equals(tau2_text(fit.tau2.value))}"
+        if fit.tau2.low is not None and fit.tau2.high is not None:
+            text += f" [{tau2_text(fit.tau2.low)}, {tau2_text(fit.tau2.high)}]"
+        parts.append(text)
+    h = fit.heterogeneity
+    if h is not None:
+        if h.i2 is not None:
+            parts.append(f"I² = {percent_text(h.i2)}")
+        kind = " (likelihood ratio)" if fit.spec.is_glmm else ""
+        parts.append(f"χ² = {number_text(h.q, 1)}, df = {h.df}, {p_text(h.p)}{kind}")
+    if not parts:
+        return ""
+    words = "Residual heterogeneity" if fit.spec.moderators is not None else "Heterogeneity"
+    status = STATUS_WORDS.get(fit.status, "") if fit.status in ("boundary", "several_maxima") else ""
+    return f"{words}: {'; '.join(parts)}." + (f" Note: {status}." if status else "")
+
+
+def between_note(subgroups: Subgroups) -> str:
+    """Return the line on the test between subgroups, or why there is none."""
+    test = subgroups.test
+    if test.statistic is None or test.df is None or test.p is None:
+        return f"Between subgroups: {test.reason or 'no test'}."
+    if test.df2 is None:
+        text = f"χ² = {number_text(test.statistic, 2)}, df = {test.df}, {p_text(test.p)}"
+    else:
+        text = f"F = {number_text(test.statistic, 2)}, df = {test.df} and {df_text(test.df2)}, {p_text(test.p)}"
+    shared = "one τ² for all" if subgroups.common_tau2 else "a τ² for each"
+    return f"Between subgroups: {text} ({shared})" + (f"; {test.reason}." if test.reason else ".")
+
+
+def moderator_note(fit: Fit) -> str:
+    """Return the line on the moderators of a model that has them."""
+    if fit.spec.moderators is None:
+        return ""
+    test = fit.moderator_test
+    words = f"Moderators: {fit.spec.moderators}; no single pooled value."
+    if test is None:
+        return words
+    kind = f"χ² = {number_text(test.statistic, 2)}, df = {test.df}"
+    if test.df2 is not None:
+        kind = f"F = {number_text(test.statistic, 2)}, df = {test.df} and {df_text(test.df2)}"
+    return f"{words} Test of moderators: {kind}, {p_text(test.p)}."
+
+
+def interval_words(spec: ModelSpec) -> str:
+    """Return the name of the interval of the mean."""
+    words = _INTERVALS[str(spec.ci_method)]
+    guarded = spec.ci_method == "HKSJ" and spec.ci_guard == "se"
+    return words + (", never narrower than Wald" if guarded else "")
+
+
+def model_note(fit: Fit, sized: str = "") -> str:
+    """Return the line on model, intervals, prediction, and what the size of a square stands for (``sized``)."""
+    spec = fit.spec
+    method = f", τ² by {spec.tau2_method}" if spec.model == "random" else ""
+    parts = [f"Pooled intervals: {interval_words(spec)}"]
+    if fit.prediction is not None:
+        parts.append(f"prediction: {_prediction_words(fit)}")
+    parts.append(f"studies: {_study_interval_words(fit)}")
+    note = f"{_MODELS[spec.model]}{method}. {'; '.join(parts)}."
+    if spec.is_glmm:
+        note += " A GLMM has no weights that add up, so there is no weight column."
+    return note + (f" Squares grow in area with {sized}." if sized else "")
+
+
+def _prediction_words(fit: Fit) -> str:
+    assert fit.prediction is not None
+    error = ", HKSJ standard error" if str(fit.prediction.method).startswith("hk_") else ""
+    if fit.prediction.df is None:
+        return f"normal distribution{error}"
+    return f"t with {df_text(fit.prediction.df)} df{error}"
+
+
+def _study_interval_words(fit: Fit) -> str:
+    kind = find_measure(fit.measure).kind
+    counted = any(study.counts for study in fit.studies)
+    exact = {"proportion": "Clopper–Pearson", "rate": "exact Poisson"}
+    return exact[kind] if counted and kind in exact else "Wald"
+
+
+def population_note(fit: Fit, unit: DisplayUnit) -> str:
+    """Return the line on the population mean of a GLMM, or nothing."""
+    mean = fit.population_mean
+    if mean is None:
+        return ""
+    value, low, high = (x * unit.factor for x in (mean.value, mean.low, mean.high))
+    number = interval_text(value, low, high, column_decimals([(value, low, high)]))
+    return f"Population mean (over settings, rather than the median setting): {number}{unit_words(unit)}."
+
+
+def unit_words(unit: DisplayUnit) -> str:
+    """Return `` per 100`` for a number in a sentence, where the heading says so, else nothing."""
+    return f" {unit.heading[0].lower()}{unit.heading[1:]}" if unit.heading.startswith("Per ") else ""
+
+
+def pooled_sentence(fit: Fit, unit: DisplayUnit) -> str:
+    """Return one sentence on the pooled value, for screen readers."""
+    level = level_text(fit.spec.level)
+    if fit.natural is None:
+        return f"No pooled value: {no_value_words(fit)}."
+    value, low, high = (x * unit.factor for x in (fit.natural.value, fit.natural.low, fit.natural.high))
+    decimals = column_decimals([(value, low, high)])
+    kind = f"one-sided {level} bound" if fit.status == "one_sided" else f"{level} confidence interval"
+    name = unit_words(unit) or f" ({unit.heading})"
+    text = f"Pooled value of {fit.k} studies: {number_text(value, decimals)}{name}, {kind} {range_text(low, high, decimals)}"
+    below, above = fit.natural.prediction_low, fit.natural.prediction_high
+    if below is not None and above is not None:
+        text += f", {level} prediction interval {range_text(below * unit.factor, above * unit.factor, decimals)}"
+    return text + "."
+
+
+def prediction_text(low: float, high: float, decimals: int) -> str:
+    """Return the bounds of a prediction interval for its row."""
+    return bounds_text(low, high, decimals)

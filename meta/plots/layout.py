@@ -1,0 +1,423 @@
+"""Pages of text boxes and shapes in millimetres, computed before anything is drawn.
+
+The origin is the top left corner, y grows downwards. A ``Page`` is plain data, so a test can ask whether two texts
+overlap without drawing; ``draw.py`` only copies it to a matplotlib figure.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from meta.plots import theme
+from meta.plots.theme import Face, text_width
+
+Align = Literal["left", "center", "right"]
+
+#: Lines of a study name or cell before it is cut by an ellipsis: names of consortia fit, an abstract pasted by mistake does not push the
+#: plot off the page. What was cut stays in the SVG as a tooltip.
+MOST_LINES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TextBox:
+    """One line of text: its box (top left corner, measured width, height) in mm, and how it is set.
+
+    ``full`` is the whole text where ``text`` is cut short.
+    """
+
+    text: str
+    x: float
+    y: float
+    w: float
+    h: float
+    size: float
+    face: Face
+    color: str
+    align: Align
+    full: str = ""
+
+    @property
+    def baseline(self) -> float:
+        """Distance of the baseline from the top of the page, mm."""
+        return self.y + theme.ASCENT * self.size * theme.MM_PER_POINT
+
+    @property
+    def anchor(self) -> float:
+        """The x at which the text is held: its left end, centre or right end, mm."""
+        return self.x + {"left": 0.0, "center": 0.5, "right": 1.0}[self.align] * self.w
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """A straight line; ``width`` in points, ``dash`` in points on and off, empty for a solid one."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    color: str = theme.INK
+    width: float = 0.8
+    dash: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A polygon, or an open path where there is no ``fill``; an ``edge`` of width 0 is not drawn."""
+
+    points: tuple[tuple[float, float], ...]
+    fill: str | None
+    edge: str | None = None
+    width: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Disc:
+    """A circle with its radius in mm."""
+
+    x: float
+    y: float
+    radius: float
+    fill: str
+    edge: str | None = None
+    width: float = 0.0
+
+
+Shape = Stroke | Patch | Disc
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A finished figure as data: shapes in the order of drawing, then texts; ``title`` and ``description`` are for screen readers."""
+
+    width: float
+    height: float
+    shapes: tuple[Shape, ...]
+    texts: tuple[TextBox, ...]
+    title: str
+    description: str
+
+
+def clean_text(text: str) -> str:
+    """Return text on one line, without the characters that break XML or turn the direction of what follows.
+
+    Control characters, lone surrogates and bidirectional embeddings, overrides, isolates and marks go; runs of white
+    space become one space. Letters of right-to-left scripts stay.
+    """
+    kept = []
+    for character in text:
+        category = unicodedata.category(character)
+        if character in _BREAKS:
+            kept.append(" ")
+        elif category == "Cs" or (ord(character) & 0xFFFE) == 0xFFFE:
+            kept.append("\ufffd")
+        elif category != "Cc" and unicodedata.bidirectional(character) not in _TURNS and character not in _MARKS:
+            kept.append(character)
+    # only plain spaces are merged: a thin or no-break space is typography
+    return " ".join(part for part in "".join(kept).split(" ") if part)
+
+
+_BREAKS = " \t\n\r\v\f\x1c\x1d\x1e\x1f\x85\u2028\u2029"
+_TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+_MARKS = "\u200e\u200f\u061c"
+
+
+def wrap_text(
+    text: str, width: float, size: float = theme.TEXT_SIZE, face: Face = "regular", most: int | None = None
+) -> list[str]:
+    """Break text into lines no wider than ``width`` mm, at spaces where possible and inside words where not.
+
+    Beyond ``most`` lines the last one ends in an ellipsis.
+    """
+    lines: list[str] = []
+    line = ""
+    # a cell is cut to MOST_LINES anyway: measuring all of 5,000 characters would cost more than drawing
+    for word in text.split(" "):
+        trial = f"{line} {word}" if line else word
+        if text_width(trial, size, face) <= width:
+            line = trial
+            continue
+        if line:
+            lines.append(line)
+        *whole, line = _break_word(word, width, size, face)
+        lines.extend(whole)
+        if most is not None and len(lines) > most:
+            break
+    lines.append(line)
+    if most is None or len(lines) <= most:
+        return lines
+    last = lines[most - 1]
+    while last and text_width(last + "…", size, face) > width:
+        last = last[:-1]
+    return [*lines[: most - 1], last.rstrip() + "…"]
+
+
+def _break_word(word: str, width: float, size: float, face: Face) -> list[str]:
+    """Break one word into pieces that fit, after a hyphen or slash if there is one; one character a piece at least."""
+    pieces = []
+    while text_width(word, size, face) > width and len(word) > 1:
+        cut = 1
+        used = text_width(word[0], size, face)
+        while cut < len(word) and (used := used + text_width(word[cut], size, face)) <= width:
+            cut += 1
+        soft = max(word.rfind(mark, 1, cut) for mark in "-/_–")
+        if 0 < soft < cut - 1:
+            cut = soft + 1
+        pieces.append(word[:cut])
+        word = word[cut:]
+    return [*pieces, word]
+
+
+@dataclass(slots=True)
+class Sheet:
+    """Shapes and texts while a page is being laid out."""
+
+    shapes: list[Shape] = field(default_factory=list)
+    texts: list[TextBox] = field(default_factory=list)
+
+    def write(
+        self, text: str, x: float, baseline: float, size: float = theme.TEXT_SIZE, face: Face = "regular",
+        color: str = theme.INK, align: Align = "left", full: str = "",
+    ) -> None:
+        """Set one line of text with its left end, centre or right end at ``x`` and its baseline at ``baseline``, mm."""
+        if not text:
+            return
+        w = text_width(text, size, face)
+        em = size * theme.MM_PER_POINT
+        left = x - {"left": 0.0, "center": 0.5, "right": 1.0}[align] * w
+        box = TextBox(text, left, baseline - theme.ASCENT * em, w, theme.LINE * em, size, face, color, align, full)
+        self.texts.append(box)
+
+    def write_notes(self, notes: Sequence[str], x: float, top: float, width: float, color: str = theme.GREY) -> float:
+        """Set notes below one another, wrapped at ``width``; return the y below them, mm."""
+        y = top
+        for note in notes:
+            for line in wrap_text(clean_text(note), width, theme.NOTE_SIZE):
+                self.write(line, x, y + theme.NOTE_PITCH * 0.75, theme.NOTE_SIZE, color=color)
+                y += theme.NOTE_PITCH
+            y += theme.NOTE_GAP
+        return y
+
+    def page(self, width: float, height: float, title: str, description: str) -> Page:
+        """Finish the page."""
+        return Page(width, height, tuple(self.shapes), tuple(self.texts), title, description)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of a table; it may span several columns; one that ``flows`` makes no column wider and wraps instead."""
+
+    text: str = ""
+    face: Face = "regular"
+    color: str = theme.INK
+    size: float = theme.TEXT_SIZE
+    align: Align | None = None
+    span: int = 1
+    flows: bool = False
+    indent: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: heading, alignment, whether its text may wrap, and the arm it belongs to (columns of one arm stand side by side)."""
+
+    heading: str
+    align: Align = "left"
+    wraps: bool = False
+    arm: str = ""
+    least: float = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table: cells from the left (a span counts its columns), and the space before it in mm."""
+
+    cells: tuple[Cell, ...]
+    before: float = 0.0
+    rule: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where a table stands: left edges and widths of its columns, centre of each row, and the plot beside it, mm."""
+
+    lefts: tuple[float, ...]
+    widths: tuple[float, ...]
+    centres: tuple[float, ...]
+    top: float
+    bottom: float
+    plot_left: float
+    plot_right: float
+    page_width: float
+
+
+def column_widths(columns: Sequence[Column], rows: Sequence[Row], room: float) -> tuple[float, ...]:
+    """Return the width of each column so that, with gaps, all fit into ``room`` mm as far as wrapping allows.
+
+    Headings wrap first, then the columns that may wrap give way, the widest first, down to their least width. A table that
+    is too wide even so keeps its widths: the page grows rather than texts overlap.
+    """
+    cells = [0.0] * len(columns)
+    for row in rows:
+        for at, cell in _placed(row):
+            if cell.span == 1 and not cell.flows:
+                cells[at] = max(cells[at], text_width(cell.text, cell.size, cell.face) + cell.indent)
+    whole = [text_width(column.heading, face="bold") for column in columns]
+    words = [max(text_width(word, face="bold") for word in column.heading.split(" ")) for column in columns]
+    room -= theme.GAP * max(len(columns) - 1, 0)
+    widths = [max(pair) for pair in zip(cells, whole, strict=True)]
+    if sum(widths) > room:
+        widths = [max(pair) for pair in zip(cells, words, strict=True)]
+    if sum(widths) > room:
+        widths = _shrink(columns, widths, words, room)
+    return tuple(_widen_arms(columns, widths))
+
+
+def _shrink(columns: Sequence[Column], widths: list[float], words: list[float], room: float) -> list[float]:
+    """Cap the columns that may wrap at a common width, found by halving, no lower than each one's least width."""
+    def capped(cap: float) -> list[float]:
+        return [
+            min(width, max(cap, column.least, min(word, 2 * column.least))) if column.wraps else width
+            for column, width, word in zip(columns, widths, words, strict=True)
+        ]
+    low, high = 0.0, max(widths)
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if sum(capped(middle)) <= room else (low, middle)
+    return capped(low)
+
+
+def _widen_arms(columns: Sequence[Column], widths: list[float]) -> list[float]:
+    """Widen the columns of an arm whose name is longer than they are, up to a limit beyond which the name wraps."""
+    for start, stop in arm_spans(columns):
+        have = sum(widths[start:stop]) + theme.GAP * (stop - start - 1)
+        want = min(text_width(columns[start].arm, face="bold"), 28.0)
+        for at in range(start, stop):
+            widths[at] += max(want - have, 0.0) / (stop - start)
+    return widths
+
+
+def arm_spans(columns: Sequence[Column]) -> list[tuple[int, int]]:
+    """Return the half-open runs of neighbouring columns that belong to one named arm."""
+    spans: list[tuple[int, int]] = []
+    for at, column in enumerate(columns):
+        if column.arm and at and columns[at - 1].arm == column.arm:
+            spans[-1] = (spans[-1][0], at + 1)
+        elif column.arm:
+            spans.append((at, at + 1))
+    return spans
+
+
+def _placed(row: Row) -> list[tuple[int, Cell]]:
+    """Return each cell of a row with the index of its first column."""
+    placed, at = [], 0
+    for cell in row.cells:
+        placed.append((at, cell))
+        at += cell.span
+    return placed
+
+
+def place_table(
+    sheet: Sheet, columns: Sequence[Column], rows: Sequence[Row], top: float, width: float, least_plot: float
+) -> Grid:
+    """Lay out a table with a plot at its right, write its texts and rules, and return where things stand.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        Receives the texts and rules.
+    columns, rows : sequences
+        What to set; texts are cleaned here.
+    top : float
+        Where the headings start, mm.
+    width : float
+        Width of the page asked for, mm; the grid's ``page_width`` is larger where the table needs it.
+    least_plot : float
+        Least width of the plot, mm.
+    """
+    columns = [replace(c, heading=clean_text(c.heading), arm=clean_text(c.arm)) for c in columns]
+    rows = [replace(r, cells=tuple(replace(c, text=clean_text(c.text)) for c in r.cells)) for r in rows]
+    room = width - 2 * theme.MARGIN - least_plot - 2 * theme.GAP
+    widths = column_widths(columns, rows, room)
+    lefts = [theme.MARGIN]
+    for w in widths[:-1]:
+        lefts.append(lefts[-1] + w + theme.GAP)
+    table_right = lefts[-1] + widths[-1]
+    plot_left = table_right + 2 * theme.GAP
+    plot_right = max(width - theme.MARGIN, plot_left + least_plot)
+    page_width = plot_right + theme.MARGIN
+    y = _write_headings(sheet, columns, lefts, widths, top)
+    sheet.shapes.append(Stroke(theme.MARGIN, y, page_width - theme.MARGIN, y, width=0.9))
+    body_top = y
+    y += 0.9
+    centres = []
+    for row in rows:
+        y += row.before
+        if row.rule:
+            sheet.shapes.append(Stroke(theme.MARGIN, y, page_width - theme.MARGIN, y, theme.RULE, 0.7))
+            y += 0.5
+        height = _write_row(sheet, columns, row, lefts, widths, y)
+        centres.append(y + height / 2)
+        y += height
+    return Grid(tuple(lefts), widths, tuple(centres), body_top, y, plot_left, plot_right, page_width)
+
+
+def _write_headings(
+    sheet: Sheet, columns: Sequence[Column], lefts: Sequence[float], widths: Sequence[float], top: float
+) -> float:
+    """Write arms and headings, headings on one last line; return the y of the rule below them."""
+    y = top
+    arms = arm_spans(columns)
+    if arms:
+        wrapped = []
+        for start, stop in arms:
+            right = lefts[stop - 1] + widths[stop - 1]
+            lines = wrap_text(columns[start].arm, right - lefts[start] + 0.01, face="bold", most=3)
+            wrapped.append((lefts[start], right, lines))
+        depth = max(len(lines) for *_, lines in wrapped)
+        for left, right, lines in wrapped:
+            for i, line in enumerate(lines):
+                at = y + (depth - len(lines) + i + 0.8) * theme.LINE_PITCH
+                sheet.write(line, (left + right) / 2, at, face="bold", align="center")
+            rule = y + depth * theme.LINE_PITCH + 0.5
+            sheet.shapes.append(Stroke(left, rule, right, rule, theme.RULE, 0.6))
+        y += depth * theme.LINE_PITCH + 1.1
+    headings = [wrap_text(c.heading, w + 0.01, face="bold") for c, w in zip(columns, widths, strict=True)]
+    depth = max(len(lines) for lines in headings)
+    for column, left, w, lines in zip(columns, lefts, widths, headings, strict=True):
+        for i, line in enumerate(lines):
+            at = y + (depth - len(lines) + i + 0.8) * theme.LINE_PITCH
+            sheet.write(line, _edge(left, w, column.align), at, face="bold", align=column.align)
+    return y + depth * theme.LINE_PITCH + 0.9
+
+
+def _edge(left: float, width: float, align: Align) -> float:
+    return left + {"left": 0.0, "center": 0.5, "right": 1.0}[align] * width
+
+
+def _write_row(
+    sheet: Sheet, columns: Sequence[Column], row: Row, lefts: Sequence[float], widths: Sequence[float], top: float
+) -> float:
+    """Write the cells of one row, each centred between ``top`` and the row's height; return that height, mm."""
+    set_cells = []
+    for at, cell in _placed(row):
+        last = min(at + cell.span, len(columns)) - 1
+        room = lefts[last] + widths[last] - lefts[at] - cell.indent
+        most = MOST_LINES if cell.span == 1 and not cell.flows else 2 * MOST_LINES
+        lines = wrap_text(cell.text, room + 0.01, cell.size, cell.face, most)
+        set_cells.append((at, cell, room, lines))
+    deepest = max((len(lines) for *_, lines in set_cells), default=1)
+    height = theme.ROW + (deepest - 1) * theme.LINE_PITCH
+    for at, cell, room, lines in set_cells:
+        align = cell.align or columns[at].align
+        full = cell.text if lines[-1].endswith("…") and not cell.text.endswith("…") else ""
+        half = theme.CAPITAL * cell.size * theme.MM_PER_POINT / 2
+        first = top + height / 2 + half - (len(lines) - 1) * theme.LINE_PITCH / 2
+        for i, line in enumerate(lines):
+            sheet.write(
+                line, _edge(lefts[at] + cell.indent, room, align), first + i * theme.LINE_PITCH,
+                cell.size, cell.face, cell.color, align, full,
+            )
+    return height
