@@ -1,0 +1,221 @@
+"""The batch kernel of the inverse-variance models: B analyses over the same k studies, each a row of a mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from meta.errors import ModelError
+from meta.kernels.masks import Columns, Floats, Frame, Mask, Rows, pair_up, row_chunks, turn_rows, use_mean
+from meta.kernels.status import Status
+from meta.kernels.tau2 import Estimates, estimate_tau2
+from meta.kernels.weighted import Moments, log_likelihood, solve_coefficients, sum_moments, sum_q
+
+TAU2_METHODS = ("DL", "PM", "REML", "ML")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFit:
+    """Weighted least squares of each analysis at its tau2, on the analysis scale; NaN where an analysis failed.
+
+    Attributes
+    ----------
+    coefficients : array of shape (B, p)
+    covariance : array of shape (B, p, p)
+        (X'WX)^-1: the Wald covariance.
+    tau2 : array of shape (B,)
+        Squared units of y; 0 under a common effect.
+    q : array of shape (B,)
+        Cochran's Q: the weighted residual sum of squares at tau2 = 0.
+    residual_q : array of shape (B,)
+        The same at ``tau2``; the factor of Hartung, Knapp, Sidik and Jonkman is this over k - p.
+    typical_variance : array of shape (B,)
+        (k - p) / tr(P) at tau2 = 0; NaN where k = p.
+    loglik : array of shape (B,)
+        Restricted under REML, full otherwise.
+    k : array of int, shape (B,)
+        Studies used.
+    p : int
+        Coefficients.
+    status : array of int8, shape (B,)
+        ``Status`` codes.
+    """
+
+    coefficients: Floats
+    covariance: Floats
+    tau2: Floats
+    q: Floats
+    residual_q: Floats
+    typical_variance: Floats
+    loglik: Floats
+    k: NDArray[np.int64]
+    p: int
+    status: NDArray[np.int8]
+
+
+def fit_batch(
+    y: ArrayLike,
+    v: ArrayLike,
+    mask: ArrayLike,
+    design: ArrayLike,
+    *,
+    tau2_method: str | None,
+    tau2: ArrayLike | None = None,
+) -> BatchFit:
+    """Fit every analysis of a batch.
+
+    The bits of a row depend neither on the other rows nor on the studies it leaves out.
+
+    Parameters
+    ----------
+    y, v : array_like of shape (k,) or (B, k)
+        Effect sizes and sampling variances (> 0) on the analysis scale; anything, NaN too, where a study is left out.
+    mask : array_like of bool, shape (B, k)
+        Which studies each analysis uses.
+    design : array_like of shape (k, p)
+        Design matrix, one column of ones where there are no moderators.
+    tau2_method : {"DL", "PM", "REML", "ML"} or None
+        Estimator of tau2; None for a common effect.
+    tau2 : float or array_like of shape (B,), optional
+        A fixed tau2 >= 0 in place of an estimate (for tests).
+
+    Returns
+    -------
+    BatchFit
+        Status ``single_study`` for k = p = 1 (tau2 0), ``boundary`` where tau2 is estimated at 0, ``several_maxima`` where the likelihood
+        has more than one local maximum, ``not_estimable`` where the design has not full rank over the studies used or
+        tau2 is to be estimated from k = p studies, ``not_converged`` where the final check of the equation fails.
+
+    Raises
+    ------
+    ModelError
+        If shapes do not fit, a used effect is not finite, a used variance is not positive and finite, or the method is unknown.
+    """
+    ys, vs, masks, x = _check_input(y, v, mask, design)
+    if tau2_method is not None and tau2_method not in TAU2_METHODS:
+        raise ModelError(f"tau2_method must be one of {', '.join(TAU2_METHODS)} or None; got {tau2_method!r}")
+    rows, p = masks.shape[0], x.shape[1]
+    fixed = None if tau2 is None else np.broadcast_to(np.asarray(tau2, dtype=np.float64), (rows,))
+    if fixed is not None and not (np.isfinite(fixed) & (fixed >= 0.0)).all():
+        raise ModelError("a fixed tau2 must be finite and >= 0")
+    batch = _empty_batch(masks.sum(axis=1), p)
+    data = _Data(ys, vs, masks, x)
+    estimated = tau2_method is not None and fixed is None
+    mean = use_mean(masks, x)
+    free = batch.k > p
+    saturated = (batch.k == p) & ((batch.k == 1) | (not estimated))
+    for group, method in ((free, tau2_method), (saturated, None)):
+        for is_mean in (True, False):
+            chosen = np.flatnonzero(group & (mean == is_mean))
+            for chunk in row_chunks(chosen, masks.shape[1], p):
+                _fit_chunk(batch, data, chunk, method, fixed, mean=is_mean)
+    return batch
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """Checked input: y and v (k,) or (B, k), mask (B, k), design (k, p)."""
+
+    y: Floats
+    v: Floats
+    mask: Mask
+    design: Floats
+
+
+def _check_input(y: ArrayLike, v: ArrayLike, mask: ArrayLike, design: ArrayLike) -> tuple[Floats, Floats, Mask, Floats]:
+    """Return arrays of the right types and shapes, or say what is wrong with which study."""
+    ys, vs, x = (np.asarray(a, dtype=np.float64) for a in (y, v, design))
+    masks = np.asarray(mask, dtype=bool)
+    if masks.ndim != 2 or x.ndim != 2 or x.shape[0] != masks.shape[1] or x.shape[1] < 1:
+        raise ModelError(f"mask must be (B, k) and design (k, p); got {masks.shape} and {x.shape}")
+    for name, a in (("y", ys), ("v", vs)):
+        if a.shape not in (masks.shape, masks.shape[1:]):
+            raise ModelError(f"{name} must be (k,) or (B, k) as the mask {masks.shape}; got {a.shape}")
+    for name, rule, good in (
+        ("y", "finite", np.isfinite(ys)),
+        ("v", "positive and finite", np.isfinite(vs) & (vs > 0.0)),
+        ("design", "finite", np.isfinite(x).all(axis=1)),
+    ):
+        bad = masks & ~good
+        if bad.any():
+            row, study = (int(i) for i in np.argwhere(bad)[0])
+            raise ModelError(
+                f"{name} must be {rule} where it is used; analysis {row + 1} uses study {study + 1}, "
+                f"which is not ({int(bad.sum())} such places in all)"
+            )
+    return ys, vs, masks, x
+
+
+def _empty_batch(k: NDArray[np.int64], p: int) -> BatchFit:
+    """Return a batch in which nothing could be estimated yet."""
+    rows = k.size
+    names = ("tau2", "q", "residual_q", "typical_variance", "loglik")
+    return BatchFit(
+        coefficients=np.full((rows, p), np.nan),
+        covariance=np.full((rows, p, p), np.nan),
+        k=k.astype(np.int64),
+        p=p,
+        status=np.full(rows, Status.NOT_ESTIMABLE, dtype=np.int8),
+        **{name: np.full(rows, np.nan) for name in names},
+    )
+
+
+def _fit_chunk(
+    batch: BatchFit, data: _Data, rows: Rows, method: str | None, fixed: Floats | None, *, mean: bool
+) -> None:
+    """Fit one chunk of rows and write it into ``batch``; rows whose design is deficient stay not estimable."""
+    columns, frame = turn_rows(data.y, data.v, data.mask, data.design, rows, mean=mean)
+    if frame.deficient.any():
+        full = np.flatnonzero(~frame.deficient)
+        if full.size == 0:
+            return
+        full = pair_up(full)
+        rows, columns, frame = rows[full], columns.take(full), frame.take(full)
+    unit2 = np.ldexp(1.0, 2 * frame.exponent)
+    at_zero = sum_moments(columns, np.zeros(rows.size))
+    if fixed is not None:
+        estimates = Estimates(fixed[rows] / unit2, np.zeros(rows.size, dtype=bool))
+    elif method is not None:
+        estimates = estimate_tau2(columns, method, at_zero)
+    else:
+        estimates = Estimates(np.zeros(rows.size), np.zeros(rows.size, dtype=bool))
+    _write_rows(batch, rows, columns, frame, estimates, at_zero, restricted=method == "REML")
+    failed = np.isnan(estimates.tau2)
+    status = np.full(rows.size, Status.OK, dtype=np.int8)
+    if method is not None and fixed is None:
+        status[estimates.tau2 == 0.0] = Status.BOUNDARY
+        status[estimates.several] = Status.SEVERAL_MAXIMA
+        status[failed] = Status.NOT_CONVERGED
+    status[columns.k == 1.0] = Status.SINGLE_STUDY
+    batch.status[rows] = status
+    for array in (batch.coefficients, batch.covariance, batch.q, batch.residual_q, batch.typical_variance, batch.loglik):
+        array[rows[failed]] = np.nan
+
+
+def _write_rows(
+    batch: BatchFit,
+    rows: Rows,
+    columns: Columns,
+    frame: Frame,
+    estimates: Estimates,
+    at_zero: Moments,
+    *,
+    restricted: bool,
+) -> None:
+    """Write the finished numbers of a chunk on the scale of the data; a column without tau2 is evaluated at 0, to be blanked."""
+    tau2 = np.where(np.isnan(estimates.tau2), 0.0, estimates.tau2)
+    unit, unit2 = np.ldexp(1.0, frame.exponent), np.ldexp(1.0, 2 * frame.exponent)
+    solution = solve_coefficients(columns, frame, tau2)
+    free = columns.k - columns.p
+    batch.coefficients[rows] = (solution.coefficients * unit).T
+    batch.covariance[rows] = (solution.covariance * unit2).transpose(2, 0, 1)
+    batch.tau2[rows] = estimates.tau2 * unit2
+    batch.q[rows] = at_zero.q
+    batch.residual_q[rows] = sum_q(columns, tau2)[0]
+    some = free > 0.0
+    batch.typical_variance[rows[some]] = (free[some] / at_zero.trace_p[some]) * unit2[some]
+    dimensions = free if restricted else columns.k
+    loglik = log_likelihood(columns, tau2, restricted=restricted)
+    batch.loglik[rows] = loglik - dimensions * (frame.exponent * np.log(2.0))

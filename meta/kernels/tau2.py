@@ -1,0 +1,129 @@
+"""Estimators of tau2, column by column, in the units of the columns (see ``masks``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from meta.kernels.masks import Columns, Floats, Mask, add_studies, pair_up
+from meta.kernels.search import TAU2_RTOL, Maxima, find_maxima
+from meta.kernels.weighted import Moments, log_likelihood, sum_moments, sum_q
+
+#: Steps of the monotone search. It takes 3 to 8; over variances of ten decades about 30.
+MAX_STEPS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """tau2 of each column (NaN where it was not found), and whether its likelihood has more than one local maximum."""
+
+    tau2: Floats
+    several: Mask
+
+
+def estimate_tau2(columns: Columns, method: str, at_zero: Moments) -> Estimates:
+    """Estimate tau2 >= 0 by ``DL``, ``PM``, ``REML`` or ``ML``.
+
+    ``at_zero`` holds the sums at tau2 = 0. Every column has more studies than coefficients.
+    """
+    free = columns.k - columns.p
+    if method == "DL":
+        return Estimates(dersimonian_laird(at_zero, free), np.zeros(free.shape, dtype=bool))
+    typical = free / at_zero.trace_p
+    if method == "PM":
+        return Estimates(solve_q(columns, free, typical), np.zeros(free.shape, dtype=bool))
+    return maximise_likelihood(columns, typical, restricted=method == "REML")
+
+
+def dersimonian_laird(at_zero: Moments, free: Floats) -> Floats:
+    """Estimate tau2 by the method of moments, cut off at 0.
+
+    References
+    ----------
+    DerSimonian & Laird (1986), Controlled Clinical Trials 7, 177-188, eq. 8; with moderators Raudenbush (2009), eq. 16.37.
+    """
+    return np.maximum(0.0, (at_zero.q - free) / at_zero.trace_p)
+
+
+def solve_q(columns: Columns, target: Floats, typical: Floats) -> Floats:
+    """Solve Q(tau2) = target for tau2 >= 0, where Q = y'Py; 0 where Q(0) is not above the target.
+
+    With ``target`` = k - p this is the estimator of Paule and Mandel, with a chi-squared quantile a bound of the Q-profile interval.
+
+    1 / Q is increasing and concave in tau2 (Q is a Stieltjes function), so Newton's method on 1 / Q climbs to the root from the left
+    and never passes it; with equal variances it arrives in one step.
+
+    References
+    ----------
+    Paule & Mandel (1982), J Res Natl Bur Stand 87, 377-385; Viechtbauer (2007), Statistics in Medicine 26, 37-52.
+    """
+    tau2 = np.zeros(target.shape)
+    q, qq = sum_q(columns, tau2)
+    active = np.flatnonzero(q > target)
+    q, qq = q[active], qq[active]
+    answer = np.zeros(target.shape)
+    answer[active] = np.nan
+    for _ in range(MAX_STEPS):
+        if active.size == 0:
+            break
+        t = tau2[active]
+        step = np.maximum(q * (q - target[active]) / (target[active] * qq), 0.0)
+        tau2[active] = t + step
+        done = step <= TAU2_RTOL * (t + typical[active])
+        answer[active[done]] = tau2[active[done]]
+        active = active[~done]
+        if active.size:
+            rows = pair_up(active)
+            q, qq = (a[: active.size] for a in sum_q(columns.take(rows), tau2[rows]))
+    return answer
+
+
+def maximise_likelihood(columns: Columns, typical: Floats, *, restricted: bool) -> Estimates:
+    """Maximise the restricted or the full likelihood over tau2 >= 0; of several local maxima the best is kept.
+
+    References
+    ----------
+    Viechtbauer (2005), J Educ Behav Stat 30, 261-293.
+    """
+
+    def slopes(some: Columns, tau2: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        m = sum_moments(some, tau2)
+        if restricted:
+            return m.qq, m.trace_p, 2.0 * m.qqq, m.trace_pp
+        return m.qq, m.trace_w, 2.0 * m.qqq, m.trace_ww
+
+    maxima = find_maxima(columns, slopes, cap_tau2(columns), typical)
+    return _keep_best(columns, maxima, restricted=restricted)
+
+
+def cap_tau2(columns: Columns) -> Floats:
+    """Return a tau2 beyond which both likelihoods fall: 2 s2 + the largest variance, s2 the unweighted residual variance.
+
+    With RSS = (k - p) s2: y'PPy <= RSS / (v_min + tau2)^2 and tr W >= tr P >= (k - p) / (v_max + tau2); the second exceeds the first from
+    tau2 = s2 + v_max on. It is a bound, not a limit set on the answer.
+    """
+    used = ~np.isinf(columns.v)
+    residual = columns.y
+    if columns.basis is None:
+        residual = np.where(used, columns.y - add_studies(columns.y) / columns.k, 0.0)
+    s2 = add_studies(residual * residual) / (columns.k - columns.p)
+    return 2.0 * s2 + np.maximum.reduce(np.where(used, columns.v, 0.0), axis=0)
+
+
+def _keep_best(columns: Columns, maxima: Maxima, *, restricted: bool) -> Estimates:
+    """Keep the maximum of the highest likelihood of each column; a column with one that did not converge is lost."""
+    count = np.bincount(maxima.column, minlength=columns.k.size)
+    tau2 = np.full(columns.k.size, np.nan)
+    single = count[maxima.column] == 1
+    tau2[maxima.column[single]] = maxima.tau2[single]
+    rivals = np.flatnonzero(~single)
+    if rivals.size:
+        rows = pair_up(rivals)
+        column, value = maxima.column[rows], maxima.tau2[rows]
+        height = log_likelihood(columns.take(column), value, restricted=restricted)
+        # highest last within each column, so that it is the one that stays; of equals the smaller tau2
+        order = np.lexsort((-value, height, column))
+        tau2[column[order]] = value[order]
+    tau2[maxima.column[~maxima.converged]] = np.nan
+    return Estimates(tau2, count > 1)

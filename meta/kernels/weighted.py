@@ -1,0 +1,185 @@
+"""Weighted least squares at a given tau2: the sums every estimator, statistic and likelihood is made of.
+
+Notation: w = 1 / (v + tau2), W = diag(w), P = W - W X (X'WX)^-1 X'W. All arrays are study-major (see ``masks``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from meta.kernels.masks import Columns, Floats, Frame, add_studies, orthonormalise, remove_fit
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Sums of one evaluation, each of shape (B,), in the units of the columns.
+
+    ``q`` is y'Py, the weighted residual sum of squares; ``qq`` is y'PPy and ``qqq`` y'PPPy, its first derivatives in tau2 up to sign
+    and factor; ``trace_w``, ``trace_ww``, ``trace_p``, ``trace_pp`` are traces of W, WW, P, PP.
+    """
+
+    q: Floats
+    qq: Floats
+    qqq: Floats
+    trace_w: Floats
+    trace_ww: Floats
+    trace_p: Floats
+    trace_pp: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """Coefficients (p, B) and their covariance (p, p, B) in the units of the columns."""
+
+    coefficients: Floats
+    covariance: Floats
+
+
+def weigh(columns: Columns, tau2: Floats) -> Floats:
+    """Return the weights 1 / (v + tau2), shape (k, B); exactly 0 for studies left out."""
+    return 1.0 / (columns.v + tau2)
+
+
+def sum_moments(columns: Columns, tau2: Floats) -> Moments:
+    """Evaluate every sum at ``tau2``, shape (B,)."""
+    w = weigh(columns, tau2)
+    if columns.basis is None:
+        return _sum_about_mean(columns, w)
+    return _sum_about_fit(columns, columns.basis, w)
+
+
+def sum_q(columns: Columns, tau2: Floats) -> tuple[Floats, Floats]:
+    """Evaluate only y'Py and y'PPy at ``tau2``, each of shape (B,)."""
+    w = weigh(columns, tau2)
+    if columns.basis is None:
+        residual = columns.y - add_studies(w * columns.y) / _total(w)
+    else:
+        q, _, _ = orthonormalise(columns.basis, w)
+        residual, _ = remove_fit(columns.y, q, w)
+    u = w * residual
+    return add_studies(u * residual), add_studies(u * u)
+
+
+def _total(w: Floats) -> Floats:
+    """Add the weights, the first (heaviest) one last."""
+    return np.asarray(w[0] + add_studies(w[1:]))
+
+
+def _sum_about_mean(columns: Columns, w: Floats) -> Moments:
+    """Sums for a design of ones.
+
+    The first weight is the heaviest. It is kept apart in the traces: a plain sum(w) - sum(w^2)/sum(w) loses six digits where one
+    variance is 1e-10 of the others.
+    """
+    w0, rest = w[0], w[1:]
+    squares = rest * rest
+    r1, r2, r3 = add_studies(rest), add_studies(squares), add_studies(squares * rest)
+    total = w0 + r1
+    residual = columns.y - add_studies(w * columns.y) / total
+    u = w * residual
+    centred = u - add_studies(w * u) / total
+    pp = (
+        w0 * w0 * (r1 * r1 + 3.0 * r2)
+        + 2.0 * w0 * (r1 * r2 - r3)
+        + (r2 * r1 * r1 - 2.0 * r3 * r1 + r2 * r2)
+    )
+    return Moments(
+        q=add_studies(u * residual),
+        qq=add_studies(u * u),
+        qqq=add_studies(w * centred * centred),
+        trace_w=total,
+        trace_ww=w0 * w0 + r2,
+        trace_p=(2.0 * w0 * r1 + (r1 * r1 - r2)) / total,
+        trace_pp=pp / (total * total),
+    )
+
+
+def _sum_about_fit(columns: Columns, basis: Floats, w: Floats) -> Moments:
+    """Sums for any design, through weighted orthonormal columns."""
+    q, _, _ = orthonormalise(basis, w)
+    residual, _ = remove_fit(columns.y, q, w)
+    u = w * residual
+    centred, _ = remove_fit(u, q, w)
+    leverage = w * np.add.reduce(q * q, axis=0)
+    ww = w * w
+    trace_ww = add_studies(ww)
+    p = q.shape[0]
+    trace_pp = trace_ww - 2.0 * add_studies(ww * leverage)
+    for i in range(p):
+        for j in range(p):
+            trace_pp = trace_pp + add_studies(ww * q[i] * q[j]) ** 2
+    return Moments(
+        q=add_studies(u * residual),
+        qq=add_studies(u * u),
+        qqq=add_studies(w * centred * centred),
+        trace_w=add_studies(w),
+        trace_ww=trace_ww,
+        trace_p=add_studies(w * np.maximum(1.0 - leverage, 0.0)),
+        trace_pp=np.maximum(trace_pp, 0.0),
+    )
+
+
+def solve_coefficients(columns: Columns, frame: Frame, tau2: Floats) -> Solution:
+    """Return the coefficients of the design, their covariance (X'WX)^-1."""
+    w = weigh(columns, tau2)
+    if columns.basis is None or frame.triangle is None:
+        total = _total(w)
+        mean = add_studies(w * columns.y) / total
+        return Solution((frame.origin[0] + mean)[None], (1.0 / total)[None, None])
+    q, triangle, _ = orthonormalise(columns.basis, w)
+    _, extra = remove_fit(columns.y, q, w)
+    # design = basis R = Q (S R): coefficients are R^-1 origin + (S R)^-1 extra
+    inverse = _multiply(_invert(frame.triangle), _invert(triangle))
+    coefficients = _multiply(_invert(frame.triangle), frame.origin[:, None])[:, 0]
+    coefficients = coefficients + _multiply(inverse, extra[:, None])[:, 0]
+    covariance = _multiply(inverse, np.ascontiguousarray(inverse.transpose(1, 0, 2)))
+    return Solution(coefficients, covariance)
+
+
+def log_likelihood(columns: Columns, tau2: Floats, *, restricted: bool) -> Floats:
+    """Return the log-likelihood at ``tau2``, the coefficients at their best, in the units of the columns; shape (B,).
+
+    The restricted one carries the constant log det(X'X) / 2, which makes it free of the parametrisation of the design.
+
+    References
+    ----------
+    Harville (1977), JASA 72, 320-338; Raudenbush (2009), The Handbook of Research Synthesis, 2nd ed., ch. 16.
+    """
+    q, _ = sum_q(columns, tau2)
+    logs = add_studies(np.where(np.isinf(columns.v), 0.0, np.log(columns.v + tau2)))
+    free = columns.k - columns.p if restricted else columns.k
+    value = -0.5 * (free * np.log(2.0 * np.pi) + logs + q)
+    if restricted:
+        if columns.basis is None:
+            value = value + 0.5 * (np.log(columns.k) - np.log(_total(weigh(columns, tau2))))
+        else:
+            _, triangle, _ = orthonormalise(columns.basis, weigh(columns, tau2))
+            for j in range(columns.p):
+                value = value - np.log(triangle[j, j])
+    return np.asarray(value)
+
+
+def _invert(r: Floats) -> Floats:
+    """Invert upper triangles of shape (p, p, B) by back-substitution, element by element."""
+    p = r.shape[0]
+    out = np.zeros_like(r)
+    for j in range(p):
+        out[j, j] = 1.0 / r[j, j]
+        for i in range(j - 1, -1, -1):
+            total = np.zeros(r.shape[2])
+            for m in range(i + 1, j + 1):
+                total = total + r[i, m] * out[m, j]
+            out[i, j] = -total / r[i, i]
+    return out
+
+
+def _multiply(a: Floats, b: Floats) -> Floats:
+    """Multiply (p, m, B) by (m, n, B) one element after the other: a matrix product picks its order by shape."""
+    out = np.zeros((a.shape[0], b.shape[1], a.shape[2]))
+    for i in range(a.shape[0]):
+        for j in range(b.shape[1]):
+            for m in range(a.shape[1]):
+                out[i, j] = out[i, j] + a[i, m] * b[m, j]
+    return out
