@@ -1,7 +1,8 @@
 """Rows that share people form a graph; a declared rule keeps a set in which no two rows touch.
 
-Two rows touch when they are one study and one arm, when they carry one overlap group, when one lists the other, or when the protocol
-says so. Overlap is a graph and no partition: a consortium touches several cohorts that do not touch one another.
+Two rows touch when they are one study and one arm, when they carry one overlap group, when one lists the
+other, or when the protocol says so. Overlap is a graph and no partition: a consortium touches several cohorts
+that do not touch one another.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from extraction.errors import Problem, ReviewError
-from extraction.names import suggest
-from extraction.sheet import Row, RowRef, Sheet
+from extraction.heaviest_set import HeaviestSet, bits_of, lexicographic_weights
+from extraction.names import nearest, suggest
+from extraction.sheet import Row, RowRef, Sheet, Value
 
 #: The words a rule may use, in the order in which a review usually names them.
 RULES = ("most_cohorts", "longest_followup", "largest_n")
@@ -79,16 +81,18 @@ def choose_rows(
 ) -> Chosen:
     """Keep rows of which no two share people: rows named first, then the declared rule, then names.
 
-    The choice is exact, component by component: of the sets without a link that hold every named row, the one that is best by the
-    first word of ``rule``; of those the best by the second, and so on. It does not depend on the order of the rows.
+    The choice is exact, component by component: of the sets without a link that hold every named row, the one
+    that is best by the first word of ``rule``; of those the best by the second, and so on. It does not depend
+    on the order of the rows.
 
     Parameters
     ----------
     sheet : Sheet
         The rows to choose from. Links are seen on ``sheet.whole``, so that a filter hides none.
     rule : sequence of str
-        ``most_cohorts`` (the set with the most rows), ``longest_followup`` (the set whose follow-ups, sorted downwards, are
-        lexicographically largest, missing last), ``largest_n`` (likewise), in the order in which they decide.
+        ``most_cohorts`` (the set with the most rows), ``longest_followup`` (the set whose follow-ups, sorted
+        downwards, are lexicographically largest, missing last), ``largest_n`` (likewise), in the order in
+        which they decide.
     named : sequence of str
         Labels, or study names, of rows that are kept whatever the rule says.
     links : sequence of pairs of str
@@ -103,52 +107,52 @@ def choose_rows(
     Raises
     ------
     OverlapError
-        If a rule word is unknown or repeated or its column missing, if a named row does not exist among the rows, or if two
-        named rows share people.
+        If a rule word is unknown or repeated or its column missing, if a named row does not exist among the
+        rows, or if two named rows share people.
     """
     _check_rule(sheet, rule)
-    labels = tuple(label_of(row, _label_columns(sheet, label)) for row in sheet.rows)
-    graph, warnings = _build_graph(sheet, labels, links, label)
+    columns = _label_columns(sheet, label)
+    labels = tuple(label_of(row, columns) for row in sheet.rows)
+    graph, warnings = _build_graph(sheet, labels, links, columns)
     forced = _find_named(sheet, labels, graph, named)
-    order = sorted(
-        range(len(sheet)), key=lambda i: (labels[i], sheet.rows[i].ref.hash, sheet.rows[i].ref.line)
-    )
-    layers = [_layer(word, sheet) for word in rule]
+    keys = _keys(sheet, rule)
+    place = [(labels[i], row.ref.hash, row.ref.line) for i, row in enumerate(sheet.rows)]
     kept: set[int] = set()
     aside: list[SetAside] = []
     ties: list[str] = []
     for component in _components(graph):
-        chosen, decided = _choose_component(
-            component, graph, forced, [[layer[i] for layer in layers] for i in range(len(sheet))], order, rule
-        )
+        members = sorted(component, key=place.__getitem__)
+        chosen, decided = _choose_component(members, graph, forced, keys, rule)
         kept |= chosen
-        for i in sorted(decided, key=order.index):
-            because = tuple(sorted({labels[j] for j in graph[i] & chosen}))
-            aside.append(SetAside(labels[i], because, decided[i], (sheet.rows[i].ref,)))
-        tied = sorted(labels[i] for i, word in decided.items() if word == BY_NAME)
+        because = {i: tuple(sorted({labels[j] for j in graph[i] & chosen})) for i in decided}
+        for i, word in decided.items():
+            aside.append(SetAside(labels[i], because[i], word, (sheet.rows[i].ref,)))
+        tied = [i for i, word in decided.items() if word == BY_NAME]
         if tied:
-            rivals = sorted(
-                {labels[j] for i, word in decided.items() if word == BY_NAME for j in graph[i] & chosen}
-            )
-            equal = f"equal by {', '.join(rule)}" if rule else "no rule is declared"
-            ties.append(f"{_join(rivals)} rather than {_join(tied)}: {equal}, so the name decided")
-    result = replace(
-        sheet, rows=tuple(row for i, row in enumerate(sheet.rows) if i in kept), whole=sheet.whole or sheet
-    )
+            rivals = sorted({name for i in tied for name in because[i]})
+            ties.append(_tie_text(sorted({labels[i] for i in tied}), rivals, rule))
+    rows = tuple(row for i, row in enumerate(sheet.rows) if i in kept)
     aside.sort(key=lambda entry: (entry.label, entry.rows[0].hash, entry.rows[0].line))
-    return Chosen(result, tuple(aside), tuple(sorted(ties)), warnings)
+    chosen_sheet = replace(sheet, rows=rows, whole=sheet.whole or sheet)
+    return Chosen(chosen_sheet, tuple(aside), tuple(sorted(ties)), warnings)
 
 
 def label_of(row: Row, columns: Sequence[str]) -> str:
-    """Return the label of a row: the text of its label columns, joined by a comma; the line where there are none."""
-    parts = [str(row.values[c]) for c in columns if row.values.get(c) is not None]
-    return ", ".join(parts) if parts else f"line {row.ref.line}"
+    """Return the label of a row: its label columns, joined by a space; its line where they are empty."""
+    text = " ".join(_show(value) for c in columns if (value := row.values.get(c)) is not None).strip()
+    return text or f"line {row.ref.line}"
+
+
+def _show(value: Value) -> str:
+    """Return a cell as it reads in a label: 2001, not 2001.0."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _label_columns(sheet: Sheet, label: str | Sequence[str] | None) -> tuple[str, ...]:
     """Return the columns that name a row, and refuse those the sheet does not have."""
     if label is None:
-        return (sheet.schema.overlap.label,) if sheet.schema.overlap is not None else ()
+        overlap = sheet.schema.overlap
+        return (overlap.label,) if overlap is not None and overlap.label in sheet.columns else ()
     columns = (label,) if isinstance(label, str) else tuple(label)
     for column in columns:
         if column not in sheet.columns:
@@ -164,9 +168,9 @@ def _check_rule(sheet: Sheet, rule: Sequence[str]) -> None:
         raise OverlapError(f"the overlap rule is a list of words, such as ['most_cohorts']; got {rule!r}")
     for word in rule:
         if word not in RULES:
-            raise OverlapError(
-                f"unknown word in the overlap rule: {word!r}; {suggest(word, RULES)} (all words: {', '.join(RULES)})"
-            )
+            words = ", ".join(RULES)
+            hint = suggest(word, RULES)
+            raise OverlapError(f"unknown word in the overlap rule: {word!r}; {hint} (all: {words})")
         if list(rule).count(word) > 1:
             raise OverlapError(f"the overlap rule names {word!r} more than once")
         if word != "most_cohorts" and _rule_column(sheet, word) is None:
@@ -184,54 +188,66 @@ def _rule_column(sheet: Sheet, word: str) -> str | None:
     return column if column in sheet.columns else None
 
 
-def _layer(word: str, sheet: Sheet) -> list[float]:
-    """Return what a word of the rule looks at, row by row; larger is better, and minus infinity stands for missing."""
-    if word == "most_cohorts":
-        return [0.0] * len(sheet)
-    column = _rule_column(sheet, word)
-    cells = [row.values.get(column) if column is not None else None for row in sheet.rows]
-    return [float(cell) if isinstance(cell, int | float) else float("-inf") for cell in cells]
+def _keys(sheet: Sheet, rule: Sequence[str]) -> list[list[float]]:
+    """Return what each word of the rule looks at, row by row; larger is better, minus infinity is missing."""
+    found = []
+    for row in sheet.rows:
+        key = []
+        for word in rule:
+            column = None if word == "most_cohorts" else _rule_column(sheet, word)
+            cell = 0.0 if column is None else row.values.get(column)
+            key.append(float(cell) if isinstance(cell, int | float) else float("-inf"))
+        found.append(key)
+    return found
 
 
-# The graph -------------------------------------------------------------------------------------------------------------------
+# The graph ------------------------------------------------------------------------------------------
 
 
 def _build_graph(
-    sheet: Sheet, labels: tuple[str, ...], links: Sequence[Sequence[str]], label: str | Sequence[str] | None
+    sheet: Sheet, labels: tuple[str, ...], links: Sequence[Sequence[str]], columns: tuple[str, ...]
 ) -> tuple[list[set[int]], tuple[Problem, ...]]:
-    """Return the neighbours of each row, and the links that lead nowhere."""
+    """Return the neighbours of each row, and a warning for each link that leads nowhere."""
     whole = sheet.whole or sheet
-    overlap = sheet.schema.overlap
-    studies = [_text(row, overlap.label if overlap else None) for row in sheet.rows]
-    arms = [_text(row, overlap.arm if overlap else None) for row in sheet.rows]
+    units = [_unit(sheet, row) for row in sheet.rows]
     groups = _groups_of_units(whole)
     mine = [
-        groups.get((s, a), set()) | _own_group(sheet, row)
-        for s, a, row in zip(studies, arms, sheet.rows, strict=True)
+        groups.get(unit, set()) | _own_group(sheet, row) for unit, row in zip(units, sheet.rows, strict=True)
     ]
     listed, warnings = _listed_links(whole)
-    declared, more = _declared_links(whole, links, set(labels) | _all_names(whole, label))
-    has_arms = overlap is not None and overlap.arm is not None
+    declared, more = _declared_links(whole, links, set(labels) | _all_names(whole, columns))
+    names = [{label, unit[0]} for label, unit in zip(labels, units, strict=True)]
     graph: list[set[int]] = [set() for _ in labels]
     for i in range(len(labels)):
         for j in range(i):
-            one_study = studies[i] is not None and studies[i] == studies[j]
-            # an arm that is not given may be any arm of its study
-            one_arm = not has_arms or arms[i] is None or arms[j] is None or arms[i] == arms[j]
-            names = ({labels[i], studies[i]}, {labels[j], studies[j]})
-            linked = frozenset((studies[i], studies[j])) in listed or any(
-                frozenset((a, b)) in declared for a in names[0] for b in names[1] if a != b
+            linked = frozenset((units[i][0], units[j][0])) in listed or any(
+                frozenset((a, b)) in declared for a in names[i] for b in names[j]
             )
-            if (one_study and one_arm) or mine[i] & mine[j] or linked:
+            if linked or mine[i] & mine[j] or _one_arm(sheet, units[i], units[j]):
                 graph[i].add(j)
                 graph[j].add(i)
     return graph, warnings + more
 
 
+def _unit(sheet: Sheet, row: Row) -> tuple[str | None, str | None]:
+    """Return the study and the arm of a row."""
+    overlap = sheet.schema.overlap
+    return (None, None) if overlap is None else (_text(row, overlap.label), _text(row, overlap.arm))
+
+
+def _one_arm(sheet: Sheet, one: tuple[str | None, str | None], two: tuple[str | None, str | None]) -> bool:
+    """Say whether two rows are one study and one arm; an arm that is not given may be any of its study."""
+    if one[0] is None or one[0] != two[0]:
+        return False
+    overlap = sheet.schema.overlap
+    has_arms = overlap is not None and overlap.arm is not None and overlap.arm in sheet.columns
+    return not has_arms or one[1] is None or two[1] is None or one[1] == two[1]
+
+
 def _text(row: Row, column: str | None) -> str | None:
     """Return a cell as text, or None where the column or the value is missing."""
     value = row.values.get(column) if column is not None else None
-    return None if value is None or value == "" else str(value)
+    return None if value is None or value == "" else _show(value)
 
 
 def _own_group(sheet: Sheet, row: Row) -> set[str]:
@@ -240,7 +256,7 @@ def _own_group(sheet: Sheet, row: Row) -> set[str]:
 
 
 def _groups_of_units(whole: Sheet) -> dict[tuple[str | None, str | None], set[str]]:
-    """Return the overlap groups of each study and arm: what one row says of its people holds for every row of them."""
+    """Return the overlap groups of each study and arm: what one row says holds for all rows of its people."""
     found: dict[tuple[str | None, str | None], set[str]] = defaultdict(set)
     overlap = whole.schema.overlap
     if overlap is not None and overlap.group is not None:
@@ -259,7 +275,7 @@ def _listed_links(whole: Sheet) -> tuple[set[frozenset[str | None]], tuple[Probl
     warnings = []
     for row in whole.rows:
         for other in (part.strip() for part in (_text(row, overlap.lists) or "").split(";")):
-            if not other:
+            if not other or other == _text(row, overlap.label):
                 continue
             if other in known:
                 found.add(frozenset((_text(row, overlap.label), other)))
@@ -286,56 +302,42 @@ def _declared_links(
     return found, tuple(warnings)
 
 
-def _all_names(whole: Sheet, label: str | Sequence[str] | None) -> set[str]:
+def _all_names(whole: Sheet, columns: tuple[str, ...]) -> set[str]:
     """Return every study name and every label of the whole sheet."""
-    overlap = whole.schema.overlap
-    given = () if label is None else (label,) if isinstance(label, str) else tuple(label)
-    names = {name for row in whole.rows if overlap and (name := _text(row, overlap.label)) is not None}
-    return names | {label_of(row, given) for row in whole.rows if given}
+    names = {name for row in whole.rows if (name := _unit(whole, row)[0]) is not None}
+    if all(column in whole.columns for column in columns):
+        names |= {label_of(row, columns) for row in whole.rows}
+    return names
 
 
 def _dead_link(file: str, line: int | None, column: str, value: str, known: set[str]) -> Problem:
-    return Problem(
-        file,
-        line,
-        column,
-        value,
-        "link-to-no-row",
-        f"{value!r} shares people with this row, but no row has that name",
-        suggest(value, known)
-        if len(known) <= 12 or suggest(value, known).startswith("did")
-        else "check the name, or move it to the publications outside the sheet",
-        "warning",
-    )
+    """Return the warning about a link to a row that does not exist."""
+    near = nearest(value, known)
+    advice = f"did you mean {near!r}?" if near else "mend the name, or take it out of this column"
+    message = f"{value!r} is said to share people, but no row has that name"
+    return Problem(file, line, column, value, "link-to-no-row", message, advice, "warning")
 
 
 def _find_named(
     sheet: Sheet, labels: tuple[str, ...], graph: list[set[int]], named: Sequence[str]
 ) -> set[int]:
     """Return the rows that are named; refuse names without a row, and rows that touch each other."""
-    column = sheet.schema.overlap.label if sheet.schema.overlap else None
+    studies = [_unit(sheet, row)[0] for row in sheet.rows]
     forced: set[int] = set()
     for name in dict.fromkeys(named):
         found = [i for i, text in enumerate(labels) if text == name]
-        found = found or [i for i, row in enumerate(sheet.rows) if _text(row, column) == name]
+        found = found or [i for i, text in enumerate(studies) if text == name]
         if not found:
             whole = sheet.whole or sheet
-            elsewhere = any(_text(row, column) == name for row in whole.rows)
-            hint = (
-                "it is in the sheet, but the filters take it away"
-                if elsewhere
-                else suggest(name, set(labels))
-            )
-            raise OverlapError(
-                f"{sheet.file}: the row named {name!r} is not among the rows of this analysis; {hint}"
-            )
+            there = name in {_unit(whole, row)[0] for row in whole.rows}
+            hint = "the filters of this analysis take it away" if there else suggest(name, set(labels))
+            raise OverlapError(f"{sheet.file}: no row named {name!r} to keep in this analysis; {hint}")
         forced.update(found)
     for i in sorted(forced):
         for j in sorted(graph[i] & forced):
             lines = f"lines {sheet.rows[i].ref.line} and {sheet.rows[j].ref.line}"
-            raise OverlapError(
-                f"{sheet.file}: the named rows {labels[i]!r} and {labels[j]!r} ({lines}) share people, so that not both can be kept"
-            )
+            pair = f"{labels[i]!r} and {labels[j]!r} ({lines})"
+            raise OverlapError(f"{sheet.file}: the named rows {pair} share people; name one of them")
     return forced
 
 
@@ -356,108 +358,46 @@ def _components(graph: list[set[int]]) -> list[list[int]]:
     return found
 
 
-# The choice -------------------------------------------------------------------------------------------------------------------
+# The choice -----------------------------------------------------------------------------------------------
 
 
 def _choose_component(
-    component: list[int],
-    graph: list[set[int]],
-    forced: set[int],
-    keys: list[list[float]],
-    order: list[int],
-    rule: Sequence[str],
+    members: list[int], graph: list[set[int]], forced: set[int], keys: list[list[float]], rule: Sequence[str]
 ) -> tuple[set[int], dict[int, str]]:
-    """Return the rows of a component that are kept, and what decided about each of the others."""
-    rank = {row: place for place, row in enumerate(order)}
-    members = sorted(component, key=rank.__getitem__)
-    named = [i for i in members if i in forced]
+    """Return the rows of a component that are kept, and what decided about each of the others.
+
+    ``members`` are in the order of their names, which decide last.
+    """
     decided = {i: BY_NAMING for i in members if i not in forced and graph[i] & forced}
     free = [i for i in members if i not in forced and i not in decided]
-    bits = {row: bit for bit, row in enumerate(free)}
-    near = [sum(1 << bits[j] for j in graph[i] if j in bits) for i in free]
-    solve = _Heaviest(near, _weights([keys[i] for i in free]))
+    bit_of = {row: bit for bit, row in enumerate(free)}
+    near = [sum(1 << bit_of[j] for j in graph[i] if j in bit_of) for i in free]
+    free_keys = [keys[i] for i in free]
+    finder = HeaviestSet(near, lexicographic_weights(free_keys))
     everything = (1 << len(free)) - 1
-    best = solve.within(everything)[1]
+    best = finder.within(everything)
     for bit, row in enumerate(free):
-        if best >> bit & 1:
-            continue
-        # what the best set with this row in it would have lost by
-        other = solve.within(everything & ~near[bit] & ~(1 << bit))[1] | 1 << bit
-        decided[row] = _first_difference(best, other, [keys[i] for i in free], rule)
-    return {*named, *(row for bit, row in enumerate(free) if best >> bit & 1)}, decided
-
-
-def _weights(keys: list[list[float]]) -> list[int]:
-    """Turn the rule into one whole number a row, whose sum over a set orders sets exactly as the rule does.
-
-    Comparing sorted values lexicographically is comparing how often the largest occurs, then the next, and so on. So each distinct
-    value is one digit, more significant the earlier its rule and the larger the value, in a base no count can reach. The last digits
-    are the names, the first name most significant. Python's integers have no size limit, so nothing is rounded.
-    """
-    count = len(keys)
-    base = count + 1
-    weights = [0] * count
-    for layer in range(len(keys[0]) if keys else 0):
-        values = sorted({key[layer] for key in keys})
-        place = {value: base**digit for digit, value in enumerate(values)}
-        shift = base ** len(values)
-        weights = [weight * shift + place[key[layer]] for weight, key in zip(weights, keys, strict=True)]
-    return [weight * base**count + base ** (count - 1 - i) for i, weight in enumerate(weights)]
+        if not best >> bit & 1:
+            # what the best set with this row in it would have lost by
+            other = finder.within(everything & ~near[bit] & ~(1 << bit)) | 1 << bit
+            decided[row] = _first_difference(best, other, free_keys, rule)
+    kept = {row for row in members if row in forced} | {free[bit] for bit in bits_of(best)}
+    return kept, decided
 
 
 def _first_difference(best: int, other: int, keys: list[list[float]], rule: Sequence[str]) -> str:
-    """Return the first word of the rule by which two sets differ."""
+    """Return the first word of the rule by which two sets differ; the name where none does."""
     for layer, word in enumerate(rule):
-        sorted_values = [
-            sorted((key[layer] for bit, key in enumerate(keys) if chosen >> bit & 1), reverse=True)
-            for chosen in (best, other)
-        ]
-        if sorted_values[0] != sorted_values[1]:
+        one, two = (sorted(keys[bit][layer] for bit in bits_of(chosen)) for chosen in (best, other))
+        if one != two:
             return word
     return BY_NAME
 
 
-class _Heaviest:
-    """Heaviest set of rows without a link, exactly: branch on the row with the most links, split into components, remember."""
-
-    def __init__(self, near: list[int], weights: list[int]) -> None:
-        self._near = near
-        self._weights = weights
-        self._known: dict[int, tuple[int, int]] = {0: (0, 0)}
-
-    def within(self, mask: int) -> tuple[int, int]:
-        """Return the weight of the heaviest set within the rows of ``mask``, and the set, both as integers."""
-        if mask in self._known:
-            return self._known[mask]
-        part = self._component(mask)
-        if part != mask:
-            one, two = self.within(part), self.within(mask ^ part)
-            result = (one[0] + two[0], one[1] | two[1])
-        else:
-            pick = max(_bits(mask), key=lambda bit: (self._near[bit] & mask).bit_count())
-            rest = self.within(mask & ~(1 << pick) & ~self._near[pick])
-            with_pick = (rest[0] + self._weights[pick], rest[1] | 1 << pick)
-            result = (
-                with_pick if not self._near[pick] & mask else max(with_pick, self.within(mask & ~(1 << pick)))
-            )
-        self._known[mask] = result
-        return result
-
-    def _component(self, mask: int) -> int:
-        """Return the rows connected to the lowest row of ``mask``."""
-        found = fresh = mask & -mask
-        while fresh:
-            reached = 0
-            for bit in _bits(fresh):
-                reached |= self._near[bit]
-            fresh = reached & mask & ~found
-            found |= fresh
-        return found
-
-
-def _bits(mask: int) -> list[int]:
-    """Return the places of the bits that are set, from low to high."""
-    return [bit for bit in range(mask.bit_length()) if mask >> bit & 1]
+def _tie_text(tied: list[str], rivals: list[str], rule: Sequence[str]) -> str:
+    """Say that only the names decided between rows."""
+    equal = f"equal by {', '.join(rule)}" if rule else "no rule is declared"
+    return f"{_join(rivals)} rather than {_join(tied)}: {equal}, so the name decided"
 
 
 def _join(names: Sequence[str]) -> str:

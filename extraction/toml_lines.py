@@ -37,7 +37,7 @@ def nearest_line(lines: Mapping[Path, int], path: Path) -> int | None:
 
 
 class _Scanner:
-    """Walks over the characters of a valid TOML text; knows strings, comments, arrays and tables, and no values."""
+    """Walks over the characters of a valid TOML text; knows strings, comments and tables, and no values."""
 
     def __init__(self, text: str) -> None:
         self.text = text.replace("\r\n", "\n")
@@ -72,7 +72,7 @@ class _Scanner:
         return item
 
     def _inside(self, key: list[str]) -> Path:
-        """Return the path of a table header, with the place of the last item of each array of tables on the way."""
+        """Return the path of a table header, with the place of the last item of each array on the way."""
         path: Path = ()
         for part in key:
             path = (*path, part)

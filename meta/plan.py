@@ -248,9 +248,8 @@ def locate_review(review: str | Path | None = None) -> Path:
     path = Path(str(files("extraction"))) / "evidence" if review is None else Path(review)
     found = path / REVIEW_FILE if path.is_dir() else path
     if not found.is_file():
-        raise ProtocolError(
-            f"no protocol at {found}; a review is a {REVIEW_FILE} or a folder that holds one ('meta init DIR' makes one)"
-        )
+        hint = f"a review is a {REVIEW_FILE} or a folder that holds one ('meta init DIR' makes one)"
+        raise ProtocolError(f"no protocol at {found}; {hint}")
     return found
 
 
