@@ -308,7 +308,7 @@ def _why_no_effect(
 
 
 def _ready_made(values: Mapping[str, Floats], level: float) -> tuple[Floats, Floats]:
-    """Return ``y`` and its variance, from ``v``, ``se``, or an interval at ``level`` symmetric around ``y``."""
+    """Return ``y`` and its variance, from ``v``, ``se``, or a symmetric interval at ``level``."""
     if "v" in values:
         return values["y"], values["v"]
     if "se" in values:

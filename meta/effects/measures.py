@@ -58,14 +58,14 @@ class Measure:
     name: str
     scale: str
     kind: Kind
-    null: float | None
     transform: Transform
     columns: tuple[str, ...]
-    add: float
-    drop00: bool
-    log_axis: bool
     unit: DisplayUnit
     citation: str
+    null: float | None = None
+    add: float = 0.5
+    drop00: bool = False
+    log_axis: bool = False
     warning: str | None = None
 
 
@@ -75,141 +75,70 @@ _ONE_GROUP = ("events", "n")
 _TWO_GROUPS = ("events1", "n1", "events2", "n2")
 _RATE = ("events", "time")
 
-_MEASURES = (
+_PROPORTIONS = (
     Measure(
-        "PR",
-        "proportion",
-        "proportion",
-        "proportion",
-        None,
-        "identity",
-        _ONE_GROUP,
-        0.5,
-        False,
-        False,
+        "PR", "proportion", "proportion", "proportion", "identity", _ONE_GROUP, _PER_100,
+        citation="Viechtbauer (2010), J Stat Softw 36(3), 1-48",
+        warning="raw proportions: studies near 0 or 1 look too precise, and intervals can leave 0 to 1",
+    ),
+    Measure(
+        "PLO", "proportion", "log odds", "proportion", "logit", _ONE_GROUP, _PER_100,
+        citation="Stijnen, Hamza & Ozdemir (2010), Stat Med 29, 3046-3067",
+    ),
+    Measure(
+        "PFT", "proportion", "Freeman-Tukey double arcsine", "proportion", "double_arcsine", _ONE_GROUP,
         _PER_100,
-        "Viechtbauer (2010), J Stat Softw 36(3), 1-48",
-        "raw proportions: studies near 0 or 1 look too precise, and intervals can leave the range from 0 to 1",
-    ),
-    Measure(
-        "PLO",
-        "proportion",
-        "log odds",
-        "proportion",
-        None,
-        "logit",
-        _ONE_GROUP,
-        0.5,
-        False,
-        False,
-        _PER_100,
-        "Stijnen, Hamza & Ozdemir (2010), Stat Med 29, 3046-3067",
-    ),
-    Measure(
-        "PFT",
-        "proportion",
-        "Freeman-Tukey double arcsine",
-        "proportion",
-        None,
-        "double_arcsine",
-        _ONE_GROUP,
-        0.0,
-        False,
-        False,
-        _PER_100,
-        "Freeman & Tukey (1950), Ann Math Stat 21, 607-611; Miller (1978), Am Stat 32, 138",
-        "Freeman-Tukey double arcsine: the pooled value is turned back into a proportion with the harmonic mean of n, "
-        "which can mislead badly where studies differ in size (Schwarzer et al. 2019, Res Synth Methods 10, 476-483)",
-    ),
-    Measure(
-        "IR",
-        "incidence rate",
-        "rate",
-        "rate",
-        None,
-        "identity",
-        _RATE,
-        0.5,
-        False,
-        False,
-        _PER_100_TIME,
-        "Viechtbauer (2010), J Stat Softw 36(3), 1-48",
-        "raw rates: studies with few events look too precise, and intervals can fall below 0",
-    ),
-    Measure(
-        "IRLN",
-        "incidence rate",
-        "log rate",
-        "rate",
-        None,
-        "log",
-        _RATE,
-        0.5,
-        False,
-        False,
-        _PER_100_TIME,
-        "Stijnen, Hamza & Ozdemir (2010), Stat Med 29, 3046-3067",
-    ),
-    Measure(
-        "OR",
-        "odds ratio",
-        "log odds ratio",
-        "ratio",
-        1.0,
-        "log",
-        _TWO_GROUPS,
-        0.5,
-        True,
-        True,
-        DisplayUnit(1.0, "Odds ratio", "Odds ratio"),
-        "Woolf (1955), Ann Hum Genet 19, 251-253; Haldane (1956), Ann Hum Genet 20, 309-311 (the added half)",
-    ),
-    Measure(
-        "RR",
-        "risk ratio",
-        "log risk ratio",
-        "ratio",
-        1.0,
-        "log",
-        _TWO_GROUPS,
-        0.5,
-        True,
-        True,
-        DisplayUnit(1.0, "Risk ratio", "Risk ratio"),
-        "Katz, Baptista, Azen & Pike (1978), Biometrics 34, 469-474",
-    ),
-    Measure(
-        "RD",
-        "risk difference",
-        "risk difference",
-        "difference",
-        0.0,
-        "identity",
-        _TWO_GROUPS,
-        0.5,
-        False,
-        False,
-        DisplayUnit(1.0, "Risk difference", "Risk difference"),
-        "Fleiss & Berlin (2009), in The Handbook of Research Synthesis and Meta-Analysis, 2nd ed., 237-253",
-    ),
-    Measure(
-        "GEN",
-        "effect",
-        "as given",
-        "generic",
-        0.0,
-        "identity",
-        ("y",),
-        0.0,
-        False,
-        False,
-        DisplayUnit(1.0, "Effect", "Effect"),
-        "Viechtbauer (2010), J Stat Softw 36(3), 1-48",
+        citation="Freeman & Tukey (1950), Ann Math Stat 21, 607-611; Miller (1978), Am Stat 32, 138",
+        add=0.0,
+        warning="Freeman-Tukey double arcsine: the pooled value is turned back into a proportion with the "
+        "harmonic mean of n, which can mislead badly where studies differ in size (Schwarzer et al. 2019, "
+        "Res Synth Methods 10, 476-483)",
     ),
 )
 
+_RATES = (
+    Measure(
+        "IR", "incidence rate", "rate", "rate", "identity", _RATE, _PER_100_TIME,
+        citation="Viechtbauer (2010), J Stat Softw 36(3), 1-48",
+        warning="raw rates: studies with few events look too precise, and intervals can fall below 0",
+    ),
+    Measure(
+        "IRLN", "incidence rate", "log rate", "rate", "log", _RATE, _PER_100_TIME,
+        citation="Stijnen, Hamza & Ozdemir (2010), Stat Med 29, 3046-3067",
+    ),
+)
+
+_COMPARISONS = (
+    Measure(
+        "OR", "odds ratio", "log odds ratio", "ratio", "log", _TWO_GROUPS,
+        DisplayUnit(1.0, "Odds ratio", "Odds ratio"),
+        citation="Woolf (1955), Ann Hum Genet 19, 251-253; Haldane (1956), Ann Hum Genet 20, 309-311",
+        null=1.0, drop00=True, log_axis=True,
+    ),
+    Measure(
+        "RR", "risk ratio", "log risk ratio", "ratio", "log", _TWO_GROUPS,
+        DisplayUnit(1.0, "Risk ratio", "Risk ratio"),
+        citation="Katz, Baptista, Azen & Pike (1978), Biometrics 34, 469-474",
+        null=1.0, drop00=True, log_axis=True,
+    ),
+    Measure(
+        "RD", "risk difference", "risk difference", "difference", "identity", _TWO_GROUPS,
+        DisplayUnit(1.0, "Risk difference", "Risk difference"),
+        citation="Fleiss & Berlin (2009), in The Handbook of Research Synthesis and Meta-Analysis, 237-253",
+        null=0.0,
+    ),
+)
+
+_READY_MADE = Measure(
+    "GEN", "effect", "as given", "generic", "identity", ("y",), DisplayUnit(1.0, "Effect", "Effect"),
+    citation="Viechtbauer (2010), J Stat Softw 36(3), 1-48",
+    null=0.0, add=0.0,
+)
+
 #: Every measure that this version offers, by code.
-MEASURES: dict[str, Measure] = {measure.code: measure for measure in _MEASURES}
+MEASURES: dict[str, Measure] = {
+    measure.code: measure for measure in (*_PROPORTIONS, *_RATES, *_COMPARISONS, _READY_MADE)
+}
 
 
 def find_measure(code: str) -> Measure:
@@ -278,10 +207,11 @@ def to_natural(code: str, values: ArrayLike, harmonic_n: ArrayLike | None = None
     code : str
         Measure.
     values : array_like
-        Values or bounds on the analysis scale. NaN stays NaN; -inf and inf go to the ends of the natural range.
+        Values or bounds on the analysis scale. NaN stays NaN; -inf and inf go to the ends of the natural
+        range.
     harmonic_n : array_like, optional
-        Harmonic mean of the sample sizes (the sample size itself for a single study), needed by ``PFT`` only; broadcast
-        against ``values``.
+        Harmonic mean of the sample sizes (the sample size itself for a single study), needed by ``PFT`` only;
+        broadcast against ``values``.
 
     Returns
     -------
@@ -308,11 +238,11 @@ def to_natural(code: str, values: ArrayLike, harmonic_n: ArrayLike | None = None
 
 
 def double_arcsine(events: Floats, n: Floats) -> Floats:
-    """Return the Freeman-Tukey double arcsine of ``events`` out of ``n``, in radians: half the sum of the two arcsines.
+    """Return the Freeman-Tukey double arcsine of ``events`` out of ``n``: half the sum of its arcsines.
 
     References
     ----------
-    Freeman & Tukey (1950), Annals of Mathematical Statistics 21, 607-611, halved as Miller (1978) and metafor do.
+    Freeman & Tukey (1950), Annals of Mathematical Statistics 21, 607-611.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         first = np.arcsin(np.sqrt(events / (n + 1.0)))
@@ -323,8 +253,8 @@ def double_arcsine(events: Floats, n: Floats) -> Floats:
 def inverse_double_arcsine(x: Floats, n: Floats) -> Floats:
     """Return the proportion whose double arcsine in ``n`` people is ``x``.
 
-    The double arcsine of 0 out of n is above 0, and that of n out of n below pi/2: an ``x`` beyond them (a bound of an
-    interval, say) is 0 or 1.
+    The double arcsine of 0 out of n is above 0, and that of n out of n below pi/2: an ``x`` beyond them (a
+    bound of an interval, say) is 0 or 1.
 
     References
     ----------

@@ -1,0 +1,97 @@
+"""The registry, and transformations that undo one another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from meta.effects.measures import (
+    MEASURES,
+    default_unit,
+    find_measure,
+    measure_warning,
+    to_analysis,
+    to_natural,
+)
+from meta.errors import EffectError
+
+LAWS = settings(deadline=None, max_examples=100, derandomize=True)
+
+
+def test_registry_holds_what_this_version_offers() -> None:
+    assert sorted(MEASURES) == ["GEN", "IR", "IRLN", "OR", "PFT", "PLO", "PR", "RD", "RR"]
+    assert all(code == measure.code and measure.citation for code, measure in MEASURES.items())
+    assert {code for code, m in MEASURES.items() if m.null == 1.0} == {"OR", "RR"}
+    assert {code for code, m in MEASURES.items() if m.add == 0.0} == {"PFT", "GEN"}
+    assert {code for code, m in MEASURES.items() if m.drop00} == {"OR", "RR"}
+
+
+def test_unknown_measure_lists_the_known_ones() -> None:
+    with pytest.raises(EffectError, match=r"measure must be one of GEN, IR, .*, RR; got 'plo'"):
+        find_measure("plo")
+
+
+def test_units_and_warnings() -> None:
+    assert default_unit("PLO").factor == 100.0
+    assert default_unit("OR").factor == 1.0
+    assert measure_warning("PLO") is None
+    assert "harmonic mean of n" in (measure_warning("PFT") or "")
+
+
+@LAWS
+@given(st.floats(1e-6, 1.0 - 1e-6), st.sampled_from(["PR", "PLO"]))
+def test_back_transform_inverts_transform_of_proportions(p: float, code: str) -> None:
+    assert to_natural(code, to_analysis(code, p)) == pytest.approx(p, rel=1e-9)
+
+
+@LAWS
+@given(st.floats(1e-9, 1e9), st.sampled_from(["IR", "IRLN", "OR", "RR", "RD", "GEN"]))
+def test_back_transform_inverts_transform_elsewhere(value: float, code: str) -> None:
+    assert to_natural(code, to_analysis(code, value)) == pytest.approx(value, rel=1e-12)
+
+
+@LAWS
+@given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_freeman_tukey_of_a_study_turns_back_into_its_proportion(counts: tuple[int, int]) -> None:
+    events, n = counts
+    back = to_natural("PFT", to_analysis("PFT", events / n, n), n)
+    # near 0 and 1 the back-transform takes the root of a rounding of 1: 1e-8 at worst, and exact at the ends
+    assert back == pytest.approx(events / n, abs=2e-8)
+    if events in (0, n):
+        assert float(back) == events / n
+
+
+def test_freeman_tukey_stays_between_0_and_1_and_never_falls() -> None:
+    grid = np.linspace(-0.5, 2.2, 400)
+    for n in (1.0, 7.3, 4000.0):
+        back = to_natural("PFT", grid, n)
+        assert back[0] == 0.0
+        assert back[-1] == 1.0
+        assert (np.diff(back) >= 0.0).all()
+
+
+def test_freeman_tukey_takes_one_size_a_value() -> None:
+    back = to_natural("PFT", np.array([0.5, 0.5, np.nan]), np.array([10.0, 1000.0, 10.0]))
+    assert back[0] == to_natural("PFT", 0.5, 10.0)
+    assert back[1] == to_natural("PFT", 0.5, 1000.0)
+    assert np.isnan(back[2])
+    assert np.isnan(to_natural("PFT", 0.5, np.nan))
+
+
+@pytest.mark.parametrize("function", [to_natural, to_analysis])
+def test_freeman_tukey_without_sizes_is_refused(function: object) -> None:
+    assert callable(function)
+    with pytest.raises(EffectError, match=r"measure PFT needs .*n"):
+        function("PFT", 0.5)
+
+
+def test_ends_and_missing_pass_through() -> None:
+    ends = np.array([-np.inf, np.inf, np.nan, 1e6, -1e6])
+    np.testing.assert_array_equal(to_natural("PLO", ends), [0.0, 1.0, np.nan, 1.0, 0.0])
+    np.testing.assert_array_equal(to_natural("OR", ends), [0.0, np.inf, np.nan, np.inf, 0.0])
+    np.testing.assert_array_equal(to_natural("PFT", ends, 10.0), [0.0, 1.0, np.nan, 1.0, 0.0])
+    np.testing.assert_array_equal(to_natural("RD", ends), ends)
+    np.testing.assert_array_equal(to_analysis("PLO", [0.0, 1.0]), [-np.inf, np.inf])
+    np.testing.assert_array_equal(to_analysis("IRLN", [0.0, 1.0]), [-np.inf, 0.0])
