@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extraction.errors import Problem
+from extraction.checks import check_grid
+from extraction.codebook import FurtherKind, SheetSchema, extend_schema, find_schema
+from extraction.errors import Problem, ProblemsError, SheetError
+from extraction.files import sha256, write_atomic
+from extraction.grid import Grid, file_problem, neutralise, read_delimited
+from extraction.names import nearest, suggest
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from extraction.codebook import SheetSchema
+#: What separates the cells in a text file, by the ending of its name.
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 #: A typed cell: text, a number, or None where the cell is empty.
 Value = str | float | int | None
@@ -77,3 +85,195 @@ class Sheet:
             [(r.ref.file, r.ref.line, r.ref.hash) for r in self.rows], names=["file", "line", "hash"]
         )
         return pd.DataFrame([dict(r.values) for r in self.rows], index=index, columns=list(self.columns))
+
+
+def read_sheet(
+    path: str | Path,
+    schema: str = "trs_incidence",
+    *,
+    types: Mapping[str, FurtherKind] | None = None,
+    pairs: Sequence[tuple[str, str]] | None = None,
+) -> Sheet:
+    """Read and check a sheet (CSV, TSV or XLSX).
+
+    Parameters
+    ----------
+    path : str or Path
+        The file. CSV is UTF-8 with or without byte order mark, cells separated by commas.
+    schema : str
+        Name of its codebook; ``generic`` for any other review.
+    types : mapping of column to {"text", "count", "number", "percent", "year"}, optional
+        Further columns of an open sheet, which are text otherwise.
+    pairs : sequence of (events, n), optional
+        Further columns of an open sheet where the first must not exceed the second.
+
+    Returns
+    -------
+    Sheet
+        Its ``warnings`` are what looks wrong and may be right.
+
+    Raises
+    ------
+    ProblemsError
+        With every problem at once, if one of them is an error.
+    SheetError
+        If there is no such codebook, or it takes no further columns.
+    """
+    sheet, problems = check_sheet(path, schema, types=types, pairs=pairs)
+    if sheet is None:
+        raise ProblemsError(problems)
+    return sheet
+
+
+def check_sheet(
+    path: str | Path,
+    schema: str = "trs_incidence",
+    *,
+    types: Mapping[str, FurtherKind] | None = None,
+    pairs: Sequence[tuple[str, str]] | None = None,
+) -> tuple[Sheet | None, tuple[Problem, ...]]:
+    """Read a sheet and return it with its problems; never raise for what stands in the file, nor if it is missing.
+
+    Parameters
+    ----------
+    path, schema, types, pairs
+        As in :func:`read_sheet`.
+
+    Returns
+    -------
+    sheet : Sheet or None
+        None if any problem is an error.
+    problems : tuple of Problem
+        All of them, in the order of the file.
+    """
+    codebook = extend_schema(find_schema(schema), types, pairs)
+    place = Path(path)
+    try:
+        data = _read_bytes(place)
+        grid = _read_grid(data, place, codebook.name)
+    except ProblemsError as error:
+        return None, error.problems
+    checked = check_grid(grid, codebook, place.name)
+    missing = _missing_typed(types, pairs, checked.columns, grid.header.line, place.name)
+    problems = missing + checked.problems
+    if any(problem.severity == "error" for problem in problems):
+        return None, problems
+    absent = () if codebook.open else tuple(name for name in codebook.names if name not in checked.columns)
+    rows = tuple(
+        Row(
+            {**row.values, **dict.fromkeys(absent)},
+            {**row.text, **dict.fromkeys(absent, "")},
+            RowRef(place.name, row.line, hash_cells([row.text[name] for name in checked.columns])),
+        )
+        for row in checked.rows
+    )
+    return Sheet(place.name, codebook, checked.columns + absent, rows, sha256(data), problems), problems
+
+
+def hash_cells(cells: Sequence[str]) -> str:
+    """Return the SHA-256 of the cells of a row, in order, spaces and all: of them as a JSON list in UTF-8."""
+    return sha256(json.dumps(list(cells), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
+
+
+def write_sheet(sheet: Sheet, path: str | Path) -> None:
+    """Write a sheet as CSV, TSV or XLSX, by the ending of ``path``; :func:`read_sheet` gives the same cells back.
+
+    Text that a spreadsheet would run as a formula is neutralised: behind an apostrophe in CSV and TSV, marked as text in XLSX. Which
+    columns are text the codebook says, so a number such as -0.5 is never touched. In CSV every cell keeps its text to the letter; in
+    XLSX numbers are numbers, so ``22.0`` comes back as ``22``.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        Rows to write.
+    path : str or Path
+        Where to; folders are made as needed.
+
+    Raises
+    ------
+    SheetError
+        If the ending is another, or a text is too long for a spreadsheet cell.
+    """
+    place = Path(path)
+    suffix = place.suffix.lower()
+    if suffix in DELIMITERS:
+        write_atomic(place, _delimited_text(sheet, DELIMITERS[suffix]))
+    elif suffix == ".xlsx":
+        from extraction.spreadsheets import write_workbook
+
+        rows = [
+            [row.values.get(name) if _is_numeric(sheet, name) else row.text.get(name, "") for name in sheet.columns] for row in sheet.rows
+        ]
+        write_atomic(place, write_workbook(sheet.columns, rows, sheet.schema.name, place.name))
+    else:
+        raise SheetError(f"{place.name}: a sheet is written as .csv, .tsv or .xlsx; got {place.suffix!r}")
+
+
+def _read_bytes(path: Path) -> bytes:
+    """Return the content of a file, or raise the problem that says why there is none."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        others = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        near = nearest(path.name, others)
+        advice = f"did you mean {near!r}?" if near else "check its name and folder"
+        raise file_problem(path.name, "no-such-file", f"there is no file {path.name!r}", advice) from None
+    except OSError as error:
+        raise file_problem(
+            path.name, "unreadable-file", f"the file cannot be opened ({error.strerror})", "check that it is a file you may read"
+        ) from None
+
+
+def _read_grid(data: bytes, path: Path, schema: str) -> Grid:
+    """Read the cells by the ending of the file's name."""
+    suffix = path.suffix.lower()
+    if suffix in DELIMITERS:
+        return read_delimited(data, path.name, DELIMITERS[suffix])
+    if suffix == ".xlsx":
+        from extraction.spreadsheets import read_workbook
+
+        return read_workbook(data, path.name, schema)
+    raise file_problem(
+        path.name, "wrong-format", f"files ending in {path.suffix!r} are not read", "save the sheet as .csv (CSV UTF-8), .tsv or .xlsx"
+    )
+
+
+def _missing_typed(
+    types: Mapping[str, FurtherKind] | None,
+    pairs: Sequence[tuple[str, str]] | None,
+    columns: Sequence[str],
+    line: int,
+    file: str,
+) -> tuple[Problem, ...]:
+    """Return an error for each column that the protocol types or pairs and the file has not."""
+    named = dict.fromkeys([*(types or {}), *(name for pair in pairs or () for name in pair)])
+    return tuple(
+        Problem(
+            file, line, name, None, "missing-column", f"the protocol names the column {name!r}, which the sheet has not",
+            suggest(name, columns),
+        )
+        for name in named
+        if name not in columns
+    )
+
+
+def _is_numeric(sheet: Sheet, name: str) -> bool:
+    column = sheet.schema.find(name)
+    return column is not None and column.numeric
+
+
+def _delimited_text(sheet: Sheet, delimiter: str) -> str:
+    """Return the sheet as CSV or TSV; line ends are a single newline, cells are quoted where they must be."""
+    numeric = {name for name in sheet.columns if _is_numeric(sheet, name)}
+    lines = [[neutralise(name) for name in sheet.columns]]
+    for row in sheet.rows:
+        cells = [(row.text.get(name, ""), name in numeric) for name in sheet.columns]
+        lines.append([text if number else neutralise(text) for text, number in cells])
+    return "".join(delimiter.join(_quote(cell, delimiter, len(cells) == 1) for cell in cells) + "\n" for cells in lines)
+
+
+def _quote(cell: str, delimiter: str, alone: bool) -> str:
+    """Quote a cell where it must be; an empty cell alone in its line too, or the line would read as blank."""
+    if any(mark in cell for mark in (delimiter, '"', "\r", "\n")) or cell != cell.strip() or (alone and not cell):
+        return '"' + cell.replace('"', '""') + '"'
+    return cell
