@@ -38,7 +38,7 @@ class SheetEntry(_Part):
 
     file: Words = Field(description="File name, relative to the folder of the protocol (CSV, TSV or XLSX)")
     schema_name: Words = Field(alias="schema", description="Codebook of the sheet; 'generic' fits any review")
-    types: dict[str, Literal["count", "number", "year", "text"]] = Field(
+    types: dict[str, Literal["count", "number", "percent", "year", "text"]] = Field(
         default_factory=dict, description="Types of further columns of a generic sheet"
     )
     pairs: tuple[tuple[str, str], ...] = Field(
@@ -193,6 +193,9 @@ class Analysis(_Part):
     threshold: Threshold | None = None
     unit: Unit | None = None
     descriptors: tuple[Descriptor, ...] = ()
+    headings: dict[str, Words] = Field(default_factory=dict, description="Heads of count columns, for example {events = 'Resistant'}")
+    arms: tuple[Words, Words] | None = Field(default=None, description="Names of the two arms, the treatment first")
+    favours: tuple[Words, Words] | None = Field(default=None, description="What lies left and right of no difference")
     caveats: tuple[Words, ...] = ()
 
     def label_columns(self) -> tuple[str, ...]:
@@ -211,10 +214,10 @@ class Analysis(_Part):
         OptionError
             If a choice is not allowed.
         """
-        options = dict(load_profile(self.profile).options)
+        overrides: dict[str, Any] = {"moderators": moderators}
         for name, value in self.model.model_dump(exclude_none=True).items():
-            options[name] = None if value == NOTHING and name in _MAY_BE_ABSENT else value
-        return ModelSpec(**{**options, "moderators": moderators})
+            overrides[name] = None if value == NOTHING and name in _MAY_BE_ABSENT else value
+        return override_spec(load_profile(self.profile), overrides)
 
     def display_unit(self) -> DisplayUnit | None:
         """Return the unit of display, or None where the measure's own default holds."""

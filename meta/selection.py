@@ -26,7 +26,7 @@ class Selection:
         The rows to compute effect sizes from, derived columns included.
     labels : tuple of str
         Their labels, in the same order; unique.
-    rows : mapping of label to tuple of RowRef
+    refs : mapping of label to tuple of RowRef
         The sheet rows behind each label: several where rows were joined.
     record : dict
         What was done, for ``results.json``: counts of every filter, joins, exclusions, overlap.
@@ -36,7 +36,7 @@ class Selection:
 
     sheet: Sheet
     labels: tuple[str, ...]
-    rows: Mapping[str, tuple[RowRef, ...]]
+    refs: Mapping[str, tuple[RowRef, ...]]
     record: dict[str, Any]
     warnings: tuple[Problem, ...]
 
@@ -337,7 +337,7 @@ def _choose(sheet: Sheet, analysis: Analysis, columns: tuple[str, ...]) -> tuple
             columns[0],
             entry.label,
             "rows-share-people",
-            f"analysis {analysis.id!r} uses {entry.label!r} and {', '.join(entry.because_of)}, which share people",
+            f"{analysis.id!r} uses {entry.label!r} and {', '.join(entry.because_of)}, which share people",
             "declare an overlap rule",
             "warning",
         )
