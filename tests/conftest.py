@@ -1,4 +1,4 @@
-"""What every test shares: the parity helpers on the path, tallies, and their summary at the end of the run."""
+"""What every test shares: the parity helpers on the path, tallies, and their summary at the end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "parity"))
 
-from oracle import Tally, load_topic  # noqa: E402
+from oracle import Tally, load_topic
 
 #: Key of the user property that carries a tally from a test (perhaps in another process) to the summary.
 PARITY = "parity"
@@ -19,7 +19,7 @@ PARITY = "parity"
 
 @pytest.fixture
 def open_tally(record_property: Callable[[str, object], None]) -> Iterator[Callable[[str, float], Tally]]:
-    """Open tallies with ``open_tally(topic, tolerance)``; each is printed at the end of the run, pass or fail."""
+    """Open tallies with ``open_tally(topic, tolerance)``; each is printed at the end, pass or fail."""
     opened: list[Tally] = []
 
     def start(topic: str, tolerance: float) -> Tally:

@@ -1,4 +1,4 @@
-"""The batch kernel of the inverse-variance models: B analyses over the same k studies, each a row of a mask."""
+"""The batch kernel of the inverse-variance models: B analyses of the same k studies, each a row of a mask."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from meta.errors import ModelError
-from meta.kernels.masks import Columns, Floats, Frame, Mask, Rows, pair_up, row_chunks, turn_rows, use_mean
+from meta.kernels.masks import Columns, Floats, Frame, Mask, Rows, turn_chunks
 from meta.kernels.status import Status
 from meta.kernels.tau2 import Estimates, estimate_tau2
 from meta.kernels.weighted import Moments, log_likelihood, solve_coefficients, sum_moments, sum_q
@@ -18,7 +18,7 @@ TAU2_METHODS = ("DL", "PM", "REML", "ML")
 
 @dataclass(frozen=True, slots=True)
 class BatchFit:
-    """Weighted least squares of each analysis at its tau2, on the analysis scale; NaN where an analysis failed.
+    """Weighted least squares of each analysis at its tau2, on the analysis scale; NaN where it failed.
 
     Attributes
     ----------
@@ -71,7 +71,8 @@ def fit_batch(
     Parameters
     ----------
     y, v : array_like of shape (k,) or (B, k)
-        Effect sizes and sampling variances (> 0) on the analysis scale; anything, NaN too, where a study is left out.
+        Effect sizes and sampling variances (> 0) on the analysis scale; anything, NaN too, where a study is
+        left out.
     mask : array_like of bool, shape (B, k)
         Which studies each analysis uses.
     design : array_like of shape (k, p)
@@ -84,14 +85,16 @@ def fit_batch(
     Returns
     -------
     BatchFit
-        Status ``single_study`` for k = p = 1 (tau2 0), ``boundary`` where tau2 is estimated at 0, ``several_maxima`` where the likelihood
-        has more than one local maximum, ``not_estimable`` where the design has not full rank over the studies used or
-        tau2 is to be estimated from k = p studies, ``not_converged`` where the final check of the equation fails.
+        Status ``single_study`` for k = p = 1 (tau2 0), ``boundary`` where tau2 is estimated at 0,
+        ``several_maxima`` where the likelihood has more than one local maximum, ``not_estimable`` where the
+        design has not full rank over the studies used or tau2 is to be estimated from k = p studies,
+        ``not_converged`` where the final check of the equation fails.
 
     Raises
     ------
     ModelError
-        If shapes do not fit, a used effect is not finite, a used variance is not positive and finite, or the method is unknown.
+        If shapes do not fit, a used effect is not finite, a used variance is not positive and finite, or the
+        method is unknown.
     """
     ys, vs, masks, x = _check_input(y, v, mask, design)
     if tau2_method is not None and tau2_method not in TAU2_METHODS:
@@ -101,30 +104,18 @@ def fit_batch(
     if fixed is not None and not (np.isfinite(fixed) & (fixed >= 0.0)).all():
         raise ModelError("a fixed tau2 must be finite and >= 0")
     batch = _empty_batch(masks.sum(axis=1), p)
-    data = _Data(ys, vs, masks, x)
     estimated = tau2_method is not None and fixed is None
-    mean = use_mean(masks, x)
     free = batch.k > p
     saturated = (batch.k == p) & ((batch.k == 1) | (not estimated))
     for group, method in ((free, tau2_method), (saturated, None)):
-        for is_mean in (True, False):
-            chosen = np.flatnonzero(group & (mean == is_mean))
-            for chunk in row_chunks(chosen, masks.shape[1], p):
-                _fit_chunk(batch, data, chunk, method, fixed, mean=is_mean)
+        for chunk, columns, frame in turn_chunks(ys, vs, masks, x, np.flatnonzero(group)):
+            _fit_chunk(batch, chunk, columns, frame, method, None if fixed is None else fixed[chunk])
     return batch
 
 
-@dataclass(frozen=True, slots=True)
-class _Data:
-    """Checked input: y and v (k,) or (B, k), mask (B, k), design (k, p)."""
-
-    y: Floats
-    v: Floats
-    mask: Mask
-    design: Floats
-
-
-def _check_input(y: ArrayLike, v: ArrayLike, mask: ArrayLike, design: ArrayLike) -> tuple[Floats, Floats, Mask, Floats]:
+def _check_input(
+    y: ArrayLike, v: ArrayLike, mask: ArrayLike, design: ArrayLike
+) -> tuple[Floats, Floats, Mask, Floats]:
     """Return arrays of the right types and shapes, or say what is wrong with which study."""
     ys, vs, x = (np.asarray(a, dtype=np.float64) for a in (y, v, design))
     masks = np.asarray(mask, dtype=bool)
@@ -163,20 +154,13 @@ def _empty_batch(k: NDArray[np.int64], p: int) -> BatchFit:
 
 
 def _fit_chunk(
-    batch: BatchFit, data: _Data, rows: Rows, method: str | None, fixed: Floats | None, *, mean: bool
+    batch: BatchFit, rows: Rows, columns: Columns, frame: Frame, method: str | None, fixed: Floats | None
 ) -> None:
-    """Fit one chunk of rows and write it into ``batch``; rows whose design is deficient stay not estimable."""
-    columns, frame = turn_rows(data.y, data.v, data.mask, data.design, rows, mean=mean)
-    if frame.deficient.any():
-        full = np.flatnonzero(~frame.deficient)
-        if full.size == 0:
-            return
-        full = pair_up(full)
-        rows, columns, frame = rows[full], columns.take(full), frame.take(full)
+    """Fit one chunk of rows and write it into ``batch``."""
     unit2 = np.ldexp(1.0, 2 * frame.exponent)
     at_zero = sum_moments(columns, np.zeros(rows.size))
     if fixed is not None:
-        estimates = Estimates(fixed[rows] / unit2, np.zeros(rows.size, dtype=bool))
+        estimates = Estimates(fixed / unit2, np.zeros(rows.size, dtype=bool))
     elif method is not None:
         estimates = estimate_tau2(columns, method, at_zero)
     else:
@@ -190,8 +174,8 @@ def _fit_chunk(
         status[failed] = Status.NOT_CONVERGED
     status[columns.k == 1.0] = Status.SINGLE_STUDY
     batch.status[rows] = status
-    for array in (batch.coefficients, batch.covariance, batch.q, batch.residual_q, batch.typical_variance, batch.loglik):
-        array[rows[failed]] = np.nan
+    for name in ("coefficients", "covariance", "q", "residual_q", "typical_variance", "loglik"):
+        getattr(batch, name)[rows[failed]] = np.nan
 
 
 def _write_rows(
@@ -204,7 +188,7 @@ def _write_rows(
     *,
     restricted: bool,
 ) -> None:
-    """Write the finished numbers of a chunk on the scale of the data; a column without tau2 is evaluated at 0, to be blanked."""
+    """Write a chunk on the scale of the data; a column without tau2 is evaluated at 0, to be blanked."""
     tau2 = np.where(np.isnan(estimates.tau2), 0.0, estimates.tau2)
     unit, unit2 = np.ldexp(1.0, frame.exponent), np.ldexp(1.0, 2 * frame.exponent)
     solution = solve_coefficients(columns, frame, tau2)

@@ -1,8 +1,9 @@
-"""From public arrays to study-major columns: masks turned once, chunks, and the two traps of NumPy's sums kept shut.
+"""From public arrays to study-major columns: masks turned once, chunks, two traps of NumPy's sums kept shut.
 
-A mask of shape (B, k) says which studies each analysis uses. Inside the kernels an analysis is a column; a study it leaves out has an
-infinite variance, hence a weight of exactly 0, and adds exactly 0 to every sum. Sums run study after study, so the bits of a column
-depend neither on its neighbours nor on the studies it leaves out.
+A mask of shape (B, k) says which studies each analysis uses. Inside the kernels an analysis is a column; a
+study it leaves out has an infinite variance, hence a weight of exactly 0, and adds exactly 0 to every sum.
+Sums run study after study, so the bits of a column depend neither on its neighbours nor on the studies it
+leaves out.
 """
 
 from __future__ import annotations
@@ -17,18 +18,18 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.intp]
 
-#: Numbers in one (k, columns) temporary: a few of them fit into a second-level cache of 1 to 2 MB (measured: chunks of 2,000 to 8,000
-#: columns of ten studies run fastest; all 100,000 at once take half as long again).
+#: Numbers in one (k, columns) temporary: a few of them fit into a second-level cache of 1 to 2 MB (measured:
+#: chunks of 2,000 to 8,000 columns of ten studies run fastest; all 100,000 at once take half as long again).
 CHUNK_NUMBERS = 50_000
 
-#: A column of a design counts as a combination of those before it where what they leave of it is less than this share of its length.
-#: Rounding leaves about 1e-15; a calendar year against an intercept 1e-4.
+#: A column of a design counts as a combination of those before it where what they leave of it is less than
+#: this share of its length. Rounding leaves about 1e-15; a calendar year against an intercept 1e-4.
 RANK_RTOL = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Analyses as columns, study-major, each scaled by a power of two so that its smallest variance is near 1.
+    """Analyses as columns, study-major, scaled by powers of two so that the smallest variance is near 1.
 
     Attributes
     ----------
@@ -37,7 +38,8 @@ class Columns:
     v : array of shape (k, B)
         Sampling variances; infinite where a study is left out.
     basis : array of shape (p, k, B), or None
-        Design columns made orthonormal; None stands for a single column of ones, and then the first study is the most precise.
+        Design columns made orthonormal; None stands for a single column of ones, and then the first study is
+        the most precise.
     v_min : array of shape (B,)
         Smallest variance used.
     k : array of shape (B,)
@@ -56,9 +58,8 @@ class Columns:
     def take(self, rows: Rows) -> Columns:
         """Return some of the columns in C order (``np.take`` keeps it; indexing with an array does not)."""
         basis = None if self.basis is None else np.take(self.basis, rows, axis=2)
-        return Columns(
-            np.take(self.y, rows, axis=1), np.take(self.v, rows, axis=1), basis, self.v_min[rows], self.k[rows], self.p
-        )
+        y, v = np.take(self.y, rows, axis=1), np.take(self.v, rows, axis=1)
+        return Columns(y, v, basis, self.v_min[rows], self.k[rows], self.p)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ class Frame:
     exponent : array of int, shape (B,)
         ``y`` of the columns is in units of ``2**exponent``, ``v`` in units of its square.
     origin : array of shape (p, B)
-        Coefficients (of ``basis``; of the ones where there is none) taken out of ``y`` beforehand, in units of the columns.
+        Coefficients (of ``basis``; of the ones where there is none) taken out of ``y`` beforehand, in units
+        of the columns.
     triangle : array of shape (p, p, B), or None
         Upper triangle R with design = basis times R; None without a basis.
     deficient : array of bool, shape (B,)
@@ -92,8 +94,8 @@ class Frame:
 def add_studies(a: Floats) -> Floats:
     """Add study after study, shape (k, B) -> (B,).
 
-    NumPy adds row after row only along the first axis of a C-ordered array of at least two columns; otherwise it sums
-    pairwise, in an order that depends on the shape.
+    NumPy adds row after row only along the first axis of a C-ordered array of at least two columns; otherwise
+    it sums pairwise, in an order that depends on the shape.
     """
     assert a.flags.c_contiguous, "sums need C order"
     assert a.shape[1] >= 2, "sums need at least two columns"
@@ -102,8 +104,29 @@ def add_studies(a: Floats) -> Floats:
 
 
 def pair_up(rows: Rows) -> Rows:
-    """Return ``rows``, the last one twice where there is only one: a single column would be summed in another order."""
+    """Return ``rows``, twice where there is only one: a single column is summed in another order."""
     return np.append(rows, rows[-1]) if rows.size == 1 else rows
+
+
+def turn_chunks(
+    y: Floats, v: Floats, mask: Mask, design: Floats, rows: Rows
+) -> Iterator[tuple[Rows, Columns, Frame]]:
+    """Turn chosen rows into columns, chunk by chunk; rows whose design has not full rank drop out.
+
+    Whether a row is a plain mean or a regression is decided row by row, so that it does not depend on the
+    batch.
+    """
+    mean = use_mean(mask, design)
+    for is_mean in (True, False):
+        for chunk in row_chunks(rows[mean[rows] == is_mean], mask.shape[1], design.shape[1]):
+            columns, frame = turn_rows(y, v, mask, design, chunk, mean=is_mean)
+            full = np.flatnonzero(~frame.deficient)
+            if full.size == 0:
+                continue
+            if full.size < chunk.size:
+                full = pair_up(full)
+                chunk, columns, frame = chunk[full], columns.take(full), frame.take(full)
+            yield chunk, columns, frame
 
 
 def row_chunks(rows: Rows, k: int, p: int) -> Iterator[Rows]:
@@ -117,7 +140,7 @@ def use_mean(mask: Mask, design: Floats) -> Mask:
     """Return for each row whether the design is one column of ones over the studies it uses, shape (B,)."""
     if design.shape[1] != 1:
         return np.zeros(mask.shape[0], dtype=bool)
-    return ~(mask & (design[:, 0] != 1.0)).any(axis=1)
+    return np.asarray(~(mask & (design[:, 0] != 1.0)).any(axis=1), dtype=bool)
 
 
 def pick_rows(a: Floats, rows: Rows) -> Floats:
@@ -126,7 +149,9 @@ def pick_rows(a: Floats, rows: Rows) -> Floats:
     return np.ascontiguousarray(picked)
 
 
-def turn_rows(y: Floats, v: Floats, mask: Mask, design: Floats, rows: Rows, *, mean: bool) -> tuple[Columns, Frame]:
+def turn_rows(
+    y: Floats, v: Floats, mask: Mask, design: Floats, rows: Rows, *, mean: bool
+) -> tuple[Columns, Frame]:
     """Turn some rows of public arrays into columns.
 
     Parameters
@@ -166,8 +191,9 @@ def _centre_on_most_precise(
 ) -> tuple[Columns, Frame]:
     """Move the most precise study first and measure ``y`` from it.
 
-    Differences of near values are exact, so a shift of all effects costs no digits, and equal effects leave exact zeros. With the
-    heaviest weight first, sums that must not lose the light ones can set it apart (``weighted``).
+    Differences of near values are exact, so a shift of all effects costs no digits, and equal effects leave
+    exact zeros. With the heaviest weight first, sums that must not lose the light ones can set it apart
+    (``weighted``).
     """
     lead = np.argmin(v, axis=0)
     place = np.arange(v.shape[0])[:, None]
@@ -186,14 +212,14 @@ def _clear_of_design(
     """Make the design orthonormal over the studies used and take its unweighted fit out of ``y``."""
     basis, triangle, lengths = orthonormalise(x, None)
     diagonal = np.stack([triangle[j, j] for j in range(x.shape[0])])
-    deficient = (diagonal <= RANK_RTOL * lengths).any(axis=0)
+    deficient = np.asarray((diagonal <= RANK_RTOL * lengths).any(axis=0), dtype=bool)
     residual, origin = remove_fit(y, basis, None)
     columns = Columns(residual, v, basis, v_min, k, x.shape[0])
     return columns, Frame(exponent, origin, triangle, deficient)
 
 
 def orthonormalise(x: Floats, w: Floats | None) -> tuple[Floats, Floats, Floats]:
-    """Factor each design as Q R with Q'WQ = I, by Gram-Schmidt done twice (once is not enough where columns nearly agree).
+    """Factor each design as Q R with Q'WQ = I, by Gram-Schmidt done twice (columns may nearly agree).
 
     Parameters
     ----------
@@ -212,7 +238,8 @@ def orthonormalise(x: Floats, w: Floats | None) -> tuple[Floats, Floats, Floats]
 
     References
     ----------
-    Giraud, Langou & Rozloznik (2005), Computers & Mathematics with Applications 50, 1069-1075 ("twice is enough").
+    Giraud, Langou & Rozloznik (2005), Computers & Mathematics with Applications 50, 1069-1075 ("twice is
+    enough").
     """
     p, _, b = x.shape
     q = np.zeros_like(x)
@@ -233,7 +260,7 @@ def orthonormalise(x: Floats, w: Floats | None) -> tuple[Floats, Floats, Floats]
 
 
 def remove_fit(y: Floats, q: Floats, w: Floats | None) -> tuple[Floats, Floats]:
-    """Return the weighted least-squares residual of ``y`` (k, B) on an orthonormal ``q`` and the coefficients (p, B)."""
+    """Return the residual of ``y`` (k, B) on an orthonormal ``q``, and the coefficients (p, B)."""
     coefficients = np.zeros((q.shape[0], y.shape[1]))
     for _ in range(2):
         for j in range(q.shape[0]):

@@ -1,9 +1,10 @@
-"""Every local maximum of a profile likelihood in tau2: cells that may hide one are found, halved, and searched by Newton's method.
+"""Every local maximum of a profile likelihood in tau2: doubtful cells are found, halved and searched.
 
-The slope of the likelihood has the sign of N - D, where N = y'PPy and D = tr W (ML) or tr P (REML). With the eigenvalues of the
-variances among error contrasts, N = sum c / (lambda + tau2)^2 and D = sum 1 / (lambda + tau2), so log N and log D both fall and are
-both convex in tau2: over a cell each lies below its chord and above its tangents. That settles most cells of a coarse grid without
-looking inside; the others are halved until they are settled or too narrow to matter.
+The slope of the likelihood has the sign of N - D, where N = y'PPy and D = tr W (ML) or tr P (REML). With the
+eigenvalues of the variances among error contrasts, N = sum c / (lambda + tau2)^2 and D = sum 1 / (lambda +
+tau2), so log N and log D both fall and are both convex in tau2: over a cell each lies below its chord and
+above its tangents. That settles most cells of a coarse grid without looking inside; the others are halved
+until they are settled or too narrow to matter.
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ from meta.kernels.masks import Columns, Floats, Mask, Rows, pair_up
 #: N, D and the negative of their derivatives in tau2, each of shape (B,), at tau2 (B,).
 Slopes = Callable[[Columns, Floats], tuple[Floats, Floats, Floats, Floats]]
 
-#: Ratio between neighbours of the grid in tau2 + smallest variance. Coarse: cells near a maximum are halved anyway.
+#: Ratio between neighbours of the grid in tau2 + smallest variance. Coarse: cells near a maximum are halved
+#: anyway.
 GRID_RATIO = 4.0
 
-#: How often an unsettled cell is halved. After 8 times it spans 0.5% of tau2 + smallest variance; two maxima closer than that have
-#: likelihoods that differ by less than rounding.
+#: How often an unsettled cell is halved. After 8 times it spans 0.5% of tau2 + smallest variance; two maxima
+#: closer than that have likelihoods that differ by less than rounding.
 HALVINGS = 8
 
-#: Stop once a step moves tau2 by less than this fraction of tau2 + the typical sampling variance (precision-weighted: the plain mean
-#: fails when variances span ten decades). Relative, so it means the same for log odds ratios and for points of a rating scale.
+#: Stop once a step moves tau2 by less than this fraction of tau2 + the typical sampling variance
+#: (precision-weighted: the plain mean fails when variances span ten decades). Relative, so it means the same
+#: for log odds ratios and for points of a rating scale.
 TAU2_RTOL = 1e-12
 
 #: Newton steps inside a bracket before giving up; bisection alone needs about 60.
@@ -41,7 +44,7 @@ SMALLEST = 1e-300
 
 @dataclass(frozen=True, slots=True)
 class Maxima:
-    """Local maxima found, one element each: the column, its tau2, and whether the slope vanishes there (or is negative, at 0)."""
+    """Local maxima, one element each: column, tau2, whether the slope vanishes there (or falls, at 0)."""
 
     column: Rows
     tau2: Floats
@@ -50,14 +53,15 @@ class Maxima:
 
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """Cells of the search: the column of each, and (tau2, log N, log D, slope of log N, slope of log D) at both ends, (5, C)."""
+    """Cells of the search: columns, and at both ends (tau2, log N, log D, their slopes), shape (5, C)."""
 
     column: Rows
     left: Floats
     right: Floats
 
     def pick(self, keep: Mask) -> _Cells:
-        return _Cells(self.column[keep], np.compress(keep, self.left, axis=1), np.compress(keep, self.right, axis=1))
+        left, right = (np.compress(keep, end, axis=1) for end in (self.left, self.right))
+        return _Cells(self.column[keep], left, right)
 
 
 def find_maxima(columns: Columns, slopes: Slopes, cap: Floats, typical: Floats) -> Maxima:
@@ -146,7 +150,8 @@ def _sort_cells(cells: _Cells, found: list[_Cells], unsettled: list[_Cells], *, 
     _, n2, d2, n2_slope, d2_slope = cells.right
     falls = (n1 > d1) & (n2 <= d2)
     rises = (n1 <= d1) & (n2 > d2)
-    # slopes of log N and log D grow over the cell, so these bound the slope of log N - log D from above and from below
+    # slopes of log N and log D grow over the cell, so these bound the slope of log N - log D from above and
+    # from below
     settled_fall = falls & (n2_slope < d1_slope)
     settled_rise = rises & (n1_slope > d2_slope)
     width = cells.right[0] - cells.left[0]
@@ -162,9 +167,9 @@ def _sort_cells(cells: _Cells, found: list[_Cells], unsettled: list[_Cells], *, 
 def _may_cross(
     chord1: Floats, chord2: Floats, low1: Floats, low2: Floats, slope1: Floats, slope2: Floats, width: Floats
 ) -> Mask:
-    """Say whether a convex function below its chord may rise above another that lies above its tangents, between two ends where it does not.
+    """Say whether a function below its chord may, inside a cell, exceed one that lies above its tangents.
 
-    The gap to each tangent is linear; the smaller of the two is largest where they meet.
+    At both ends it does not. The gap to each tangent is linear; the smaller one is largest where they meet.
     """
     gap1, gap2 = chord1 - low1, chord2 - low2
     far1 = chord2 - (low1 + slope1 * width)
@@ -176,7 +181,7 @@ def _may_cross(
 
 
 def _refine(columns: Columns, slopes: Slopes, cells: _Cells, typical: Floats) -> tuple[Floats, Mask]:
-    """Solve N = D inside each cell, where N - D falls from positive to not positive; Newton on log N - log D, else bisection."""
+    """Solve N = D in each cell, where N - D falls through 0: Newton on log N - log D, else bisection."""
     low, high = cells.left[0].copy(), cells.right[0].copy()
     f1, f2 = cells.left[1] - cells.left[2], cells.right[1] - cells.right[2]
     tau2 = low + (high - low) * np.clip(f1 / (f1 - f2), 0.01, 0.99)

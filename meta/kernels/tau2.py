@@ -16,7 +16,7 @@ MAX_STEPS = 200
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
-    """tau2 of each column (NaN where it was not found), and whether its likelihood has more than one local maximum."""
+    """tau2 of each column (NaN where not found), and whether its likelihood has several local maxima."""
 
     tau2: Floats
     several: Mask
@@ -41,22 +41,25 @@ def dersimonian_laird(at_zero: Moments, free: Floats) -> Floats:
 
     References
     ----------
-    DerSimonian & Laird (1986), Controlled Clinical Trials 7, 177-188, eq. 8; with moderators Raudenbush (2009), eq. 16.37.
+    DerSimonian & Laird (1986), Controlled Clinical Trials 7, 177-188, eq. 8; with moderators Raudenbush
+    (2009), eq. 16.37.
     """
-    return np.maximum(0.0, (at_zero.q - free) / at_zero.trace_p)
+    return np.asarray(np.maximum(0.0, (at_zero.q - free) / at_zero.trace_p))
 
 
 def solve_q(columns: Columns, target: Floats, typical: Floats) -> Floats:
     """Solve Q(tau2) = target for tau2 >= 0, where Q = y'Py; 0 where Q(0) is not above the target.
 
-    With ``target`` = k - p this is the estimator of Paule and Mandel, with a chi-squared quantile a bound of the Q-profile interval.
+    With ``target`` = k - p this is the estimator of Paule and Mandel, with a chi-squared quantile a bound of
+    the Q-profile interval.
 
-    1 / Q is increasing and concave in tau2 (Q is a Stieltjes function), so Newton's method on 1 / Q climbs to the root from the left
-    and never passes it; with equal variances it arrives in one step.
+    1 / Q is increasing and concave in tau2 (Q is a Stieltjes function), so Newton's method on 1 / Q climbs to
+    the root from the left and never passes it; with equal variances it arrives in one step.
 
     References
     ----------
-    Paule & Mandel (1982), J Res Natl Bur Stand 87, 377-385; Viechtbauer (2007), Statistics in Medicine 26, 37-52.
+    Paule & Mandel (1982), J Res Natl Bur Stand 87, 377-385; Viechtbauer (2007), Statistics in Medicine 26,
+    37-52.
     """
     tau2 = np.zeros(target.shape)
     q, qq = sum_q(columns, tau2)
@@ -80,7 +83,7 @@ def solve_q(columns: Columns, target: Floats, typical: Floats) -> Floats:
 
 
 def maximise_likelihood(columns: Columns, typical: Floats, *, restricted: bool) -> Estimates:
-    """Maximise the restricted or the full likelihood over tau2 >= 0; of several local maxima the best is kept.
+    """Maximise the restricted or full likelihood over tau2 >= 0; of several local maxima keep the best.
 
     References
     ----------
@@ -98,21 +101,21 @@ def maximise_likelihood(columns: Columns, typical: Floats, *, restricted: bool) 
 
 
 def cap_tau2(columns: Columns) -> Floats:
-    """Return a tau2 beyond which both likelihoods fall: 2 s2 + the largest variance, s2 the unweighted residual variance.
+    """Return a tau2 beyond which both likelihoods fall: 2 s2 (residual variance) + largest variance.
 
-    With RSS = (k - p) s2: y'PPy <= RSS / (v_min + tau2)^2 and tr W >= tr P >= (k - p) / (v_max + tau2); the second exceeds the first from
-    tau2 = s2 + v_max on. It is a bound, not a limit set on the answer.
+    With RSS = (k - p) s2: y'PPy <= RSS / (v_min + tau2)^2 and tr W >= tr P >= (k - p) / (v_max + tau2); the
+    second exceeds the first from tau2 = s2 + v_max on. It is a bound, not a limit set on the answer.
     """
     used = ~np.isinf(columns.v)
     residual = columns.y
     if columns.basis is None:
         residual = np.where(used, columns.y - add_studies(columns.y) / columns.k, 0.0)
     s2 = add_studies(residual * residual) / (columns.k - columns.p)
-    return 2.0 * s2 + np.maximum.reduce(np.where(used, columns.v, 0.0), axis=0)
+    return np.asarray(2.0 * s2 + np.maximum.reduce(np.where(used, columns.v, 0.0), axis=0))
 
 
 def _keep_best(columns: Columns, maxima: Maxima, *, restricted: bool) -> Estimates:
-    """Keep the maximum of the highest likelihood of each column; a column with one that did not converge is lost."""
+    """Keep the highest maximum of each column; a column with one that did not converge is lost."""
     count = np.bincount(maxima.column, minlength=columns.k.size)
     tau2 = np.full(columns.k.size, np.nan)
     single = count[maxima.column] == 1

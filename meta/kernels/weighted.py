@@ -1,6 +1,7 @@
 """Weighted least squares at a given tau2: the sums every estimator, statistic and likelihood is made of.
 
-Notation: w = 1 / (v + tau2), W = diag(w), P = W - W X (X'WX)^-1 X'W. All arrays are study-major (see ``masks``).
+Notation: w = 1 / (v + tau2), W = diag(w), P = W - W X (X'WX)^-1 X'W. All arrays are study-major (see
+``masks``).
 """
 
 from __future__ import annotations
@@ -9,15 +10,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from meta.kernels.masks import Columns, Floats, Frame, add_studies, orthonormalise, remove_fit
+from meta.kernels.masks import (
+    Columns,
+    Floats,
+    Frame,
+    Mask,
+    add_studies,
+    orthonormalise,
+    pick_rows,
+    remove_fit,
+    row_chunks,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
     """Sums of one evaluation, each of shape (B,), in the units of the columns.
 
-    ``q`` is y'Py, the weighted residual sum of squares; ``qq`` is y'PPy and ``qqq`` y'PPPy, its first derivatives in tau2 up to sign
-    and factor; ``trace_w``, ``trace_ww``, ``trace_p``, ``trace_pp`` are traces of W, WW, P, PP.
+    ``q`` is y'Py, the weighted residual sum of squares; ``qq`` is y'PPy and ``qqq`` y'PPPy, its first
+    derivatives in tau2 up to sign and factor; ``trace_w``, ``trace_ww``, ``trace_p``, ``trace_pp`` are traces
+    of W, WW, P, PP.
     """
 
     q: Floats
@@ -70,8 +82,8 @@ def _total(w: Floats) -> Floats:
 def _sum_about_mean(columns: Columns, w: Floats) -> Moments:
     """Sums for a design of ones.
 
-    The first weight is the heaviest. It is kept apart in the traces: a plain sum(w) - sum(w^2)/sum(w) loses six digits where one
-    variance is 1e-10 of the others.
+    The first weight is the heaviest. It is kept apart in the traces: a plain sum(w) - sum(w^2)/sum(w) loses
+    six digits where one variance is 1e-10 of the others.
     """
     w0, rest = w[0], w[1:]
     squares = rest * rest
@@ -139,9 +151,10 @@ def solve_coefficients(columns: Columns, frame: Frame, tau2: Floats) -> Solution
 
 
 def log_likelihood(columns: Columns, tau2: Floats, *, restricted: bool) -> Floats:
-    """Return the log-likelihood at ``tau2``, the coefficients at their best, in the units of the columns; shape (B,).
+    """Return the log-likelihood at ``tau2``, coefficients at their best, in the units of the columns; (B,).
 
-    The restricted one carries the constant log det(X'X) / 2, which makes it free of the parametrisation of the design.
+    The restricted one carries the constant log det(X'X) / 2, which makes it free of the parametrisation of
+    the design.
 
     References
     ----------
@@ -161,6 +174,31 @@ def log_likelihood(columns: Columns, tau2: Floats, *, restricted: bool) -> Float
     return np.asarray(value)
 
 
+def share_weights(v: Floats, mask: Mask, tau2: Floats) -> Floats:
+    """Return the inverse-variance weights 1 / (v + tau2) in percent.
+
+    Parameters
+    ----------
+    v : array of shape (k,) or (B, k)
+        Sampling variances.
+    mask : array of bool, shape (B, k)
+        Which studies each analysis uses.
+    tau2 : array of shape (B,)
+        NaN where an analysis failed.
+
+    Returns
+    -------
+    array of shape (B, k)
+        Rows sum to 100; 0 for studies left out, NaN in rows that failed.
+    """
+    out = np.full(mask.shape, np.nan)
+    for rows in row_chunks(np.flatnonzero(~np.isnan(tau2)), mask.shape[1], 1):
+        used = np.ascontiguousarray(mask[rows].T)
+        w = 1.0 / (np.where(used, pick_rows(v, rows), np.inf) + tau2[rows])
+        out[rows] = (100.0 * w / add_studies(w)).T
+    return out
+
+
 def _invert(r: Floats) -> Floats:
     """Invert upper triangles of shape (p, p, B) by back-substitution, element by element."""
     p = r.shape[0]
@@ -176,7 +214,7 @@ def _invert(r: Floats) -> Floats:
 
 
 def _multiply(a: Floats, b: Floats) -> Floats:
-    """Multiply (p, m, B) by (m, n, B) one element after the other: a matrix product picks its order by shape."""
+    """Multiply (p, m, B) by (m, n, B) term by term: a matrix product picks its order by shape."""
     out = np.zeros((a.shape[0], b.shape[1], a.shape[2]))
     for i in range(a.shape[0]):
         for j in range(b.shape[1]):

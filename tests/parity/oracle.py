@@ -1,7 +1,8 @@
-"""Golden cases of the oracle: loading them, comparing numbers, and counting that no case is skipped in silence.
+"""Golden cases of the oracle: loading them, comparing numbers, counting that no case is skipped in silence.
 
-A parity test takes the ``open_tally`` fixture, opens a tally on its topic and gives every case exactly one outcome. ``check`` fails
-on any number out of tolerance, any field nobody looked at, and any case without an outcome. The run prints each tally at its end.
+A parity test takes the ``open_tally`` fixture, opens a tally on its topic and gives every case exactly one
+outcome. ``check`` fails on any number out of tolerance, any field nobody looked at, and any case without an
+outcome. The run prints each tally at its end.
 """
 
 from __future__ import annotations
@@ -54,9 +55,10 @@ def numbers(value: Any) -> np.ndarray:
 
 
 def differences(ours: Any, theirs: Any, scale: float = 0.0) -> np.ndarray:
-    """Return relative differences element by element; infinite where only one is a number, or the lengths differ.
+    """Return relative differences, element by element; infinite where only one is a number or lengths differ.
 
-    ``scale`` is what a difference is measured against where the golden number itself is smaller (the rounding of numbers near 0).
+    ``scale`` is what a difference is measured against where the golden number itself is smaller (the rounding
+    of numbers near 0).
     """
     a, b = numbers(ours), numbers(theirs)
     if a.shape != b.shape:
@@ -101,7 +103,14 @@ class Tally:
         self.fields_deferred[name] = self.fields_deferred.get(name, 0) + 1
 
     def compare(
-        self, case: Mapping[str, Any], name: str, ours: Any, theirs: Any, *, scale: float = 0.0, tolerance: float | None = None
+        self,
+        case: Mapping[str, Any],
+        name: str,
+        ours: Any,
+        theirs: Any,
+        *,
+        scale: float = 0.0,
+        tolerance: float | None = None,
     ) -> bool:
         """Compare one field of a case; the case counts as run, or as failed from its first difference on."""
         found = differences(ours, theirs, scale)
@@ -126,10 +135,12 @@ class Tally:
         outcomes = [*ran, *self.deferred, *self.excused, *self.failed]
         everything = [case["id"] for case in self.topic.cases]
         lines = [f"{case}: {line}" for case, found in self.failed.items() for line in found]
-        assert not self.failed, f"{len(self.failed)} cases of {self.topic.name} differ:\n" + "\n".join(lines[:40])
+        assert not self.failed, f"{len(self.failed)} cases of {self.topic.name}:\n" + "\n".join(lines[:40])
+        without = sorted(set(everything) - set(outcomes))[:10]
+        twice = sorted({case for case in outcomes if outcomes.count(case) > 1})[:10]
         assert sorted(outcomes) == sorted(everything), (
-            f"{self.topic.name}: {len(outcomes)} outcomes for {len(everything)} cases; without one: "
-            f"{sorted(set(everything) - set(outcomes))[:10]}; with two: {sorted({o for o in outcomes if outcomes.count(o) > 1})[:10]}"
+            f"{self.topic.name}: {len(outcomes)} outcomes for {len(everything)} cases; "
+            f"without one: {without}; with two: {twice}"
         )
 
     def summary(self) -> str:
@@ -137,8 +148,8 @@ class Tally:
         ran = len(self.run - set(self.failed))
         text = (
             f"{self.topic.name}: {len(self.topic.cases)} cases = {ran} run + {len(self.deferred)} deferred + "
-            f"{len(self.excused)} excused + {len(self.failed)} failed; {self.fields_compared} fields, worst relative "
-            f"difference {self.worst:.1e} ({self.worst_where})"
+            f"{len(self.excused)} excused + {len(self.failed)} failed; {self.fields_compared} fields, "
+            f"worst relative difference {self.worst:.1e} ({self.worst_where})"
         )
         rules: dict[str, int] = {}
         for rule in self.deferred.values():

@@ -1,0 +1,161 @@
+"""The inverse-variance models: from the kernel's numbers to intervals, tests, heterogeneity, prediction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta.inference.heterogeneity import h2_from_q, h2_from_tau2, i2_from_q, i2_from_tau2
+from meta.inference.intervals import hksj_factor, joint_test, two_sided_quantile, wald_interval
+from meta.inference.p_values import chi2_p, two_sided_p
+from meta.inference.prediction import prediction_interval
+from meta.inference.tau2_intervals import Tau2Interval, profile_q
+from meta.kernels.status import Status
+from meta.kernels.weighted import share_weights
+from meta.models.rows import FittedRows
+from meta.options import ModelSpec
+from meta.results import Floats
+
+if TYPE_CHECKING:
+    from meta.kernels.batch_fit import BatchFit
+
+Mask = NDArray[np.bool_]
+
+
+def infer_normal(
+    batch: BatchFit, y: Floats, v: Floats, mask: Mask, design: Floats, spec: ModelSpec, intercept_only: bool
+) -> FittedRows:
+    """Turn a batch of inverse-variance fits into finished numbers.
+
+    Parameters
+    ----------
+    batch : BatchFit
+        What ``fit_batch`` gave for the same arrays.
+    y, v : array of shape (k,) or (B, k)
+        Effect sizes and sampling variances on the analysis scale.
+    mask : array of bool, shape (B, k)
+        Which studies each analysis uses.
+    design : array of shape (k, p)
+        Design matrix; rows of studies that no analysis uses may hold zeros or NaN.
+    spec : ModelSpec
+        Model ``random`` or ``common``.
+    intercept_only : bool
+        No moderators: a prediction interval exists, a moderator test does not.
+
+    Returns
+    -------
+    FittedRows
+        A single study keeps its Wald interval under every ``ci_method``. Arrays that only a GLMM fills are
+        NaN.
+    """
+    wald = batch.covariance
+    free = (batch.k - batch.p).astype(np.float64)
+    adjusted = _adjust(batch, free, spec)
+    covariance = adjusted if spec.ci_method == "HKSJ" else wald
+    single = batch.status == Status.SINGLE_STUDY
+    covariance = np.where(single[:, None, None], wald, covariance)
+    df = np.where(single, np.nan, free) if spec.ci_method in ("t", "HKSJ") else np.full(free.shape, np.nan)
+    failed = np.isnan(batch.tau2)
+    se = np.sqrt(_diagonal(covariance))
+    value = batch.coefficients
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = value / se
+    low, high = wald_interval(value, se, two_sided_quantile(spec.level, df)[:, None])
+    interval = _tau2_interval(batch, y, v, mask, design, spec, free)
+    prediction = _predict(batch, adjusted, spec, intercept_only)
+    test = _test_moderators(value, covariance, df, design, intercept_only)
+    i2, h2 = _share_variation(batch, free, spec)
+    nothing = np.full(free.shape, np.nan)
+    return FittedRows(
+        value=value, se=se, low=low, high=high, statistic=statistic,
+        p_value=two_sided_p(statistic, df[:, None]), covariance=covariance, df=np.where(failed, np.nan, df),
+        tau2=batch.tau2, tau2_low=interval.low, tau2_high=interval.high, tau2_interval_empty=interval.empty,
+        q=batch.q, q_df=np.where(failed, np.nan, free), q_p=chi2_p(batch.q, free),
+        q_wald=nothing, q_wald_df=nothing.copy(), q_wald_p=nothing.copy(),
+        i2=i2, h2=h2, typical_variance=batch.typical_variance,
+        prediction_low=prediction[0], prediction_high=prediction[1], prediction_df=prediction[2],
+        population_value=nothing.copy(), population_low=nothing.copy(), population_high=nothing.copy(),
+        one_sided_low=nothing.copy(), one_sided_high=nothing.copy(),
+        test_statistic=test.statistic, test_df=np.where(failed, np.nan, test.df),
+        test_df2=np.where(failed, np.nan, test.df2), test_p=test.p, loglik=batch.loglik, k=batch.k,
+        status=batch.status, weights=share_weights(v, mask, batch.tau2),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _JointTest:
+    """The moderator test of each row, shape (B,); ``df2`` NaN under chi-squared."""
+
+    statistic: Floats
+    df: Floats
+    df2: Floats
+    p: Floats
+
+
+def _diagonal(covariance: Floats) -> Floats:
+    """Return the diagonals, shape (B, p)."""
+    return np.stack([covariance[:, j, j] for j in range(covariance.shape[1])], axis=1)
+
+
+def _adjust(batch: BatchFit, free: Floats, spec: ModelSpec) -> Floats:
+    """Return the HKSJ covariance after its guard, shape (B, p, p); NaN without a degree of freedom."""
+    return hksj_factor(batch.residual_q, free, spec.ci_guard)[:, None, None] * batch.covariance
+
+
+def _tau2_interval(
+    batch: BatchFit, y: Floats, v: Floats, mask: Mask, design: Floats, spec: ModelSpec, free: Floats
+) -> Tau2Interval:
+    """Return the interval of tau2 that the spec asks for."""
+    wanted = spec.tau2_ci == "QP" and spec.model == "random"
+    rows = np.flatnonzero((free > 0.0) & ~np.isnan(batch.tau2)) if wanted else np.empty(0, dtype=np.intp)
+    return profile_q(y, v, mask, design, spec.level, rows)
+
+
+def _predict(
+    batch: BatchFit, adjusted: Floats, spec: ModelSpec, intercept_only: bool
+) -> tuple[Floats, Floats, Floats]:
+    """Return the bounds of the prediction interval and its degrees of freedom."""
+    if spec.pi_method is None or not intercept_only:
+        nothing = np.full(batch.k.shape, np.nan)
+        return nothing, nothing.copy(), nothing.copy()
+    low, high, df = prediction_interval(
+        batch.coefficients[:, 0],
+        np.sqrt(batch.covariance[:, 0, 0]),
+        np.sqrt(adjusted[:, 0, 0]),
+        batch.tau2,
+        batch.k.astype(np.float64),
+        spec.pi_method,
+        spec.level,
+    )
+    return low, high, np.where(np.isnan(low), np.nan, df)
+
+
+def _share_variation(batch: BatchFit, free: Floats, spec: ModelSpec) -> tuple[Floats, Floats]:
+    """Return I2 (percent) and H2: from tau2 and the typical variance, under a common effect from Q."""
+    if spec.model == "common":
+        return i2_from_q(batch.q, free), h2_from_q(batch.q, free)
+    return i2_from_tau2(batch.tau2, batch.typical_variance), h2_from_tau2(batch.tau2, batch.typical_variance)
+
+
+def _test_moderators(
+    value: Floats, covariance: Floats, df2: Floats, design: Floats, intercept_only: bool
+) -> _JointTest:
+    """Test all coefficients but the intercept together; all, if the design has no column of ones."""
+    rows = value.shape[0]
+    tested = [j for j in range(value.shape[1]) if j != _find_intercept(design)]
+    if intercept_only or not tested:
+        return _JointTest(*(np.full(rows, np.nan) for _ in range(4)))
+    statistic, p = joint_test(value[:, tested], covariance[:, tested][:, :, tested], df2)
+    return _JointTest(statistic, np.full(rows, float(len(tested))), df2, p)
+
+
+def _find_intercept(design: Floats) -> int | None:
+    """Return the index of the first column of ones, over the studies that have a design at all."""
+    present = np.isfinite(design).all(axis=1) & (design != 0.0).any(axis=1)
+    for j in range(design.shape[1]):
+        if present.any() and (design[present, j] == 1.0).all():
+            return j
+    return None

@@ -1,0 +1,60 @@
+"""Leave one out and cumulative analyses against metafor; the other diagnostics are of a later issue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from oracle import Tally, columns_as_floats
+
+import meta
+from meta.effects.sizes import EffectSizes
+from meta.options import ModelSpec
+
+#: Worst relative difference seen: see the line that the run prints.
+TOLERANCE = 1e-8
+
+#: Numbers below this are rounding noise of sums of the size of 1.
+SCALE = 1e-8
+
+METHODS = {"EE": {"model": "common"}, "DL": {"tau2_method": "DL"}, "REML": {"tau2_method": "REML"}, "PM": {"tau2_method": "PM"}, "ML": {"tau2_method": "ML"}}
+TESTS = {"z": {"ci_method": "Wald"}, "knha": {"ci_method": "HKSJ", "ci_guard": "none"}}
+
+#: metafor's name -> the field of Refits.
+FIELDS = {"estimate": "estimate", "se": "se", "pval": "p", "ci.lb": "low", "ci.ub": "high", "tau2": "tau2", "I2": "i2"}
+
+#: Fields that Refits does not carry.
+NOT_CARRIED = ("zval", "Q", "Qp", "H2")
+
+
+def a_diagnostic_of_a_later_issue(case: dict[str, Any]) -> bool:
+    return case["spec"]["fn"] not in ("leave1out", "cumul")
+
+
+def test_refits(open_tally: Callable[[str, float], Tally]) -> None:
+    tally = open_tally("influence", TOLERANCE)
+    for case in tally.topic.cases:
+        if a_diagnostic_of_a_later_issue(case):
+            tally.defer(case, a_diagnostic_of_a_later_issue)
+            continue
+        y, v = columns_as_floats(tally.topic.columns(case["data"]), ("yi", "vi"))
+        model = case["spec"]["model"]
+        spec = ModelSpec(**{**METHODS[model["method"]], **TESTS[model["test"]]})
+        rank = np.empty(v.size, dtype=int)
+        rank[np.argsort(v, kind="stable")] = np.arange(v.size)
+        effects = EffectSizes.from_arrays(y, v, columns={"rank": rank.tolist()})
+        if case["spec"]["fn"] == "leave1out":
+            refits = meta.leave_one_out(effects, spec)
+        else:
+            refits = meta.cumulate(effects, spec, order="rank")
+        for name, values in case["expected"].items():
+            if name in NOT_CARRIED:
+                tally.defer_field(name)
+                continue
+            ours = getattr(refits, FIELDS[name])
+            # one study is a study, not a pooled estimate with a t distribution on no degrees of freedom
+            first = 1 if case["spec"]["fn"] == "cumul" else 0
+            tally.compare(case, name, ours[first:], values[first:], scale=SCALE)
+    tally.check()
+    assert len(tally.run) == 66 + 66

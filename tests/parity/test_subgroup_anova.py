@@ -1,0 +1,102 @@
+"""Subgroups with separate and common tau2, and model fit, against metafor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from oracle import Tally, Topic, columns_as_floats
+
+import meta
+from meta.effects.sizes import EffectSizes
+from meta.options import ModelSpec
+from meta.results import Fit, Subgroups
+
+#: Worst relative difference seen: 6e-11, Q.between of a group whose REML estimate metafor stops short of.
+TOLERANCE = 1e-8
+
+#: Numbers below this are rounding noise of sums of the size of 1.
+SCALE = 1e-9
+
+METHODS = {"EE": {"model": "common"}, "DL": {"tau2_method": "DL"}, "REML": {"tau2_method": "REML"}, "PM": {"tau2_method": "PM"}, "ML": {"tau2_method": "ML"}}
+TESTS = {"z": {"ci_method": "Wald"}, "knha": {"ci_method": "HKSJ", "ci_guard": "none"}}
+
+
+def a_likelihood_ratio_test_or_contrast_of_a_later_issue(case: dict[str, Any]) -> bool:
+    return case["spec"]["fn"] == "anova"
+
+
+def effects_of(topic: Topic, case: dict[str, Any]) -> EffectSizes:
+    columns = topic.columns(case["data"])
+    y, v = columns_as_floats(columns, ("yi", "vi"))
+    texts = {name: tuple(values) for name, values in columns.items() if name not in ("yi", "vi")}
+    return EffectSizes.from_arrays(y, v, columns=texts)
+
+
+def spec_of(method: str, test: str = "z", **more: Any) -> ModelSpec:
+    return ModelSpec(**{**METHODS[method], **TESTS[test], **more})
+
+
+def compare_separate(tally: Tally, case: dict[str, Any], groups: Subgroups) -> None:
+    expected = case["expected"]
+    assert list(groups.levels) == expected["groups"]
+    theirs = expected["separate"]
+    assert [fit.k for fit in groups.fits] == theirs["k"]
+    ours: dict[str, Callable[[Fit], Any]] = {
+        "beta": lambda f: f.estimate.value, "se": lambda f: f.estimate.se, "ci.lb": lambda f: f.estimate.low,
+        "ci.ub": lambda f: f.estimate.high, "pval": lambda f: f.estimate.p, "tau2": lambda f: f.tau2.value,
+        "I2": lambda f: f.heterogeneity.i2, "QE": lambda f: f.heterogeneity.q, "QEp": lambda f: f.heterogeneity.p,
+    }
+    assert set(theirs) - {"k"} == set(ours)
+    for name, get in ours.items():
+        tally.compare(case, f"separate.{name}", [get(fit) for fit in groups.fits], theirs[name], scale=SCALE)
+    tally.compare(case, "Q.between", groups.test.statistic, expected["Q.between"], scale=SCALE)
+    tally.compare(case, "Q.between.df", groups.test.df, expected["Q.between.df"])
+    tally.compare(case, "Q.between.p", groups.test.p, expected["Q.between.p"])
+    assert groups.test.df2 is None
+
+
+def compare_common(tally: Tally, case: dict[str, Any], groups: Subgroups, fit: Fit) -> None:
+    theirs = case["expected"]["common"]
+    tally.compare(case, "common.tau2", fit.tau2.value, theirs["tau2"], scale=SCALE)
+    tally.compare(case, "common.beta", fit.coefficients.value, theirs["beta"], scale=SCALE)
+    tally.compare(case, "common.se", fit.coefficients.se, theirs["se"])
+    tally.compare(case, "common.QE", fit.heterogeneity.q, theirs["QE"])
+    tally.compare(case, "common.QEp", fit.heterogeneity.p, theirs["QEp"])
+    tally.compare(case, "common.R2", fit.r2, theirs["R2"], scale=SCALE)
+    for what, test in (("", fit.moderator_test), ("groups ", groups.test)):
+        tally.compare(case, f"common.{what}QM", test.statistic, theirs["QM"], scale=SCALE)
+        tally.compare(case, f"common.{what}QMdf", [test.df, test.df2], theirs["QMdf"])
+        tally.compare(case, f"common.{what}QMp", test.p, theirs["QMp"])
+    # the group means of the joint model are intercept + contrast
+    means = np.asarray(theirs["beta"]) + np.where(np.arange(len(theirs["beta"])) > 0, theirs["beta"][0], 0.0)
+    tally.compare(case, "common.means", [f.estimate.value for f in groups.fits], means, scale=SCALE)
+    assert {f.tau2.value for f in groups.fits} == {groups.fits[0].tau2.value}
+
+
+def test_subgroups(open_tally: Callable[[str, float], Tally]) -> None:
+    tally = open_tally("subgroup_anova", TOLERANCE)
+    for case in tally.topic.cases:
+        if a_likelihood_ratio_test_or_contrast_of_a_later_issue(case):
+            tally.defer(case, a_likelihood_ratio_test_or_contrast_of_a_later_issue)
+            continue
+        spec = case["spec"]
+        effects = effects_of(tally.topic, case)
+        if spec["fn"] == "fitstats":
+            moderators = None if spec["mods"] == "~ 1" else spec["mods"]
+            fit = meta.fit_model(effects, spec_of(spec["method"], moderators=moderators))
+            tally.compare(case, "ll", fit.loglik, case["expected"]["ll"])
+            for later in set(case["expected"]) - {"ll"}:
+                tally.defer_field(later)
+            continue
+        chosen = spec_of(spec["method"], spec["test"])
+        compare_separate(tally, case, meta.fit_subgroups(effects, chosen, by=spec["by"]))
+        joint = meta.fit_subgroups(effects, chosen, by=spec["by"], common_tau2=True)
+        moderated = spec_of(spec["method"], spec["test"], moderators=f"~ C({spec['by']})")
+        compare_common(tally, case, joint, meta.fit_model(effects, moderated))
+        if spec["method"] == "EE" and spec["test"] == "z":
+            tally.compare(case, "Qb.ee", joint.test.statistic, case["expected"]["Qb.ee"])
+            tally.compare(case, "Qb.ee.df", joint.test.df, case["expected"]["Qb.ee.df"])
+    tally.check()
+    assert tally.deferred and len(tally.run) == 64 + 8
