@@ -1,0 +1,250 @@
+"""The context of the report, built from results.json alone: every text finished, every number with its address."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from meta.errors import ReportError
+from meta.report.caveats import leading_caveat, list_caveats
+from meta.report.methods import methods_sentences, overlap_sentence
+from meta.report.origins import (
+    bias_table,
+    left_out_table,
+    problem_table,
+    provenance_tables,
+    selection_steps,
+    set_aside_table,
+    study_table,
+)
+from meta.report.pieces import Link, Node, Sentence, Unit, plain, read_unit, show_count
+from meta.report.sentences import (
+    anchor_of,
+    cumulative_sentence,
+    left_out_sentence,
+    quotable_sentence,
+    reference_sentence,
+    regression_sentences,
+    result_sentences,
+    small_study_sentences,
+    subgroup_sentences,
+)
+from meta.report.summaries import (
+    coefficient_table,
+    glance_table,
+    reference_table,
+    refits_table,
+    subgroup_table,
+    summary_table,
+)
+from meta.report.views import AnalysisView, Block, Card, Figure, MethodView, ReportView
+from meta.report.words import MEASURES
+
+#: The layout of results.json that this report reads.
+RESULTS_FORMAT = "trs-meta-results@1"
+
+
+def build_context(results: Mapping[str, Any]) -> ReportView:
+    """Build everything that the templates show.
+
+    Parameters
+    ----------
+    results : mapping
+        The content of results.json.
+
+    Returns
+    -------
+    ReportView
+        Texts only; a template that reads it computes nothing.
+
+    Raises
+    ------
+    ReportError
+        If the results have another format, or two analyses would share an anchor.
+    """
+    if results.get("format") != RESULTS_FORMAT:
+        raise ReportError(f"results must have format {RESULTS_FORMAT!r}; got {results.get('format')!r}")
+    root = Node(dict(results))
+    review = root.at("review")
+    analyses = [(analysis, _unit_of(analysis)) for _, analysis in root.at("analyses").items()]
+    _check_anchors([anchor_of(analysis) for analysis, _ in analyses])
+    methods = _method_views([analysis for analysis, _ in analyses])
+    by_analysis = {link.href.removeprefix("#"): method for method in methods for link in method.analyses}
+    return ReportView(
+        title=review.at("title").text(),
+        question=review.at("question").text(),
+        authors=", ".join(author.text() for author in review.at("authors").each()),
+        about=review.at("about").text(),
+        cards=tuple(_card(analysis, unit) for analysis, unit in analyses),
+        glance=glance_table(analyses),
+        methods=methods,
+        analyses=tuple(_analysis_view(analysis, unit, by_analysis[anchor_of(analysis)]) for analysis, unit in analyses),
+        bias=_bias_block([analysis for analysis, _ in analyses]),
+        problems=_problem_block(root.at("problems")),
+        provenance=_provenance_block(root),
+        files=(Link("results.json", "results.json"), Link("report.md", "report.md")),
+    )
+
+
+def _unit_of(analysis: Node) -> Unit:
+    words = MEASURES.get(analysis.at("measure").text())
+    return read_unit(analysis, ratio=words is not None and words.ratio)
+
+
+def _check_anchors(anchors: list[str]) -> None:
+    """Refuse ids that would lead to one place of the page."""
+    doubled = sorted({anchor for anchor in anchors if anchors.count(anchor) > 1})
+    if doubled:
+        raise ReportError(f"ids of analyses must differ in letters and digits; more than one becomes {', '.join(doubled)}")
+
+
+def _card(analysis: Node, unit: Unit) -> Card:
+    return Card(
+        analysis.at("title").text(), anchor_of(analysis), quotable_sentence(analysis, unit, caveat=False),
+        leading_caveat(analysis),
+    )
+
+
+def _spec_of(analysis: Node) -> Node:
+    """Return the spec of an analysis, which stands at the analysis itself or in its fit."""
+    return analysis.at("spec") if analysis.at("spec").exists else analysis.at("fit", "spec")
+
+
+def _method_views(analyses: list[Node]) -> tuple[MethodView, ...]:
+    """Return the methods once for all analyses that share measure, spec and profile."""
+    groups: dict[str, list[Node]] = {}
+    for analysis in analyses:
+        key = json.dumps([analysis.at("measure").value, _spec_of(analysis).value, analysis.at("profile").value], sort_keys=True)
+        groups.setdefault(key, []).append(analysis)
+    views = []
+    for number, members in enumerate(groups.values(), start=1):
+        first = members[0]
+        rules = {json.dumps(m.at("selection", "overlap", "rule").value): m.at("selection", "overlap", "rule") for m in members}
+        sentences = methods_sentences(first.at("measure").text(), _spec_of(first))
+        sentences += [overlap_sentence(rule) for rule in rules.values() if rule.exists]
+        views.append(
+            MethodView(
+                f"methods-{number}", _method_title(first), tuple(sentences),
+                tuple(Link(m.at("title").text(), f"#{anchor_of(m)}") for m in members),
+            )
+        )
+    return tuple(views)
+
+
+def _method_title(analysis: Node) -> str:
+    models = {
+        "random": "random effects, inverse variance", "common": "common effect, inverse variance",
+        "binomial_normal": "binomial-normal GLMM", "poisson_normal": "Poisson-normal GLMM",
+    }
+    model = _spec_of(analysis).at("model").text()
+    name = analysis.at("measure_name").text() or analysis.at("measure").text()
+    return f"{name[:1].upper()}{name[1:]}: {models.get(model, model)} (profile {analysis.at('profile').text()})"
+
+
+def _figure(analysis: Node, kind: str, caption: str) -> Figure | None:
+    file = analysis.at("figures", kind).text()
+    return Figure(file, caption, f"{caption}: {analysis.at('title').text()}") if file else None
+
+
+def _analysis_view(analysis: Node, unit: Unit, method: MethodView) -> AnalysisView:
+    anchor, measure = anchor_of(analysis), analysis.at("measure").text()
+    blocks = [
+        *(_subgroup_block(analysis, group, unit) for group in analysis.at("subgroups").each()),
+        *(_regression_block(regression, measure) for regression in analysis.at("regressions").each()),
+        _left_out_block(analysis, unit),
+        _cumulative_block(analysis, unit),
+        _small_study_block(analysis, measure),
+        Block("Outside reference", _only(reference_sentence(analysis, unit)), None,
+              (reference_table(analysis, unit, "Outside references beside our estimate"),)),
+    ]
+    selected = Block("How the rows were chosen", tuple(selection_steps(analysis)), None, (set_aside_table(analysis), left_out_table(analysis)))
+    studies = Block("Studies", (), None, (study_table(analysis, unit, anchor),), "Counts, sources and sheet rows of every study")
+    return AnalysisView(
+        anchor=anchor,
+        title=analysis.at("title").text(),
+        question=analysis.at("question").text(),
+        method=Link(method.title, f"#{method.anchor}"),
+        results=tuple(result_sentences(analysis, unit)),
+        caveats=tuple(caveat.text for caveat in list_caveats(analysis)),
+        forest=_figure(analysis, "forest", "Forest plot"),
+        summary=summary_table(analysis, unit),
+        selection=selected,
+        blocks=tuple(block for block in blocks if block.exists),
+        studies=studies,
+        files=_files(analysis),
+    )
+
+
+def _only(sentence: Sentence) -> tuple[Sentence, ...]:
+    return (sentence,) if plain(sentence) else ()
+
+
+def _subgroup_block(analysis: Node, group: Node, unit: Unit) -> Block:
+    by = group.at("by").text() or group.at("result", "by").text()
+    title = group.at("title").text() or f"By {by}"
+    return Block(title, tuple(subgroup_sentences(group)), _figure(analysis, f"subgroup-{re.sub(r'[^A-Za-z0-9_-]', '_', by)}", f"Forest plot, {title}"),
+                 (subgroup_table(group, unit, title),))
+
+
+def _regression_block(regression: Node, measure: str) -> Block:
+    formula = regression.at("formula").text()
+    title = regression.at("title").text() or f"Regression {formula}"
+    fit = regression.at("fit")
+    tables = (coefficient_table(fit, measure, f"Coefficients of {formula}"),) if fit.at("coefficients").exists else ()
+    return Block(title, tuple(regression_sentences(regression, measure)), None, tables)
+
+
+def _left_out_block(analysis: Node, unit: Unit) -> Block:
+    refits = analysis.at("leave_one_out")
+    if not refits.exists:
+        return Block("Leave one out")
+    table = refits_table(refits, unit, "Without", "Leave one out")
+    return Block("Leave one out", _only(left_out_sentence(refits, unit)), _figure(analysis, "leave_one_out", "Leave one out"),
+                 (table,), "Leave one out as a table")
+
+
+def _cumulative_block(analysis: Node, unit: Unit) -> Block:
+    refits = analysis.at("cumulative")
+    if not refits.exists:
+        return Block("Cumulative")
+    table = refits_table(refits, unit, "Up to and with", "Cumulative")
+    return Block("Cumulative", _only(cumulative_sentence(refits, unit)), _figure(analysis, "cumulative", "Cumulative plot"),
+                 (table,), "Cumulative results as a table")
+
+
+def _small_study_block(analysis: Node, measure: str) -> Block:
+    check = analysis.at("small_study")
+    sentences = tuple(small_study_sentences(check, measure))
+    funnel = _figure(analysis, "funnel", "Funnel plot")
+    if funnel is not None and not sentences:
+        sentences = (("The protocol declares no test for small-study effects here; the plot is for looking at.",),)
+    tables = (coefficient_table(check.at("fit"), measure, "Coefficients of the regression on 1/n"),) \
+        if check.at("fit", "coefficients").exists else ()
+    return Block("Small-study effects", sentences, funnel, tables)
+
+
+def _files(analysis: Node) -> tuple[Link, ...]:
+    """Return links to what stands beside the report for an analysis: its effect sizes, and the same fit in R."""
+    folder = f"analyses/{anchor_of(analysis)}"
+    return (Link("effects.csv", f"{folder}/effects.csv"), Link("analysis.R", f"{folder}/analysis.R"))
+
+
+def _bias_block(analyses: list[Node]) -> Block:
+    table = bias_table([(analysis, anchor_of(analysis)) for analysis in analyses])
+    words = "A study counts as assessed where its sheet says so; nothing is inferred from notes on quality."
+    return Block("Risk of bias", ((words,),), None, (table,))
+
+
+def _problem_block(problems: Node) -> Block:
+    if not problems.exists:
+        return Block("Warnings", (("The checks of sheets and protocol left no warning.",),))
+    head: Sentence = ("The checks of sheets and protocol left ", show_count(problems), " warnings; none of them stops an analysis.")
+    return Block("Warnings", (head,), None, (problem_table(problems),), "All warnings")
+
+
+def _provenance_block(root: Node) -> Block:
+    words = ("Every number of this page stands in results.json under the address in its data-id attribute; the same input gives the "
+             "same bytes.",)
+    return Block("Provenance", (words,), None, tuple(provenance_tables(root.at("provenance"))), "Files, versions and profiles")

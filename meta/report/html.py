@@ -1,0 +1,92 @@
+"""The report as one HTML file that needs nothing else: no network, no fonts, no other file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from meta.errors import ReportError
+from meta.report.context import build_context
+from meta.report.figures import inline_svg
+from meta.report.pieces import Link, Shown
+from meta.report.templating import templates_folder
+from meta.report.views import Figure, ReportView
+
+#: All the script there is: prints folded tables, and unfolds one that a link leads into. The page is complete without it.
+SCRIPT = (
+    "(()=>{const all=()=>document.querySelectorAll('details');let shut=[];"
+    "addEventListener('beforeprint',()=>{shut=[...all()].filter(d=>!d.open);shut.forEach(d=>d.open=true)});"
+    "addEventListener('afterprint',()=>shut.forEach(d=>d.open=false));"
+    "const go=()=>{const t=location.hash.length>1&&document.getElementById(location.hash.slice(1));if(!t)return;"
+    "const d=t.closest('details')||t.querySelector(':scope>details.lead');if(d)d.open=true;t.scrollIntoView()};"
+    "addEventListener('hashchange',go);go()})()"
+)
+
+
+def content_policy(script: str) -> str:
+    """Return the content security policy: nothing from anywhere but the styles of the page and the one script by its hash."""
+    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    return (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def render_html(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
+    """Write the report as HTML.
+
+    Parameters
+    ----------
+    results : mapping
+        The content of results.json.
+    figures : mapping of str to str
+        SVG text by file name as it stands under ``figures`` in the results.
+
+    Returns
+    -------
+    str
+        The page; the same input gives the same bytes.
+
+    Raises
+    ------
+    ReportError
+        If the results have another format, or a figure they name is missing or no plain drawing.
+    """
+    view = build_context(results)
+    environment = _environment()
+    drawn = {figure.file: _drawing(figure, figures, i) for i, figure in enumerate(_figures_of(view), start=1)}
+    page = environment.get_template("report.html.j2").render(
+        report=view, drawings=drawn, policy=content_policy(SCRIPT), script=Markup(SCRIPT)
+    )
+    return page if page.endswith("\n") else page + "\n"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(templates_folder()), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, keep_trailing_newline=True,
+    )
+    environment.tests["shown"] = lambda piece: isinstance(piece, Shown)
+    environment.tests["link"] = lambda piece: isinstance(piece, Link)
+    return environment
+
+
+def _figures_of(view: ReportView) -> list[Figure]:
+    """Return every figure of the report in reading order, each file once."""
+    found: dict[str, Figure] = {}
+    for analysis in view.analyses:
+        for figure in (analysis.forest, *(block.figure for block in analysis.blocks)):
+            if figure is not None:
+                found.setdefault(figure.file, figure)
+    return list(found.values())
+
+
+def _drawing(figure: Figure, figures: Mapping[str, str], number: int) -> Markup:
+    if figure.file not in figures:
+        raise ReportError(f"the results name a figure {figure.file!r} that was not given")
+    # inline_svg writes nothing but allow-listed elements and escaped text
+    return Markup(inline_svg(figures[figure.file], f"fig{number}", figure.alternative))

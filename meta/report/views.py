@@ -1,0 +1,122 @@
+"""The shapes that templates read: tables, figures and sections of finished texts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from meta.report.pieces import Link, Piece, Sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table; ``number`` columns are set to the right with tabular figures, ``wide`` ones hold prose."""
+
+    heading: str
+    number: bool = False
+    wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row; its first cell names it. ``muted`` rows take no part in the numbers, ``strong`` ones sum up."""
+
+    cells: tuple[Sentence, ...]
+    anchor: str = ""
+    muted: bool = False
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; without rows it is not shown. ``notes`` stand below it."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[Sentence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure: its file beside the report (the key of its drawing), what it shows, and its text for who cannot see it."""
+
+    file: str
+    caption: str
+    alternative: str
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One analysis in the opening."""
+
+    title: str
+    anchor: str
+    sentence: Sentence
+    caveat: Sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of an analysis: sentences, a figure, tables; ``folded`` says what to call the tables when they are folded away."""
+
+    title: str
+    sentences: tuple[Sentence, ...] = ()
+    figure: Figure | None = None
+    tables: tuple[Table, ...] = ()
+    folded: str = ""
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is anything to show."""
+        return bool(self.sentences or self.figure or any(table.rows for table in self.tables))
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisView:
+    """One analysis as the report shows it; blocks that have nothing to say are left out."""
+
+    anchor: str
+    title: str
+    question: str
+    method: Link
+    results: tuple[Sentence, ...]
+    caveats: tuple[Sentence, ...]
+    forest: Figure | None
+    summary: Table
+    selection: Block
+    blocks: tuple[Block, ...]
+    studies: Block
+    files: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MethodView:
+    """The methods of all analyses that share measure, spec and profile."""
+
+    anchor: str
+    title: str
+    sentences: tuple[Sentence, ...]
+    analyses: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportView:
+    """The whole report: every text finished, every number with its address."""
+
+    title: str
+    question: str
+    authors: str
+    about: str
+    cards: tuple[Card, ...]
+    glance: Table
+    methods: tuple[MethodView, ...]
+    analyses: tuple[AnalysisView, ...]
+    bias: Block
+    problems: Block
+    provenance: Block
+    files: tuple[Link, ...]
+
+
+def row(*cells: Piece | Sentence, anchor: str = "", muted: bool = False, strong: bool = False) -> Row:
+    """Return a row of cells, each a piece or a sentence."""
+    return Row(tuple(c if isinstance(c, tuple) else (c,) for c in cells), anchor, muted, strong)
