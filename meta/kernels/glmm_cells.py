@@ -1,0 +1,118 @@
+"""Cells: the studies of all analyses in one axis, and the constants of their likelihoods.
+
+A *cell* is one study in one analysis. Cells lie in one axis of length C, study after study and analysis after analysis within a study,
+without those left out; per-analysis sums run through them in that order (``np.bincount`` adds one after the other), so the bits of an
+analysis depend neither on its batch nor on the studies it leaves out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from meta.kernels.quadrature import LADDER, Rule
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class Cells:
+    """The studies of all analyses, shape (C,) each; ``design`` is (p, C), ``analyses`` the number of analyses (rows).
+
+    ``level`` is the rung of ``rules`` each integral stands on and ``eta`` its last mode, both kept from call to call.
+    """
+
+    binomial: bool
+    analyses: int
+    row: Ints
+    design: Floats
+    events: Floats
+    size: Floats
+    sign: Floats
+    constant: Floats
+    level: NDArray[np.int8]
+    eta: Floats
+    rules: tuple[Rule, ...] = LADDER
+
+    def take(self, rows: Ints) -> Cells:
+        """Return the cells of the analyses ``rows``, renumbered in that order; an analysis may be taken several times."""
+        if rows.size == self.analyses and np.array_equal(rows, np.arange(rows.size)):
+            return replace(self, level=self.level.copy(), eta=self.eta.copy())
+        order = np.argsort(rows, kind="stable")
+        # copies of one analysis lie side by side within each study
+        copies = np.bincount(rows, minlength=self.analyses)
+        first = np.concatenate([[0], np.cumsum(copies)[:-1]])
+        times = copies[self.row]
+        index = np.repeat(np.arange(self.row.size), times)
+        ends = np.cumsum(times)
+        nth = np.arange(index.size) - np.repeat(ends - times, times)
+        row = order[first[self.row[index]] + nth]
+        return replace(
+            self,
+            analyses=int(rows.size),
+            row=row,
+            design=np.take(self.design, index, axis=1),
+            events=self.events[index],
+            size=self.size[index],
+            sign=self.sign[index],
+            constant=self.constant[index],
+            level=self.level[index],
+            eta=self.eta[index],
+        )
+
+    def add(self, values: Floats) -> Floats:
+        """Sum ``values`` (C,) over the studies of each analysis, study after study: shape (analyses,)."""
+        return np.bincount(self.row, weights=values, minlength=self.analyses)
+
+
+def stirling_error(n: Floats) -> Floats:
+    """Return log(n!) minus Stirling's formula, accurate to rounding where differences of log-gammas lose all digits.
+
+    References
+    ----------
+    Loader (2000), Fast and accurate computation of binomial probabilities, section 3.
+    """
+    small = np.where(n > 15.0, 15.0, n)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        exact = gammaln(small + 1.0) - (small + 0.5) * np.log(small) + small - 0.5 * np.log(2.0 * np.pi)
+        m = np.square(n)
+        series = (1.0 / 12.0 - (1.0 / 360.0 - (1.0 / 1260.0 - (1.0 / 1680.0 - 1.0 / (1188.0 * m)) / m) / m) / m) / n
+    return np.where(n > 15.0, series, exact)
+
+
+def saturated_loglik(binomial: bool, events: Floats, size: Floats) -> Floats:
+    """Return the log-probability of each count under its own best parameter, all constants included; 0 for 0 of n and n of n."""
+    rest = size - events if binomial else np.full_like(events, np.inf)
+    inner = (events > 0) & (rest > 0)
+    e = np.where(inner, events, 1.0)
+    if not binomial:
+        return np.where(inner, -stirling_error(e) - 0.5 * np.log(2.0 * np.pi * e), 0.0)
+    n, r = np.where(inner, size, 2.0), np.where(inner, rest, 1.0)
+    value = stirling_error(n) - stirling_error(e) - stirling_error(r) - 0.5 * np.log(2.0 * np.pi * e * r / n)
+    return np.where(inner, value, 0.0)
+
+
+def build_cells(binomial: bool, events: Floats, size: Floats, mask: Bools, design: Floats, rules: tuple[Rule, ...]) -> Cells:
+    """Lay out the used studies of every analysis: ``events``, ``size``, ``mask`` are (R, k), ``design`` is (p, R, k)."""
+    study, row = np.nonzero(np.ascontiguousarray(mask.T))
+    e, n = events[row, study], size[row, study]
+    turned = binomial & (2.0 * e > n)
+    rest = n - e if binomial else e
+    return Cells(
+        binomial=binomial,
+        analyses=mask.shape[0],
+        row=row,
+        design=np.ascontiguousarray(design[:, row, study]),
+        events=np.where(turned, rest, e),
+        size=n,
+        sign=np.where(turned, -1.0, 1.0),
+        constant=saturated_loglik(binomial, e, n),
+        level=np.zeros(row.size, dtype=np.int8),
+        eta=np.full(row.size, np.nan),
+        rules=rules,
+    )

@@ -1,0 +1,319 @@
+"""The marginal likelihood of counts with a normal random intercept: one integral a study, exact first and second derivatives.
+
+Within a cell the integral runs over the standardised random effect u with eta = a + tau u, a the linear predictor:
+h(u) = l(a + tau u) - u^2 / 2, with l the log-likelihood of the study. h is concave. Nodes are the first axis of ``(nodes, C)`` arrays
+and are added row after row; a single column would be summed in another order, so there are never fewer than two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from meta.kernels.glmm_cells import Bools, Cells, Floats, Ints
+from meta.kernels.quadrature import LADDER, Rule, hermite_rule, panel_rule
+
+#: Doubles in one (nodes, C) temporary: about ten of them stay in a second-level cache.
+BLOCK = 32768
+#: An integral is settled once the next rule moves its logarithm by less than this; a sum over 50 studies then moves by less than 1e-9.
+LOG_INTEGRAL_TOL = 2e-11
+#: The mode only centres the rule: a last Newton step below this many posterior standard deviations is accurate to its square.
+MODE_TOL = 1e-5
+#: Panels cover the set where the integrand is above exp(-40) of its peak: what is outside weighs less than a rounding.
+SUPPORT_DROP = 40.0
+#: Beyond this exponent exp() overflows; the integrand is zero long before.
+EXP_LIMIT = 650.0
+#: Half-width of the central difference of the exact gradient (second-order error 1e-9), used only with a fixed rule.
+DIFFERENCE = 1e-4
+
+
+@dataclass(slots=True)
+class Value:
+    """Log-likelihood (R,), gradient (q, R) and Hessian (q, q, R) in the p coefficients and tau (q = p + 1)."""
+
+    loglik: Floats
+    gradient: Floats
+    hessian: Floats
+
+
+@dataclass(slots=True)
+class _Marginal:
+    """Per cell: log-integral and its derivatives in (a, tau), shape (C,) each."""
+
+    log: Floats
+    a: Floats
+    t: Floats
+    aa: Floats
+    at: Floats
+    tt: Floats
+
+
+def linear_predictor(cells: Cells, theta: Floats) -> Floats:
+    """Return a (C,), turned round where the cell is; ``theta`` is (p + 1, R)."""
+    a = np.zeros(cells.row.size)
+    for j in range(cells.design.shape[0]):
+        a += cells.design[j] * theta[j][cells.row]
+    return np.asarray(a * cells.sign)
+
+
+def evaluate_common(cells: Cells, theta: Floats) -> Value:
+    """Evaluate at tau = 0 exactly; the curvature in tau is twice the slope in tau2."""
+    a = linear_predictor(cells, theta)
+    mean, variance = mean_variance(cells, a)
+    residual = cells.events - mean
+    flat = np.zeros_like(a)
+    return _collect(cells, _Marginal(_log_density(cells, a, mean), residual, flat, -variance, flat, np.square(residual) - variance))
+
+
+def evaluate(cells: Cells, theta: Floats) -> Value:
+    """Evaluate the marginal log-likelihood, gradient and Hessian of each analysis at ``theta`` (p + 1, R)."""
+    a, t = linear_predictor(cells, theta), np.abs(theta[-1])[cells.row]
+    if cells.rules is LADDER:
+        return _collect(cells, _marginal(cells, a, t))
+    return _collect(cells, _marginal_of_rule(cells, a, t))
+
+
+def raise_levels(cells: Cells, theta: Floats) -> Bools:
+    """Move each integral up the ladder until the next rung no longer moves it; return which analyses changed, shape (R,)."""
+    changed = np.zeros(cells.analyses, dtype=bool)
+    if cells.rules is not LADDER:
+        return changed
+    a, t = linear_predictor(cells, theta), np.abs(theta[-1])[cells.row]
+    centre, scale = _find_modes(cells, a, t)
+    pending = np.arange(a.size)
+    here = _log_integral(cells, pending, cells.level, centre, scale, t)
+    while pending.size:
+        level = cells.level[pending]
+        up = np.minimum(level + 1, len(LADDER) - 1).astype(np.int8)
+        above = _log_integral(cells, pending, up, centre, scale, t)
+        moved = (np.abs(above - here) > LOG_INTEGRAL_TOL) & (up > level)
+        pending, here = pending[moved], above[moved]
+        cells.level[pending] = up[moved]
+        changed[cells.row[pending]] = True
+    return changed
+
+
+def mean_variance(cells: Cells, eta: Floats) -> tuple[Floats, Floats]:
+    """Return expected events and their variance at ``eta`` (C,), turned round where the cell is."""
+    if cells.binomial:
+        p = expit(eta)
+        return cells.size * p, cells.size * p * expit(-eta)
+    mean = cells.size * np.exp(np.minimum(eta, EXP_LIMIT))
+    return mean, mean
+
+
+def _log_density(cells: Cells, eta: Floats, mean: Floats) -> Floats:
+    """Return the log-probability of the events at ``eta``, without cancellation near the study's own best value."""
+    e = cells.events
+    some = np.where(e > 0, e, 1.0)
+    gap = mean - e
+    near = gap > -0.5 * some
+    with np.errstate(divide="ignore"):
+        # two forms of log(mean / e): near 1 the gap is exact, far below it the ratio is
+        ratio = np.where(near, np.log1p(np.where(near, gap / some, 0.0)), np.log(mean / some))
+    first = np.where(e > 0, e * ratio, 0.0)
+    if not cells.binomial:
+        return np.asarray(cells.constant + (first - gap))
+    rest = cells.size - e
+    # log((n - mean) / rest); rest >= n / 2 after turning round, and n - mean = n expit(-eta)
+    far = gap > 0.5 * rest
+    other = np.where(far, _log_expit(-eta) + np.log(cells.size / rest), np.log1p(np.where(far, 0.0, -gap / rest)))
+    return np.asarray(cells.constant + (first + rest * other))
+
+
+def _log_expit(x: Floats) -> Floats:
+    return np.asarray(np.minimum(x, 0.0) - np.log1p(np.exp(-np.abs(x))))
+
+
+def _find_modes(cells: Cells, a: Floats, t: Floats) -> tuple[Floats, Floats]:
+    """Return the mode m of h (C,) and its scale s = (-h''(m))^-1/2; Newton on eta inside a bracket, frozen cell by cell."""
+    tt = np.square(t)
+    pull = tt * (cells.events - mean_variance(cells, a)[0])
+    low, high = a + np.minimum(pull, 0.0), a + np.maximum(pull, 0.0)
+    eta = np.where(np.isnan(cells.eta), _first_guess(cells, a, tt), cells.eta)
+    eta = np.clip(eta, low, high)
+    active = np.ones(a.size, dtype=bool)
+    spread = np.zeros_like(a)
+    for _ in range(200):
+        mean, variance = mean_variance(cells, eta)
+        force = eta - a - tt * (cells.events - mean)
+        slope = 1.0 + tt * variance
+        low = np.where(force <= 0.0, np.maximum(low, eta), low)
+        high = np.where(force >= 0.0, np.minimum(high, eta), high)
+        step = eta - force / slope
+        step = np.where((step < low) | (step > high), 0.5 * (low + high), step)
+        spread = t / np.sqrt(slope)
+        done = (np.abs(step - eta) <= MODE_TOL * spread) | (high <= low)
+        eta = np.where(active, step, eta)
+        active &= ~done
+        if not active.any():
+            break
+    cells.eta = eta
+    variance = mean_variance(cells, eta)[1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centre = np.where(t > 0.0, (eta - a) / t, 0.0)
+    return centre, 1.0 / np.sqrt(1.0 + tt * variance)
+
+
+def _first_guess(cells: Cells, a: Floats, tt: Floats) -> Floats:
+    """Return the compromise between the prior and the study's own value, 1/2 added, as if both were normal."""
+    e = cells.events + 0.5
+    rest = cells.size - cells.events + 0.5 if cells.binomial else cells.size
+    own, variance = np.log(e / rest), 1.0 / e + (1.0 / rest if cells.binomial else 0.0)
+    return np.asarray((a * variance + own * tt) / (variance + tt))
+
+
+def _offsets(cells: Cells, index: Ints, rule: Rule, centre: Floats, scale: Floats, t: Floats) -> tuple[Floats, Floats]:
+    """Return offsets from the mode (N, C) and weights (N, C) of ``rule`` for the cells ``index``."""
+    if rule.kind == "hermite":
+        x, w = hermite_rule(rule.count)
+        s = scale[index]
+        return x[:, None] * s, w[:, None] * s
+    left, right = _support(cells, index, centre, t)
+    x, w = panel_rule(rule.count)
+    return left + x[:, None] * (right - left), w[:, None] * (right - left)
+
+
+def _support(cells: Cells, index: Ints, centre: Floats, t: Floats) -> tuple[Floats, Floats]:
+    """Return how far left (negative) and right of the mode the integrand stays above exp(-SUPPORT_DROP) of its peak.
+
+    -h'' is at least 1, so a bound of sqrt(2 * SUPPORT_DROP) holds on either side; bisection narrows it from outside.
+    """
+    widest = float(np.sqrt(2.0 * SUPPORT_DROP))
+    ends = []
+    for direction in (-1.0, 1.0):
+        inside, outside = np.zeros(index.size), np.full(index.size, widest)
+        for _ in range(20):
+            middle = 0.5 * (inside + outside)
+            drop = _height(cells, index, (direction * middle)[None, :], centre, t)[0][0]
+            below = drop < -SUPPORT_DROP
+            outside, inside = np.where(below, middle, outside), np.where(below, inside, middle)
+        ends.append(direction * outside)
+    return ends[0], ends[1]
+
+
+def _height(cells: Cells, index: Ints, du: Floats, centre: Floats, t: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return h(m + du) - h(m), residual events - mean and variance at ``du`` (N, C), for the cells ``index``."""
+    e, n, tau = cells.events[index], cells.size[index], t[index]
+    eta = cells.eta[index]
+    growth = np.expm1(np.minimum(tau * du, EXP_LIMIT))
+    height = e * (tau * du) - du * (centre[index] + 0.5 * du)
+    if not cells.binomial:
+        mode = n * np.exp(np.minimum(eta, EXP_LIMIT))
+        mean = mode * (1.0 + growth)
+        return height - mode * growth, e - mean, mean
+    p = expit(eta)
+    excess = p * growth
+    height -= n * np.log1p(excess)
+    share = p * (1.0 + growth) / (1.0 + excess)
+    mean = n * share
+    return height, e - mean, mean * (expit(-eta) / (1.0 + excess))
+
+
+def _blocks(cells: Cells, pending: Ints, level: NDArray[np.int8]) -> list[tuple[Ints, Rule]]:
+    """Split the cells ``pending`` by rule and into pieces that fit the cache, each with at least two columns (the last repeated)."""
+    pieces = []
+    for rung in np.unique(level):
+        rule = cells.rules[int(rung)]
+        index = pending[level == rung]
+        width = max(2, BLOCK // rule.nodes)
+        for start in range(0, index.size, width):
+            piece = index[start : start + width]
+            pieces.append((piece if piece.size > 1 else np.repeat(piece, 2), rule))
+    return pieces
+
+
+def _log_integral(cells: Cells, pending: Ints, level: NDArray[np.int8], centre: Floats, scale: Floats, t: Floats) -> Floats:
+    """Return the logarithm of the integral of exp(h(u) - h(m)) for the cells ``pending``, in that order."""
+    total = np.empty(cells.row.size)
+    for index, rule in _blocks(cells, pending, level):
+        du, w = _offsets(cells, index, rule, centre, scale, t)
+        height = _height(cells, index, du, centre, t)[0]
+        total[index] = np.log(np.add.reduce(w * np.exp(height), axis=0))
+    return total[pending]
+
+
+def _moments(cells: Cells, a: Floats, t: Floats) -> tuple[Floats, Floats]:
+    """Return posterior moments (12, C) and the log-integral with its constants (C,).
+
+    Moments, in order: r, r u, r^2, r^2 u, r^2 u^2, v, v u, v u^2, u, u du, r du; with r the residual, v the variance, du = u - m.
+    """
+    centre, scale = _find_modes(cells, a, t)
+    moments = np.empty((11, a.size))
+    total = np.empty(a.size)
+    for index, rule in _blocks(cells, np.arange(a.size), cells.level):
+        du, w = _offsets(cells, index, rule, centre, scale, t)
+        height, r, v = _height(cells, index, du, centre, t)
+        w = w * np.exp(height)
+        mass = np.add.reduce(w, axis=0)
+        total[index] = np.log(mass)
+        w /= mass
+        u = centre[index] + du
+        wr, wv = w * r, w * v
+        wru, wvu, wrr = wr * u, wv * u, wr * r
+        wrru = wrr * u
+        for slot, array in enumerate((wr, wru, wrr, wrru, wrru * u, wv, wvu, wvu * u, w * u, w * u * du, wr * du)):
+            moments[slot, index] = np.add.reduce(array, axis=0)
+    peak = _log_density(cells, cells.eta, mean_variance(cells, cells.eta)[0]) - 0.5 * np.square(centre)
+    return moments, peak - 0.5 * np.log(2.0 * np.pi) + total
+
+
+def _marginal(cells: Cells, a: Floats, t: Floats) -> _Marginal:
+    """Differentiate under the integral sign: exact once the rule has settled (Louis's identity for the second derivatives)."""
+    (r, ru, rr, rru, rruu, v, vu, vuu, *_), log = _moments(cells, a, t)
+    # by symmetry the slope in tau and the mixed curvature vanish at tau = 0; the rule leaves a rounding there
+    ru_exact, mixed = np.where(t > 0.0, ru, 0.0), np.where(t > 0.0, rru - r * ru - vu, 0.0)
+    return _Marginal(log, r, ru_exact, rr - np.square(r) - v, mixed, rruu - np.square(ru) - vuu)
+
+
+def _marginal_of_rule(cells: Cells, a: Floats, t: Floats) -> _Marginal:
+    """Differentiate the value a fixed rule gives, moving nodes included, so that few nodes too are maximised exactly (tests)."""
+    d = DIFFERENCE
+    log, ga, gt = _gradient_of_rule(cells, a, t)
+    _, a_up, t_at_a_up = _gradient_of_rule(cells, a + d, t)
+    _, a_down, t_at_a_down = _gradient_of_rule(cells, a - d, t)
+    _, _, t_up = _gradient_of_rule(cells, a, t + d)
+    _, _, t_down = _gradient_of_rule(cells, a, np.abs(t - d))
+    t_down = np.where(t < d, -t_down, t_down)
+    return _Marginal(
+        log, ga, gt, (a_up - a_down) / (2.0 * d), (t_at_a_up - t_at_a_down) / (2.0 * d), (t_up - t_down) / (2.0 * d)
+    )
+
+
+def _gradient_of_rule(cells: Cells, a: Floats, t: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return value and gradient in (a, tau) of the rule's own approximation.
+
+    The nodes m + s x move with the parameters: by the chain rule, m' E[h'] + (log s)' (1 + E[h' du]) is added to E[dh].
+    """
+    (r, ru, _, _, _, _, _, _, u, udu, rdu), log = _moments(cells, a, t)
+    eta = cells.eta
+    mean, v = mean_variance(cells, eta)
+    dv = v * (1.0 - 2.0 * mean / cells.size) if cells.binomial else v
+    with np.errstate(divide="ignore", invalid="ignore"):
+        m = np.where(t > 0.0, (eta - a) / t, 0.0)
+    ss = 1.0 / (1.0 + np.square(t) * v)
+    m_a, m_t = -t * v * ss, (cells.events - mean - t * v * m) * ss
+    s_a = -0.5 * ss * np.square(t) * dv * (1.0 + t * m_a)
+    s_t = -0.5 * ss * (2.0 * t * v + np.square(t) * dv * (m + t * m_t))
+    lever, stretch = t * r - u, 1.0 + t * rdu - udu
+    return log, r + m_a * lever + s_a * stretch, ru + m_t * lever + s_t * stretch
+
+
+def _collect(cells: Cells, part: _Marginal) -> Value:
+    """Sum cells into analyses: coefficients through the design and the sign, tau as it is."""
+    p = cells.design.shape[0]
+    q = p + 1
+    gradient, hessian = np.empty((q, cells.analyses)), np.empty((q, q, cells.analyses))
+    ga, gat = cells.sign * part.a, cells.sign * part.at
+    for j in range(p):
+        x = cells.design[j]
+        gradient[j] = cells.add(x * ga)
+        hessian[j, p] = hessian[p, j] = cells.add(x * gat)
+        for i in range(j + 1):
+            hessian[i, j] = hessian[j, i] = cells.add(cells.design[i] * x * part.aa)
+    gradient[p] = cells.add(part.t)
+    hessian[p, p] = cells.add(part.tt)
+    return Value(cells.add(part.log), gradient, hessian)

@@ -1,0 +1,155 @@
+"""Profile-likelihood bounds and likelihood-ratio statistics of a fitted GLMM batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import chdtri
+
+from meta.kernels.glmm import GlmmBatch, check_problem, take_cells
+from meta.kernels.glmm_basis import orthogonal_basis
+from meta.kernels.glmm_cells import Cells, Floats, Ints
+from meta.kernels.glmm_likelihood import raise_levels
+from meta.kernels.glmm_scan import total_spread
+from meta.kernels.glmm_search import MAX_ROUNDS, climb_settled, write_back
+from meta.kernels.glmm_walk import Walk, walk
+from meta.kernels.status import Status
+
+#: Statuses of a fit by maximum likelihood, with a profile.
+FITTED = (int(Status.OK), int(Status.BOUNDARY), int(Status.SEVERAL_MAXIMA))
+
+
+@dataclass(slots=True)
+class _Top:
+    """The fitted analyses ``rows`` of a batch, in a basis whose last column is the coefficient in question."""
+
+    rows: Ints
+    cells: Cells
+    theta: Floats
+    loglik: Floats
+    error: Floats
+    unit: Floats
+
+
+def profile_coefficients(
+    family: str, events: ArrayLike, size: ArrayLike, mask: ArrayLike, design: ArrayLike, batch: GlmmBatch, level: float
+) -> tuple[Floats, Floats]:
+    """Return profile-likelihood bounds of every coefficient.
+
+    The bound is the first point, going outwards from the estimate, at which the log-likelihood, at its best in everything else, has
+    fallen by half the chi-squared(1) quantile; infinite where it never does.
+
+    Parameters
+    ----------
+    family, events, size, mask, design
+        As given to ``fit_glmm``.
+    batch : GlmmBatch
+        What ``fit_glmm`` returned for them.
+    level : float
+        Level of the interval.
+
+    Returns
+    -------
+    low, high : arrays of shape (B, p)
+        NaN where there is no fit, or a bound was not found.
+    """
+    cut = 0.5 * float(chdtri(1, 1.0 - level))
+    low, high = np.full_like(batch.beta, np.nan), np.full_like(batch.beta, np.nan)
+    p = batch.beta.shape[1]
+    for j in range(p):
+        top = _prepare(family, events, size, mask, design, batch, j)
+        if not top.rows.size:
+            continue
+        count = top.rows.size
+        twice = np.concatenate([np.arange(count), np.arange(count)])
+        direction = np.repeat([-1.0, 1.0], count)
+        theta = np.take(top.theta, twice, axis=1)
+        best = theta[p - 1].copy()
+        theta[p - 1] = best + direction * np.sqrt(2.0 * cut) * top.error[twice]
+        start = Walk(p - 1, best, direction, direction * np.inf, top.loglik[twice], cut)
+        free = (*range(p - 1), p)
+        bound = _walk_settled(top.cells.take(twice), theta, start, free) / top.unit[twice]
+        low[top.rows, j], high[top.rows, j] = bound[:count], bound[count:]
+    return low, high
+
+
+def profile_tau2(
+    family: str, events: ArrayLike, size: ArrayLike, mask: ArrayLike, design: ArrayLike, batch: GlmmBatch, level: float
+) -> tuple[Floats, Floats]:
+    """Return profile-likelihood bounds of tau2, shapes (B,); the lower one is 0 wherever tau2 = 0 itself lies within the cut."""
+    cut = 0.5 * float(chdtri(1, 1.0 - level))
+    low, high = np.full_like(batch.tau2, np.nan), np.full_like(batch.tau2, np.nan)
+    p = batch.beta.shape[1]
+    top = _prepare(family, events, size, mask, design, batch, p - 1)
+    if not top.rows.size:
+        return low, high
+    tau = top.theta[p]
+    spread = total_spread(top.cells, top.theta[:p])
+    width = np.sqrt(2.0 * cut) * np.sqrt(np.nan_to_num(batch.covariance[top.rows, p, p]))
+    free = tuple(range(p))
+    theta = top.theta.copy()
+    theta[p] = tau + np.where(width > 0.0, np.minimum(width, 2.0 * (tau + spread)), spread)
+    up = np.ones(tau.size)
+    high[top.rows] = np.square(_walk_settled(top.cells.take(np.arange(tau.size)), theta, Walk(p, tau, up, np.full(tau.size, np.inf), top.loglik, cut), free))
+    low[top.rows] = 0.0
+    below = np.flatnonzero(batch.common_loglik[top.rows] < top.loglik - cut)
+    if below.size:
+        theta = np.take(top.theta, below, axis=1)
+        theta[p] = np.maximum(tau[below] - width[below], 0.3 * tau[below])
+        down = Walk(p, tau[below], -up[below], np.zeros(below.size), top.loglik[below], cut)
+        low[top.rows[below]] = np.square(_walk_settled(top.cells.take(below), theta, down, free))
+    return low, high
+
+
+def likelihood_ratios(
+    family: str, events: ArrayLike, size: ArrayLike, mask: ArrayLike, design: ArrayLike, batch: GlmmBatch
+) -> Floats:
+    """Return twice the log-likelihood lost by holding each coefficient at 0, shape (B, p); NaN where there is no answer."""
+    statistic = np.full_like(batch.beta, np.nan)
+    p = batch.beta.shape[1]
+    for j in range(p):
+        top = _prepare(family, events, size, mask, design, batch, j)
+        if not top.rows.size:
+            continue
+        theta = top.theta.copy()
+        # what the coefficient explained becomes spread around 0
+        theta[p] = np.hypot(theta[p], theta[p - 1])
+        theta[p - 1] = 0.0
+        held = climb_settled(top.cells, theta, (*range(p - 1), p))
+        lost = np.maximum(0.0, 2.0 * (top.loglik - held.value.loglik))
+        statistic[top.rows, j] = np.where(held.converged, lost, np.nan)
+    return statistic
+
+
+def _prepare(
+    family: str, events: ArrayLike, size: ArrayLike, mask: ArrayLike, design: ArrayLike, batch: GlmmBatch, j: int
+) -> _Top:
+    """Lay out the fitted analyses anew with coefficient ``j`` last: to hold it is then to hold the last coefficient of the basis."""
+    problem = check_problem(family, events, size, mask, design)
+    p = batch.beta.shape[1]
+    order = [*(i for i in range(p) if i != j), j]
+    rows = np.flatnonzero(np.isin(batch.status, FITTED))
+    basis = orthogonal_basis(np.ascontiguousarray(problem.design[:, order]), problem.mask)
+    cells, basis = take_cells(problem, basis, rows), basis.take(rows)
+    unit = basis.triangle[p - 1, p - 1]
+    gamma = basis.to_gamma(np.ascontiguousarray(batch.beta[rows][:, order].T))
+    theta = np.concatenate([gamma, np.sqrt(batch.tau2[rows])[None, :]])
+    if rows.size:
+        raise_levels(cells, theta)
+    error = np.sqrt(batch.covariance[rows, j, j]) * unit
+    return _Top(rows, cells, theta, batch.loglik[rows], error, unit)
+
+
+def _walk_settled(cells: Cells, theta: Floats, start: Walk, free: tuple[int, ...]) -> Floats:
+    """Walk to the bounds, raise the nodes of integrals that have not settled there, and walk on from there until none moves."""
+    theta, bound = walk(cells, theta, start, free)
+    for _ in range(MAX_ROUNDS):
+        rows = np.flatnonzero(raise_levels(cells, theta) & ~np.isnan(bound))
+        if not rows.size:
+            break
+        again = cells.take(rows)
+        theta[:, rows], bound[rows] = walk(again, np.take(theta, rows, axis=1), start.take(rows), free)
+        write_back(cells, again, rows)
+    return bound

@@ -1,0 +1,108 @@
+"""Where the likelihood, with the coefficients at their best for each tau, has its maxima: a scan that no start can miss in silence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from meta.kernels.glmm_cells import Bools, Cells, Floats, Ints
+from meta.kernels.glmm_search import Climb, climb, dot, factorise, part, solve
+from meta.kernels.quadrature import Rule
+
+#: tau of the scan, as multiples of a moment estimate of the total spread between studies.
+SCAN = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+#: Nodes of the scan: it only needs the sign of a slope, and where it errs the ascents that follow set it right.
+SCAN_RULE = (Rule("hermite", 7),)
+#: The coefficients at a point of the scan need be no nearer to their best than this (twice the log-likelihood still to gain).
+SCAN_TOL = 1e-3
+#: Newton steps at a point of the scan: the problem is concave.
+SCAN_STEPS = 12
+
+
+@dataclass(slots=True)
+class Starts:
+    """Starts of ascents: the analysis each belongs to, the bracket it lies in (0 the lowest), and theta (p + 1, S)."""
+
+    owner: Ints
+    bracket: Ints
+    theta: Floats
+
+
+def empirical(cells: Cells) -> tuple[Floats, Floats]:
+    """Return each study's logit or log rate and its variance (C,), 1/2 added throughout; turned round with its cell."""
+    e = cells.events + 0.5
+    rest = cells.size - cells.events + 0.5 if cells.binomial else cells.size
+    return np.log(e / rest), 1.0 / e + (1.0 / rest if cells.binomial else 0.0)
+
+
+def first_coefficients(cells: Cells) -> Floats:
+    """Return least squares on the empirical values (p, R): the columns are orthogonal with mean square 1."""
+    own = empirical(cells)[0] * cells.sign
+    count = cells.add(np.ones_like(own))
+    gamma = [cells.add(x * own) / count for x in cells.design]
+    return np.array(gamma).reshape(cells.design.shape[0], cells.analyses)
+
+
+def total_spread(cells: Cells, gamma: Floats) -> Floats:
+    """Return a rough standard deviation (R,) of the studies' own values around the fit ``gamma``, never below a typical error."""
+    own, variance = empirical(cells)
+    fitted = np.zeros_like(own)
+    for j in range(cells.design.shape[0]):
+        fitted += cells.design[j] * gamma[j][cells.row]
+    weight = 1.0 / variance
+    total, count = cells.add(weight), cells.add(np.ones_like(own))
+    excess = (cells.add(weight * np.square(own - fitted * cells.sign)) - count) / total
+    return np.asarray(np.sqrt(np.maximum(excess, 0.0) + count / total))
+
+
+def find_starts(cells: Cells, common: Climb, slope: Floats, searched: Bools) -> Starts:
+    """Scan the profile in tau and return a start in each bracket where its slope turns from up to down.
+
+    Parameters
+    ----------
+    cells : Cells
+        R analyses.
+    common : Climb
+        Their fits at tau = 0.
+    slope : array of shape (R,)
+        Slope of the log-likelihood in tau2 at 0; what counts as no slope there is 0 or less.
+    searched : array of bool, shape (R,)
+        Which analyses to scan.
+    """
+    rows = np.flatnonzero(searched)
+    p = cells.design.shape[0]
+    gamma0 = np.take(common.theta[:p], rows, axis=1)
+    spread = total_spread(cells, common.theta[:p])[rows]
+    tau = np.array((0.0, *SCAN))[:, None] * spread
+    slopes, gammas = np.empty_like(tau), np.empty((tau.shape[0], p, rows.size))
+    slopes[0], gammas[0] = slope[rows], gamma0
+    points = len(SCAN)
+    copies = replace(cells.take(np.tile(rows, points)), rules=SCAN_RULE)
+    theta = np.concatenate([np.tile(gamma0, (1, points)), tau[1:].reshape(1, -1)])
+    free = tuple(range(p))
+    fitted = climb(copies, theta, free, tolerance=SCAN_TOL, max_steps=SCAN_STEPS)
+    gradient, information = part(fitted.value, free)
+    # the coefficients are nearly at their best: a Newton step from there gives the slope where they are
+    step = solve(factorise(information), gradient)
+    along = fitted.value.gradient[p] + dot(fitted.value.hessian[p, :p], step)
+    slopes[1:] = along.reshape(points, -1) / (2.0 * tau[1:])
+    gammas[1:] = np.moveaxis((fitted.theta[:p] + step).reshape(p, points, -1), 0, 1)
+    return _bracket(rows, tau, slopes, gammas)
+
+
+def _bracket(rows: Ints, tau: Floats, slopes: Floats, gammas: Floats) -> Starts:
+    """Interpolate a start in every bracket: linear in tau2, on the slopes at its ends; beyond the scan the last point serves."""
+    up = slopes > 0.0
+    turning = up & ~np.concatenate([up[1:], np.zeros((1, rows.size), dtype=bool)])
+    bracket, owner = np.nonzero(turning)
+    above = np.minimum(bracket + 1, tau.shape[0] - 1)
+    here, there = slopes[bracket, owner], slopes[above, owner]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(above > bracket, here / (here - there), 0.0)
+    # the slope falls steeply first: an even split of a wide bracket beats a secant that lands at its upper end
+    share = np.clip(share, 0.02, 0.9)
+    low, high = np.square(tau[bracket, owner]), np.square(tau[above, owner])
+    start = np.sqrt(low + share * (high - low))
+    gamma = gammas[bracket, :, owner] * (1.0 - share)[:, None] + gammas[above, :, owner] * share[:, None]
+    return Starts(rows[owner], bracket, np.concatenate([gamma.T, start[None, :]]))
