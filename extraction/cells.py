@@ -32,7 +32,8 @@ _MONTH = (
 DATE_TEXT = re.compile(
     rf"[0-9]{{1,4}}[-./ ]{{1,2}}{_MONTH}(?:[-./, ]{{1,2}}[0-9]{{1,4}})?"
     rf"|{_MONTH}[-./ ]{{1,2}}[0-9]{{1,4}}(?:[-./, ]{{1,2}}[0-9]{{1,4}})?"
-    r"|(?:1[89]|20)[0-9]{2}[-/.][0-9]{1,2}(?:[-/.][0-9]{1,2})?(?:[T ][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?Z?"
+    r"|(?:1[89]|20)[0-9]{2}[-/.][0-9]{1,2}(?:[-/.][0-9]{1,2})?"
+    r"(?:[T ][0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)?Z?"
     r"|[0-9]{1,2}[-/.][0-9]{1,2}[-/.](?:[0-9]{2}|[0-9]{4})(?:[T ][0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?)?"
     r"|[0-9]{1,2}:[0-9]{2}(?::[0-9]{2})?",
     re.IGNORECASE,
@@ -41,13 +42,24 @@ DATE_TEXT = re.compile(
 #: Letters taken for digits, by eye or by text recognition.
 _LOOKALIKES = str.maketrans("OoQDlIi|SsBZzОоЗ", "0000111155822003")
 
+_DASHES = str.maketrans("\u2212\u2013", "--")
+
+#: ``1,5`` or ``1,234`` or ``1.234,5``: which mark is the decimal one is not guessed.
+_WITH_COMMA = re.compile(
+    "[+-]?[0-9]{1,3}(?:[., '\u2019\u00a0\u202f]?[0-9]{3})*,[0-9]+"
+    r"|[+-]?[0-9]+(?:,[0-9]{3})+(?:\.[0-9]+)?"
+)
+
 _ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 #: Words that people write where a number is not known.
-_UNKNOWN = frozenset({"na", "n/a", "n.a.", "nan", "nr", "none", "null", "missing", "unknown", "?", "-", "–", "—", "."})
+_UNKNOWN = frozenset(
+    {"na", "n/a", "n.a.", "nan", "nr", "none", "null", "missing", "unknown", "?", "-", "–", "—", "."}
+)
 
 #: What one flag set by a spreadsheet reader means: rule -> (message, advice). The message takes ``value``.
 FLAGS: dict[str, tuple[str, str]] = {
@@ -59,7 +71,10 @@ FLAGS: dict[str, tuple[str, str]] = {
         "{value} is a formula whose result is not stored",
         "open the file in a spreadsheet and save it, or type the value",
     ),
-    "cell-is-error": ("{value} is a spreadsheet error, not a value", "mend the formula or type the value; leave the cell empty if unknown"),
+    "cell-is-error": (
+        "{value} is a spreadsheet error, not a value",
+        "mend the formula or type the value; leave the cell empty if unknown",
+    ),
     "percent-format": (
         "the cell is formatted as a percentage and holds {value}, which is shown a hundred times larger",
         "format the column as a plain number and type the percentage, 45 for 45 percent",
@@ -96,38 +111,79 @@ def number_word(text: str) -> int | None:
 
 def explain_number(text: str) -> CellFault:
     """Say why ``text`` is no number, and which number may be meant."""
-    if DATE_TEXT.fullmatch(text):
-        message, advice = FLAGS["cell-is-date"]
-        return CellFault("cell-is-date", message.format(value=repr(text)), advice)
-    word = number_word(text)
-    if word is not None:
-        return CellFault("number-with-letters", f"{text!r} is a number written as a word", f"write {word}")
-    if text.casefold() in _UNKNOWN:
-        return CellFault("not-a-number", f"{text!r} is not a number", "leave the cell empty if the number is not known")
-    meant = text.translate(_LOOKALIKES)
-    if meant != text and NUMBER.fullmatch(meant) and (len(text) == 1 or re.search("[0-9]", text)):
-        return CellFault("number-with-letters", f"{text!r} has letters among its digits", f"is {meant} meant?")
-    if re.fullmatch(r"[+-]?[0-9]{1,3}(?:[., '\u2019\u00a0\u202f]?[0-9]{3})*,[0-9]+|[+-]?[0-9]+(?:,[0-9]{3})+(?:\.[0-9]+)?", text):
+    for recognise in (_as_date, _as_word, _as_unknown, _as_lookalike, _as_comma, _as_unit, _as_untidy):
+        fault = recognise(text)
+        if fault is not None:
+            return fault
+    if re.search("[0-9]", text) and re.search(r"[^\W\d_]", text):
         return CellFault(
-            "number-with-comma", f"{text!r} has a comma, which may be a decimal or a thousands separator",
-            "write the decimal separator as a point, and no thousands separator",
+            "number-with-letters", f"{text!r} has letters in it", "write digits only; move words to a note"
         )
-    if re.fullmatch(r"[+-]?[0-9.]+\s*(?:%|percent|per cent)", text):
-        bare = re.match(r"[+-]?[0-9.]+", text)
-        return CellFault("number-with-unit", f"{text!r} carries its unit", f"write {bare[0] if bare else ''} without it")
-    plain = re.sub(r"\s", "", unicodedata.normalize("NFKC", text)).replace("\u2212", "-").replace("\u2013", "-")
-    if NUMBER.fullmatch(plain):
-        return CellFault("not-a-number", f"{text!r} is not written as a plain number", f"is {plain} meant?")
-    if re.search("[0-9]", text) and re.search("[^\\W\\d_]", text):
-        return CellFault("number-with-letters", f"{text!r} has letters in it", "write digits only, and move words to a note")
-    return CellFault("not-a-number", f"{text!r} is not a number", "write digits only, with a point as decimal separator")
+    return CellFault(
+        "not-a-number", f"{text!r} is not a number", "write digits only, with a point as decimal separator"
+    )
+
+
+def _as_date(text: str) -> CellFault | None:
+    if not DATE_TEXT.fullmatch(text):
+        return None
+    message, advice = FLAGS["cell-is-date"]
+    return CellFault("cell-is-date", message.format(value=repr(text)), advice)
+
+
+def _as_word(text: str) -> CellFault | None:
+    number = number_word(text)
+    if number is None:
+        return None
+    return CellFault("number-with-letters", f"{text!r} is a number written as a word", f"write {number}")
+
+
+def _as_unknown(text: str) -> CellFault | None:
+    if text.casefold() not in _UNKNOWN:
+        return None
+    return CellFault(
+        "not-a-number", f"{text!r} is not a number", "leave the cell empty if the number is not known"
+    )
+
+
+def _as_lookalike(text: str) -> CellFault | None:
+    """Recognise ``2O0`` and ``l2``; a lone letter only if it looks like a digit."""
+    meant = text.translate(_LOOKALIKES)
+    if meant == text or not NUMBER.fullmatch(meant) or not (len(text) == 1 or re.search("[0-9]", text)):
+        return None
+    return CellFault("number-with-letters", f"{text!r} has letters among its digits", f"is {meant} meant?")
+
+
+def _as_comma(text: str) -> CellFault | None:
+    if not _WITH_COMMA.fullmatch(text):
+        return None
+    return CellFault(
+        "number-with-comma",
+        f"{text!r} has a comma, which may be a decimal or a thousands separator",
+        "write the decimal separator as a point, and no thousands separator",
+    )
+
+
+def _as_unit(text: str) -> CellFault | None:
+    found = re.fullmatch(r"([+-]?[0-9.]+)\s*(?:%|percent|per cent)", text)
+    if found is None:
+        return None
+    return CellFault("number-with-unit", f"{text!r} carries its unit", f"write {found[1]} without it")
+
+
+def _as_untidy(text: str) -> CellFault | None:
+    """Recognise spaces inside, full-width digits, and dashes that stand for a minus sign."""
+    plain = re.sub(r"\s", "", unicodedata.normalize("NFKC", text)).translate(_DASHES)
+    if not NUMBER.fullmatch(plain):
+        return None
+    return CellFault("not-a-number", f"{text!r} is not written as a plain number", f"is {plain} meant?")
 
 
 def _parse_number(text: str) -> float:
     """Return the number, or raise the fault that :func:`explain_number` finds, for pydantic to carry."""
     if not NUMBER.fullmatch(text):
         fault = explain_number(text)
-        raise PydanticCustomError("fault", "{fault}", {"fault": fault})  # type: ignore[arg-type]
+        raise PydanticCustomError("fault", "{fault}", {"fault": fault})
     return float(text)
 
 
@@ -139,13 +195,17 @@ def cell_adapter(column: Column) -> TypeAdapter[Any]:
     if column.kind in ("count", "year"):
         return TypeAdapter(Annotated[int, limits, BeforeValidator(_parse_number)])
     if column.numeric:
-        return TypeAdapter(Annotated[float, limits, Field(allow_inf_nan=False), BeforeValidator(_parse_number)])
+        return TypeAdapter(
+            Annotated[float, limits, Field(allow_inf_nan=False), BeforeValidator(_parse_number)]
+        )
     if column.kind == "category":
-        return TypeAdapter(Literal[column.values])
+        return TypeAdapter(Literal[column.values])  # type: ignore[arg-type]  # built at run time
     return TypeAdapter(str)
 
 
-def read_cell(column: Column, text: str, flag: str | None = None) -> tuple[str | float | int | None, CellFault | None]:
+def read_cell(
+    column: Column, text: str, flag: str | None = None
+) -> tuple[str | float | int | None, CellFault | None]:
     """Read one cell.
 
     Parameters
@@ -169,7 +229,11 @@ def read_cell(column: Column, text: str, flag: str | None = None) -> tuple[str |
         message, advice = FLAGS[flag]
         return None, CellFault(flag, message.format(value=repr(bare)), advice)
     if not bare:
-        missing = CellFault("required-missing", "the cell is empty and must be filled", f"give {column.name}: {column.meaning}")
+        missing = CellFault(
+            "required-missing",
+            "the cell is empty and must be filled",
+            f"give {column.name}: {column.meaning}",
+        )
         return None, missing if column.required else None
     if ERROR_CELL.fullmatch(bare):
         message, advice = FLAGS["cell-is-error"]
@@ -178,9 +242,14 @@ def read_cell(column: Column, text: str, flag: str | None = None) -> tuple[str |
         value: str | float | int = cell_adapter(column).validate_python(bare)
     except ValidationError as error:
         return None, _explain(column, bare, error)
-    if column.kind == "link" and not all(re.match(r"https?://\S+$", part.strip()) for part in bare.split(" ; ")):
+    if column.kind == "link" and not all(
+        re.match(r"https?://\S+$", part.strip()) for part in bare.split(" ; ")
+    ):
         return value, CellFault(
-            "not-a-link", f"{bare!r} is not a web address", "write addresses that begin with https://, joined by ' ; '", warning=True
+            "not-a-link",
+            f"{bare!r} is not a web address",
+            "write addresses that begin with https://, joined by ' ; '",
+            warning=True,
         )
     return value, None
 
@@ -195,11 +264,14 @@ def _explain(column: Column, text: str, error: ValidationError) -> CellFault:
         if DATE_TEXT.fullmatch(text):
             return explain_number(text)
         return CellFault(
-            "unknown-category", f"{text!r} is not a value of {column.name}",
+            "unknown-category",
+            f"{text!r} is not a value of {column.name}",
             f"{suggest(text, column.values)}; allowed: {', '.join(column.values)}",
         )
     explain: dict[str, Callable[[Column, str], CellFault]] = {
-        "count": _explain_count, "percent": _explain_percent, "year": _explain_year,
+        "count": _explain_count,
+        "percent": _explain_percent,
+        "year": _explain_year,
     }
     return explain.get(column.kind, _explain_range)(column, text)
 
@@ -207,28 +279,51 @@ def _explain(column: Column, text: str, error: ValidationError) -> CellFault:
 def _explain_count(column: Column, text: str) -> CellFault:
     number = float(text)
     if number < 0:
-        return CellFault("negative-count", f"{text} is negative, and {column.name} is a count", "check the source; counts start at 0")
+        return CellFault(
+            "negative-count",
+            f"{text} is negative, and {column.name} is a count",
+            "check the source; counts start at 0",
+        )
     if math.isfinite(number) and number % 1:
         return CellFault(
-            "fractional-count", f"{text} is not a whole number, and {column.name} is a count",
+            "fractional-count",
+            f"{text} is not a whole number, and {column.name} is a count",
             "give the number of people; a percentage belongs in another column",
         )
     return _explain_range(column, text)
 
 
 def _explain_percent(column: Column, text: str) -> CellFault:
-    return CellFault("percent-out-of-range", f"{text} lies outside 0 to 100, and {column.name} is a percentage", "check the source")
+    return CellFault(
+        "percent-out-of-range",
+        f"{text} lies outside 0 to 100, and {column.name} is a percentage",
+        "check the source",
+    )
 
 
 def _explain_year(column: Column, text: str) -> CellFault:
     low, high = column.bounds
-    return CellFault("impossible-year", f"{text} is not a possible year ({low:g} to {high:g})", "write four digits, or leave it empty")
+    return CellFault(
+        "impossible-year",
+        f"{text} is not a possible year ({low:g} to {high:g})",
+        "write four digits, or leave it empty",
+    )
 
 
 def _explain_range(column: Column, text: str) -> CellFault:
     low, high = column.bounds
-    limits = [f"above {column.above:g}"] if column.above is not None else [f"at least {low:g}"] if low is not None else []
+    limits = (
+        [f"above {column.above:g}"]
+        if column.above is not None
+        else [f"at least {low:g}"]
+        if low is not None
+        else []
+    )
     limits += [f"at most {high:g}"] if high is not None else []
     allowed = " and ".join(limits) or "finite"
     unit = f" {column.unit}" if column.unit else ""
-    return CellFault("out-of-range", f"{text} is out of range: {column.name} must be {allowed}{unit}", "check the source and the unit")
+    return CellFault(
+        "out-of-range",
+        f"{text} is out of range: {column.name} must be {allowed}{unit}",
+        "check the source and the unit",
+    )

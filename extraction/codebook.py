@@ -1,6 +1,7 @@
 """Codebooks: what each column of a sheet means, what may stand in it, and how columns hang together.
 
-A schema is data. The rules that read it are in :mod:`extraction.cells` (one cell) and :mod:`extraction.checks` (rows, sheets).
+A schema is data. The rules that read it are in :mod:`extraction.cells` (one cell), :mod:`extraction.rules`
+(one row) and :mod:`extraction.checks` (the sheet).
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import Literal, cast, get_args
 from extraction.errors import SheetError
 from extraction.names import suggest
 
-#: How the text of a cell is read. ``text``: anything; ``link``: web addresses, several joined by " ; "; ``category``: one of the
-#: allowed values; ``count``: whole number from 0; ``number``: decimal point; ``percent``: 0 to 100; ``year``: of publication.
+#: How the text of a cell is read. ``text``: anything; ``link``: web addresses, several joined by " ; ";
+#: ``category``: one of the allowed values; ``count``: whole number from 0; ``number``: with a decimal point;
+#: ``percent``: 0 to 100; ``year``: of publication.
 Kind = Literal["text", "link", "category", "count", "number", "percent", "year"]
 
 #: What ``types`` of an open sheet may say of a further column.
@@ -23,8 +25,9 @@ FurtherKind = Literal["text", "count", "number", "percent", "year"]
 #: The kinds that hold numbers; the others are neutralised against spreadsheet injection when written.
 NUMERIC: frozenset[Kind] = frozenset(("count", "number", "percent", "year"))
 
-#: Years outside this span are typing slips. The first: statistics of cohorts hardly go further back. The last lies beyond the life
-#: of this version (a clock would make a check depend on the day); raise it when a release comes near it.
+#: Years outside this span are typing slips. The first: statistics of cohorts hardly go further back. The last
+#: lies beyond the life of this version (a clock would make a check depend on the day); raise it when a
+#: release comes near.
 FIRST_YEAR, LAST_YEAR = 1800, 2035
 
 #: More people than have a sheet to be in; also far below 2**53, so every count is an exact float.
@@ -32,8 +35,16 @@ MAX_COUNT = 10**10
 
 #: Sheets that have a codebook, one module of :mod:`extraction.schemas` each.
 SCHEMA_NAMES = (
-    "trs_incidence", "clozapine_response", "clozapine_controlled", "td_improvement", "td_incidence", "td_severity",
-    "trs_targets", "clz_targets", "td_targets", "generic",
+    "trs_incidence",
+    "clozapine_response",
+    "clozapine_controlled",
+    "td_improvement",
+    "td_incidence",
+    "td_severity",
+    "trs_targets",
+    "clz_targets",
+    "td_targets",
+    "generic",
 )
 
 
@@ -85,7 +96,9 @@ class Column:
     def bounds(self) -> tuple[float | None, float | None]:
         """Smallest and largest value, from ``low`` and ``high`` or from the kind."""
         by_kind: dict[Kind, tuple[float, float]] = {
-            "count": (0, MAX_COUNT), "percent": (0, 100), "year": (FIRST_YEAR, LAST_YEAR),
+            "count": (0, MAX_COUNT),
+            "percent": (0, 100),
+            "year": (FIRST_YEAR, LAST_YEAR),
         }
         low, high = by_kind.get(self.kind, (None, None))
         return (low if self.low is None else self.low, high if self.high is None else self.high)
@@ -129,7 +142,7 @@ class RequiredWhen:
 
 @dataclass(frozen=True, slots=True)
 class PercentClaim:
-    """A reported percentage that ``events`` of ``n`` should give, except where column ``unless[0]`` is ``unless[1]``."""
+    """A reported percentage that ``events`` of ``n`` should give, unless column ``unless[0]`` is ``unless[1]``."""
 
     percent: str
     events: str
@@ -148,7 +161,7 @@ class RateClaim:
 
 @dataclass(frozen=True, slots=True)
 class CohortSplit:
-    """Rows of one study whose ``events`` are parts of the events of its ``whole`` row, all out of the same ``n``."""
+    """Rows of one study whose ``events`` are parts of those of its ``whole`` row, all out of one ``n``."""
 
     study: str
     part: str
@@ -229,10 +242,10 @@ def extend_schema(
     types: Mapping[str, FurtherKind] | None = None,
     pairs: Sequence[tuple[str, str]] | None = None,
 ) -> SheetSchema:
-    """Return ``schema`` with further typed columns and further (events, n) pairs, as a protocol declares them.
+    """Return ``schema`` with further typed columns and (events, n) pairs, as a protocol declares them.
 
-    A column named in ``types`` becomes required; one that the schema knows keeps its meaning and takes the new kind. Columns named
-    only in ``pairs`` are counts.
+    A column that the schema knows keeps its meaning and takes the new kind. Columns named only in ``pairs``
+    are counts.
 
     Raises
     ------
@@ -242,11 +255,15 @@ def extend_schema(
     if not types and not pairs:
         return schema
     if not schema.open:
-        raise SheetError(f"sheet schema {schema.name!r} is closed: it takes no further types or pairs (use 'generic')")
+        raise SheetError(
+            f"sheet schema {schema.name!r} is closed: it takes no further types or pairs (use 'generic')"
+        )
     kinds: dict[str, FurtherKind] = dict(types or {})
     for name, kind in kinds.items():
         if kind not in get_args(FurtherKind):
-            raise SheetError(f"type of column {name!r} must be one of {', '.join(get_args(FurtherKind))}; got {kind!r}")
+            raise SheetError(
+                f"type of column {name!r} must be one of {', '.join(get_args(FurtherKind))}; got {kind!r}"
+            )
     for name in (name for pair in pairs or () for name in pair):
         if schema.find(name) is None:
             kinds.setdefault(name, "count")
@@ -258,11 +275,21 @@ def extend_schema(
 
 
 def codebook_markdown(schema: SheetSchema) -> str:
-    """Return the codebook as a Markdown page: a table of the columns, the values of each category, the rules between columns."""
+    """Return the codebook as Markdown: the columns, the values of each category, the rules between columns."""
     lines = [f"# {schema.title}", "", f"Sheet schema `{schema.name}`. {_openness(schema)}", ""]
-    lines += ["| column | type | unit | range | required | meaning |", "| --- | --- | --- | --- | --- | --- |"]
+    lines += [
+        "| column | type | unit | range | required | meaning |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
     for column in schema.columns:
-        cells = (f"`{column.name}`", column.kind, column.unit, _range_text(column), "yes" if column.required else "", column.meaning)
+        cells = (
+            f"`{column.name}`",
+            column.kind,
+            column.unit,
+            _range_text(column),
+            "yes" if column.required else "",
+            column.meaning,
+        )
         lines.append("| " + " | ".join(_escape(cell) for cell in cells) + " |")
     for column in schema.columns:
         if column.allowed:
@@ -303,20 +330,29 @@ def _rules_text(schema: SheetSchema) -> list[str]:
     if schema.key:
         rules.append(f"No two rows with the same {' and '.join(f'`{c}`' for c in schema.key)}")
     rules += [f"`{events}` must not exceed `{n}`" for events, n in schema.pairs]
-    rules += [f"{' + '.join(f'`{p}`' for p in parts)} must not exceed `{whole}`" for whole, parts in schema.sums]
-    rules += [f"`{low}` must not exceed `{high}`; `{estimate}` lies between them (warning)"
-              for low, estimate, high in schema.intervals]
+    rules += [
+        f"{' + '.join(f'`{p}`' for p in parts)} must not exceed `{whole}`" for whole, parts in schema.sums
+    ]
+    rules += [
+        f"`{low}` must not exceed `{high}`; `{estimate}` lies between them (warning)"
+        for low, estimate, high in schema.intervals
+    ]
     for needed in schema.required_when:
         when = " and ".join(f"`{column}` is `{value}`" for column, value in needed.when)
         rules.append(f"`{needed.column}` is required where {when}")
     for claim in schema.percents:
         unless = f", except where `{claim.unless[0]}` is `{claim.unless[1]}`" if claim.unless else ""
         rules.append(f"`{claim.percent}` agrees with `{claim.events}` of `{claim.n}`{unless} (warning)")
-    rules += [f"`{claim.rate}` agrees with `{claim.events}` over `{claim.time}` (warning)" for claim in schema.rates]
+    rules += [
+        f"`{claim.rate}` agrees with `{claim.events}` over `{claim.time}` (warning)" for claim in schema.rates
+    ]
     if schema.cohort is not None:
         split = schema.cohort
-        rules.append(f"Within one `{split.study}`, `{split.events}` of {' and '.join(f'`{p}`' for p in split.parts)} rows "
-                     f"together must not exceed those of the `{split.whole}` row; `{split.n}` is the same in all (warning)")
+        rules.append(
+            f"Within one `{split.study}`, `{split.events}` of {' and '.join(f'`{p}`' for p in split.parts)} "
+            f"rows together must not exceed those of the `{split.whole}` row; "
+            f"`{split.n}` is the same in all (warning)"
+        )
     if schema.overlap is not None and schema.overlap.lists is not None:
         rules.append(f"`{schema.overlap.lists}` names other `{schema.overlap.label}`s, joined by `; `")
     return rules

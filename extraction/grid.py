@@ -13,13 +13,14 @@ from extraction.errors import Problem, ProblemsError
 #: Longest cell that is read, in characters. A cell beyond it is an unclosed quotation mark, not a note.
 MAX_CELL = 131_072
 
-#: Text that a spreadsheet program would run as a formula when it opens the file (OWASP, CSV injection), with the full-width forms.
+#: Text that a spreadsheet program would run as a formula when it opens the file (OWASP, CSV injection), with
+#: the full-width forms; also behind apostrophes, so that :func:`neutralise` can be undone.
 _RISKY = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record: the line where it starts (header line included, from 1), its cells as text, and flags of single cells.
+    """One record: the line where it starts (header: line 1), its cells as text, and flags of single cells.
 
     ``flags`` maps a cell's position to a key of :data:`extraction.cells.FLAGS`.
     """
@@ -38,7 +39,8 @@ class Record:
 class Grid:
     """The header, the records that are not blank, and the problems met while reading.
 
-    ``neutralised`` says that risky text may stand behind an apostrophe (:func:`neutralise`), which the text columns drop again.
+    ``neutralised`` says that risky text may stand behind an apostrophe (:func:`neutralise`), which text
+    columns drop again.
     """
 
     header: Record
@@ -48,7 +50,7 @@ class Grid:
 
 
 def neutralise(text: str) -> str:
-    """Return ``text`` with an apostrophe before it if a spreadsheet would take it for a formula; undone by :func:`restore`."""
+    """Return ``text``, behind an apostrophe if a spreadsheet would run it; :func:`restore` undoes it."""
     return f"'{text}" if _RISKY.match(text) else text
 
 
@@ -57,7 +59,9 @@ def restore(text: str) -> str:
     return text[1:] if text.startswith("'") and _RISKY.match(text) else text
 
 
-def file_problem(file: str, rule: str, message: str, advice: str, line: int | None = None, value: str | None = None) -> ProblemsError:
+def file_problem(
+    file: str, rule: str, message: str, advice: str, line: int | None = None, value: str | None = None
+) -> ProblemsError:
     """Return the error to raise where a file cannot be read at all."""
     return ProblemsError([Problem(file, line, None, value, rule, message, advice)])
 
@@ -83,16 +87,27 @@ def read_delimited(data: bytes, file: str, delimiter: str) -> Grid:
     problems: list[Problem] = []
     records = [record for record in _records(text, file, delimiter, problems) if not record.blank]
     if not records:
-        raise ProblemsError(problems) if problems else file_problem(
-            file, "empty-file", "the file has no header line", "put the names of the columns in the first line"
+        raise (
+            ProblemsError(problems)
+            if problems
+            else file_problem(
+                file,
+                "empty-file",
+                "the file has no header line",
+                "put the names of the columns in the first line",
+            )
         )
     header = records[0]
     other = next((mark for mark in ";\t,|" if mark != delimiter and mark in header.cells[0]), None)
     if len(header.cells) == 1 and other is not None:
         named = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
         raise file_problem(
-            file, "wrong-delimiter", f"the header is one cell; the cells seem to be separated by {named[other]}",
-            f"save the file with cells separated by {named[delimiter]}", header.line, header.cells[0],
+            file,
+            "wrong-delimiter",
+            f"the header is one cell; the cells seem to be separated by {named[other]}",
+            f"save the file with cells separated by {named[delimiter]}",
+            header.line,
+            header.cells[0],
         )
     header = Record(header.line, tuple(restore(cell) for cell in header.cells))
     return Grid(header, tuple(records[1:]), tuple(problems), neutralised=True)
@@ -101,9 +116,16 @@ def read_delimited(data: bytes, file: str, delimiter: str) -> Grid:
 def _decode(data: bytes, file: str) -> str:
     """Return the text, or raise the problem that says why there is none."""
     if not data.strip():
-        raise file_problem(file, "empty-file", "the file is empty", "put the names of the columns in the first line")
+        raise file_problem(
+            file, "empty-file", "the file is empty", "put the names of the columns in the first line"
+        )
     if data.startswith(b"PK\x03\x04"):
-        raise file_problem(file, "wrong-format", "the file is a spreadsheet, not text", "name it .xlsx, or save it as CSV UTF-8")
+        raise file_problem(
+            file,
+            "wrong-format",
+            "the file is a spreadsheet, not text",
+            "name it .xlsx, or save it as CSV UTF-8",
+        )
     save = "save it as 'CSV UTF-8'"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise file_problem(file, "not-utf8", "the file is UTF-16, not UTF-8", save)
@@ -121,7 +143,7 @@ def _decode(data: bytes, file: str) -> str:
 
 
 def _records(text: str, file: str, delimiter: str, problems: list[Problem]) -> Iterator[Record]:
-    """Yield each record with the line where it starts; a quotation mark that does not close ends the reading with a problem."""
+    """Yield each record with the line where it starts; an unclosed quotation mark is a problem and the end."""
     csv.field_size_limit(MAX_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     line = 1
@@ -131,10 +153,17 @@ def _records(text: str, file: str, delimiter: str, problems: list[Problem]) -> I
         except StopIteration:
             return
         except csv.Error as error:
-            problems.append(Problem(
-                file, line, None, None, "bad-quotes", f"the record that begins here cannot be read ({error}); nothing after it was read",
-                "close each quotation mark, and double those inside a quoted cell",
-            ))
+            problems.append(
+                Problem(
+                    file,
+                    line,
+                    None,
+                    None,
+                    "bad-quotes",
+                    f"the record that begins here cannot be read ({error}); nothing after it was read",
+                    "close each quotation mark, and double those inside a quoted cell",
+                )
+            )
             return
         yield Record(line, tuple(cells))
         line = reader.line_num + 1

@@ -50,8 +50,8 @@ class Row:
 class Sheet:
     """Rows of one sheet, or a selection of them.
 
-    ``whole`` is the sheet that a selection was taken from (None for the whole sheet itself), so that links between rows are
-    always seen on the whole. ``warnings`` are the suspicions found while reading.
+    ``whole`` is the sheet that a selection was taken from (None for the whole sheet itself), so that links
+    between rows are always seen on the whole. ``warnings`` are the suspicions found while reading.
     """
 
     file: str
@@ -132,7 +132,7 @@ def check_sheet(
     types: Mapping[str, FurtherKind] | None = None,
     pairs: Sequence[tuple[str, str]] | None = None,
 ) -> tuple[Sheet | None, tuple[Problem, ...]]:
-    """Read a sheet and return it with its problems; never raise for what stands in the file, nor if it is missing.
+    """Read a sheet and return it with its problems; what is in the file, or that there is none, never raises.
 
     Parameters
     ----------
@@ -172,15 +172,18 @@ def check_sheet(
 
 def hash_cells(cells: Sequence[str]) -> str:
     """Return the SHA-256 of the cells of a row, in order, spaces and all: of them as a JSON list in UTF-8."""
-    return sha256(json.dumps(list(cells), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
+    return sha256(
+        json.dumps(list(cells), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+    )
 
 
 def write_sheet(sheet: Sheet, path: str | Path) -> None:
-    """Write a sheet as CSV, TSV or XLSX, by the ending of ``path``; :func:`read_sheet` gives the same cells back.
+    """Write a sheet as CSV, TSV or XLSX, by the ending of ``path``; :func:`read_sheet` gives the cells back.
 
-    Text that a spreadsheet would run as a formula is neutralised: behind an apostrophe in CSV and TSV, marked as text in XLSX. Which
-    columns are text the codebook says, so a number such as -0.5 is never touched. In CSV every cell keeps its text to the letter; in
-    XLSX numbers are numbers, so ``22.0`` comes back as ``22``.
+    Text that a spreadsheet would run as a formula is neutralised: behind an apostrophe in CSV and TSV, marked
+    as text in XLSX. The codebook says which columns are text, so a number such as -0.5 is never touched. In
+    CSV every cell keeps its text to the letter; in XLSX numbers are numbers, so ``22.0`` comes back as
+    ``22``.
 
     Parameters
     ----------
@@ -202,7 +205,11 @@ def write_sheet(sheet: Sheet, path: str | Path) -> None:
         from extraction.spreadsheets import write_workbook
 
         rows = [
-            [row.values.get(name) if _is_numeric(sheet, name) else row.text.get(name, "") for name in sheet.columns] for row in sheet.rows
+            [
+                row.values.get(name) if _is_numeric(sheet, name) else row.text.get(name, "")
+                for name in sheet.columns
+            ]
+            for row in sheet.rows
         ]
         write_atomic(place, write_workbook(sheet.columns, rows, sheet.schema.name, place.name))
     else:
@@ -220,7 +227,10 @@ def _read_bytes(path: Path) -> bytes:
         raise file_problem(path.name, "no-such-file", f"there is no file {path.name!r}", advice) from None
     except OSError as error:
         raise file_problem(
-            path.name, "unreadable-file", f"the file cannot be opened ({error.strerror})", "check that it is a file you may read"
+            path.name,
+            "unreadable-file",
+            f"the file cannot be opened ({error.strerror})",
+            "check that it is a file you may read",
         ) from None
 
 
@@ -234,7 +244,10 @@ def _read_grid(data: bytes, path: Path, schema: str) -> Grid:
 
         return read_workbook(data, path.name, schema)
     raise file_problem(
-        path.name, "wrong-format", f"files ending in {path.suffix!r} are not read", "save the sheet as .csv (CSV UTF-8), .tsv or .xlsx"
+        path.name,
+        "wrong-format",
+        f"files ending in {path.suffix!r} are not read",
+        "save the sheet as .csv (CSV UTF-8), .tsv or .xlsx",
     )
 
 
@@ -249,7 +262,12 @@ def _missing_typed(
     named = dict.fromkeys([*(types or {}), *(name for pair in pairs or () for name in pair)])
     return tuple(
         Problem(
-            file, line, name, None, "missing-column", f"the protocol names the column {name!r}, which the sheet has not",
+            file,
+            line,
+            name,
+            None,
+            "missing-column",
+            f"the protocol names the column {name!r}, which the sheet has not",
             suggest(name, columns),
         )
         for name in named
@@ -269,11 +287,17 @@ def _delimited_text(sheet: Sheet, delimiter: str) -> str:
     for row in sheet.rows:
         cells = [(row.text.get(name, ""), name in numeric) for name in sheet.columns]
         lines.append([text if number else neutralise(text) for text, number in cells])
-    return "".join(delimiter.join(_quote(cell, delimiter, len(cells) == 1) for cell in cells) + "\n" for cells in lines)
+    return "".join(
+        delimiter.join(_quote(cell, delimiter, len(cells) == 1) for cell in cells) + "\n" for cells in lines
+    )
 
 
 def _quote(cell: str, delimiter: str, alone: bool) -> str:
     """Quote a cell where it must be; an empty cell alone in its line too, or the line would read as blank."""
-    if any(mark in cell for mark in (delimiter, '"', "\r", "\n")) or cell != cell.strip() or (alone and not cell):
+    if (
+        any(mark in cell for mark in (delimiter, '"', "\r", "\n"))
+        or cell != cell.strip()
+        or (alone and not cell)
+    ):
         return '"' + cell.replace('"', '""') + '"'
     return cell

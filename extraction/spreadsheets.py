@@ -1,7 +1,7 @@
 """Reading XLSX into a :class:`~extraction.grid.Grid`, and writing it, through openpyxl with defusedxml.
 
-What a spreadsheet does to cells behind the user's back (dates, errors, formulas, percent formats, merged cells) is kept as a flag or
-a problem, never as a silently missing value.
+What a spreadsheet does to cells behind the user's back (dates, errors, formulas, percent formats, merged
+cells) is kept as a flag or a problem, never as a silently missing value.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from extraction.grid import Grid, Record, file_problem
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
-#: Largest content of a workbook when unpacked, in bytes; the evidence needs under 1 MB, a zip bomb a thousand times this.
+#: Largest content of a workbook when unpacked, in bytes; the evidence needs under 1 MB, a zip bomb asks for
+#: GB.
 MAX_UNPACKED = 128 * 2**20
 
 #: Most parts of a workbook; an ordinary one has about a dozen.
@@ -61,17 +62,26 @@ def read_workbook(data: bytes, file: str, sheet_name: str) -> Grid:
     width, height = formulas.max_column, formulas.max_row
     if width * height > MAX_CELLS:
         raise file_problem(
-            file, "too-large", f"the sheet reaches to row {height}, column {width}",
+            file,
+            "too-large",
+            f"the sheet reaches to row {height}, column {width}",
             "delete the empty rows and columns behind the data, and save",
         )
     stored = values.iter_rows(values_only=True, max_col=width, max_row=height)
     records = [
         _record(number, cells, results)
-        for number, (cells, results) in enumerate(zip(formulas.iter_rows(max_col=width), stored, strict=True), start=1)
+        for number, (cells, results) in enumerate(
+            zip(formulas.iter_rows(max_col=width), stored, strict=True), start=1
+        )
     ]
     used = [record for record in records if not record.blank]
     if not used:
-        raise file_problem(file, "empty-file", "the sheet has no header line", "put the names of the columns in the first row")
+        raise file_problem(
+            file,
+            "empty-file",
+            "the sheet has no header line",
+            "put the names of the columns in the first row",
+        )
     problems = _merged(formulas, used[0], file) + _formula_warnings(formulas, used, file)
     return Grid(used[0], tuple(used[1:]), tuple(problems))
 
@@ -83,32 +93,50 @@ def _load(data: bytes, file: str, sheet_name: str) -> tuple[Worksheet, Worksheet
     if not openpyxl.DEFUSEDXML:  # pragma: no cover - a declared dependency
         raise SheetError("reading XLSX needs the package defusedxml")
     if not zipfile.is_zipfile(io.BytesIO(data)):
-        raise file_problem(file, "wrong-format", "the file is not an XLSX workbook", "save it as .xlsx or as CSV UTF-8")
+        raise file_problem(
+            file, "wrong-format", "the file is not an XLSX workbook", "save it as .xlsx or as CSV UTF-8"
+        )
     try:
         _check_parts(data, file)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # openpyxl warns of drop-downs and styles that it does not carry; nothing is lost here
+            warnings.simplefilter(
+                "ignore"
+            )  # openpyxl warns of drop-downs and styles that it does not carry; nothing is lost here
             books = [openpyxl.load_workbook(io.BytesIO(data), data_only=only) for only in (False, True)]
     except ProblemsError:
         raise
     except Exception as error:  # openpyxl answers a broken or hostile file with errors of many kinds
         raise file_problem(
-            file, "wrong-format", f"the workbook cannot be read ({type(error).__name__})", "open it in a spreadsheet and save it anew"
+            file,
+            "wrong-format",
+            f"the workbook cannot be read ({type(error).__name__})",
+            "open it in a spreadsheet and save it anew",
         ) from None
-    sheets = [book[sheet_name] if sheet_name in book.sheetnames else book.worksheets[0] for book in books if book.worksheets]
+    sheets = [
+        book[sheet_name] if sheet_name in book.sheetnames else book.worksheets[0]
+        for book in books
+        if book.worksheets
+    ]
     if len(sheets) < 2 or not all(hasattr(sheet, "iter_rows") for sheet in sheets):
-        raise file_problem(file, "empty-file", "the workbook has no worksheet", "put the names of the columns in the first row")
+        raise file_problem(
+            file,
+            "empty-file",
+            "the workbook has no worksheet",
+            "put the names of the columns in the first row",
+        )
     return sheets[0], sheets[1]
 
 
 def _check_parts(data: bytes, file: str) -> None:
-    """Raise if the workbook unpacks to more than the caps; zipfile itself stops at each part's declared size."""
+    """Raise if the workbook unpacks to more than the caps; zipfile stops at the size that a part declares."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         parts = archive.infolist()
     total = sum(part.file_size for part in parts)
     if total > MAX_UNPACKED or len(parts) > MAX_PARTS:
         raise file_problem(
-            file, "too-large", f"the workbook unpacks to {total} bytes in {len(parts)} parts",
+            file,
+            "too-large",
+            f"the workbook unpacks to {total} bytes in {len(parts)} parts",
             f"at most {MAX_UNPACKED} bytes in {MAX_PARTS} parts are read; save the sheet alone, as CSV UTF-8",
         )
 
@@ -120,7 +148,9 @@ def _record(number: int, cells: Sequence[Any], results: Sequence[Any]) -> Record
     for position, (cell, result) in enumerate(zip(cells, results, strict=True)):
         value = result if cell.data_type == "f" else cell.value
         if cell.data_type == "f" and result is None:
-            formula = getattr(cell.value, "text", cell.value)  # an array formula is an object that holds its text
+            formula = getattr(
+                cell.value, "text", cell.value
+            )  # an array formula is an object that holds its text
             texts.append(str(formula))
             flags[position] = "formula-without-value"
             continue
@@ -135,7 +165,7 @@ def _record(number: int, cells: Sequence[Any], results: Sequence[Any]) -> Record
 
 
 def value_text(value: object) -> str:
-    """Return a cell's value as text: 5.0 is ``5``, true is ``TRUE``, a date is written out, nothing is empty."""
+    """Return a cell's value as text: 5.0 is ``5``, true is ``TRUE``, a date is written out, None is empty."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -153,10 +183,17 @@ def _merged(sheet: Worksheet, header: Record, file: str) -> list[Problem]:
     for area in sorted(sheet.merged_cells.ranges, key=lambda area: (area.min_row, area.min_col)):
         name = header.cells[area.min_col - 1].strip() if area.min_col <= len(header.cells) else ""
         value = value_text(sheet.cell(area.min_row, area.min_col).value)
-        found.append(Problem(
-            file, area.min_row, name or None, value, "merged-cells", f"the cells {area.coord} are merged",
-            "unmerge them and fill in each cell",
-        ))
+        found.append(
+            Problem(
+                file,
+                area.min_row,
+                name or None,
+                value,
+                "merged-cells",
+                f"the cells {area.coord} are merged",
+                "unmerge them and fill in each cell",
+            )
+        )
     return found
 
 
@@ -165,21 +202,32 @@ def _formula_warnings(sheet: Worksheet, used: Sequence[Record], file: str) -> li
     found = []
     for position, name in enumerate(used[0].cells):
         lines = [
-            record.line for record in used
-            if sheet.cell(record.line, position + 1).data_type == "f" and record.flags.get(position) != "formula-without-value"
+            record.line
+            for record in used
+            if sheet.cell(record.line, position + 1).data_type == "f"
+            and record.flags.get(position) != "formula-without-value"
         ]
         if lines:
             formula = sheet.cell(lines[0], position + 1).value
             count = "a formula" if len(lines) == 1 else f"formulas in {len(lines)} cells"
-            found.append(Problem(
-                file, lines[0], name.strip() or None, str(getattr(formula, "text", formula)), "cell-is-formula",
-                f"the column holds {count}; the results stored in the file are read", "paste values where the numbers are final",
-                "warning",
-            ))
+            found.append(
+                Problem(
+                    file,
+                    lines[0],
+                    name.strip() or None,
+                    str(getattr(formula, "text", formula)),
+                    "cell-is-formula",
+                    f"the column holds {count}; the results stored in the file are read",
+                    "paste values where the numbers are final",
+                    "warning",
+                )
+            )
     return found
 
 
-def write_workbook(header: Sequence[str], rows: Sequence[Sequence[str | float | int | None]], title: str, where: str) -> bytes:
+def write_workbook(
+    header: Sequence[str], rows: Sequence[Sequence[str | float | int | None]], title: str, where: str
+) -> bytes:
     """Return a workbook with one worksheet: text as text (never a formula), numbers as numbers.
 
     Parameters
@@ -213,8 +261,10 @@ def write_workbook(header: Sequence[str], rows: Sequence[Sequence[str | float | 
                 continue
             text = _escape_text(value)
             if len(text) > MAX_XLSX_TEXT:
-                raise SheetError(f"{where} line {line}, {header[position - 1]}: text of {len(text)} characters "
-                                 f"(a spreadsheet cell holds at most {MAX_XLSX_TEXT}); write CSV")
+                raise SheetError(
+                    f"{where} line {line}, {header[position - 1]}: text of {len(text)} characters "
+                    f"(a spreadsheet cell holds at most {MAX_XLSX_TEXT}); write CSV"
+                )
             cell.value = text
             cell.data_type = "s"  # openpyxl would make a formula of a text that begins with =
             cell.quotePrefix = True  # and a spreadsheet would when the cell is edited
@@ -239,5 +289,7 @@ def _fix_times(data: bytes) -> bytes:
             content = old.read(part)
             if part.filename == "docProps/core.xml":
                 content = re.sub(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*", rb"\g<1>" + stamp, content)
-            new.writestr(zipfile.ZipInfo(part.filename, _EPOCH.timetuple()[:6]), content, zipfile.ZIP_DEFLATED)
+            new.writestr(
+                zipfile.ZipInfo(part.filename, _EPOCH.timetuple()[:6]), content, zipfile.ZIP_DEFLATED
+            )
     return stream.getvalue()

@@ -1,1 +1,1 @@
-"""The codebooks, one module a sheet, each with its ``SCHEMA``; found by name through :func:`extraction.codebook.find_schema`."""
+"""The codebooks, one module a sheet, each with its ``SCHEMA``; ``extraction.codebook.find_schema`` finds them."""

@@ -1,4 +1,4 @@
-"""Codebook of ``clozapine_response``: what share of people with treatment-resistant schizophrenia responds to clozapine."""
+"""Codebook of ``clozapine_response``: what share of treatment-resistant patients responds to clozapine."""
 
 from __future__ import annotations
 
@@ -20,13 +20,24 @@ SCHEMA = SheetSchema(
     name="clozapine_response",
     title="Response to clozapine",
     columns=(
-        STUDY_ID, *BIBLIOGRAPHY,
+        STUDY_ID,
+        *BIBLIOGRAPHY,
         Column(
-            "design", "category", "Design", required=True,
-            allowed=(("RCT arm", "clozapine arm of a randomised trial"), ("open prospective", ""), ("retrospective", "")),
+            "design",
+            "category",
+            "Design",
+            required=True,
+            allowed=(
+                ("RCT arm", "clozapine arm of a randomised trial"),
+                ("open prospective", ""),
+                ("retrospective", ""),
+            ),
         ),
         Column(
-            "population", "category", "Who was treated", required=True,
+            "population",
+            "category",
+            "Who was treated",
+            required=True,
             allowed=(
                 ("adult TRS", "adults with treatment-resistant schizophrenia"),
                 ("FE-TRS", "resistant within the first episode"),
@@ -37,7 +48,9 @@ SCHEMA = SheetSchema(
         Column("prior_failed_trials", "text", "Failed trials required at entry, in the words of the source"),
         Column("response_criterion", "text", "Criterion of response, in the words of the source"),
         Column(
-            "criterion_type", "category", "Kind of criterion, coded by the review team from the wording",
+            "criterion_type",
+            "category",
+            "Kind of criterion, coded by the review team from the wording",
             allowed=(
                 ("pct20", "20 percent fall on the scale"),
                 ("kane", "20 percent fall and a low end state"),
@@ -54,7 +67,8 @@ SCHEMA = SheetSchema(
         Column("n", "count", "People treated with clozapine", unit="people", required=True, low=1),
         WEEKS,
         Column("mean_dose_mg", "number", "Mean dose of clozapine", unit="mg a day", low=0),
-        MEAN_AGE, PCT_MALE,
+        MEAN_AGE,
+        PCT_MALE,
         Column("illness_duration_years", "number", "Mean duration of illness", unit="years", low=0, high=100),
         Column("scale", "text", "Rating scale (BPRS, PANSS)"),
         Column("baseline_mean", "number", "Mean score before clozapine", unit="points"),
@@ -64,7 +78,10 @@ SCHEMA = SheetSchema(
         Column("change_mean", "number", "Mean change; a fall is negative", unit="points"),
         Column("change_sd", "number", "Its standard deviation", unit="points", low=0),
         Column("risk_of_bias_note", "text", "What weakens the study, in words"),
-        SOURCE_LOCATION, SOURCE_URL, VERIFICATION, ANALYSIS_SET,
+        SOURCE_LOCATION,
+        SOURCE_URL,
+        VERIFICATION,
+        ANALYSIS_SET,
         Column("bib_recalled", "text", "Bibliographic fields written from memory, not seen"),
         NOTE,
     ),

@@ -1,4 +1,4 @@
-"""Codebook of ``generic``: the sheet of any other review. Known names are typed; others are text unless the protocol types them."""
+"""Codebook of ``generic``, the sheet of any other review: known names are typed, others carried as text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ _COUNTS = tuple(
     column
     for group, whose in (("", ""), ("1", " in group 1 (the treatment)"), ("2", " in group 2 (the control)"))
     for column in (
-        Column(f"events{group}", "count", f"People with the event{whose}; or events, where a rate is meant", unit="people"),
+        Column(
+            f"events{group}",
+            "count",
+            f"People with the event{whose}; or events, where a rate is meant",
+            unit="people",
+        ),
         Column(f"n{group}", "count", f"People{whose}", unit="people", low=1),
         Column(f"time{group}", "number", f"Time at risk{whose}", unit="person-time", above=0),
         Column(f"mean{group}", "number", f"Mean of the outcome{whose}"),
@@ -23,7 +28,13 @@ SCHEMA = SheetSchema(
     columns=(
         Column("study_id", "text", "Short name of the study, the same in all its rows"),
         Column("arm", "text", "Arm of the study; arms of one study are different people"),
-        AUTHORS, YEAR, TITLE, JOURNAL, DOI, PMID, COUNTRY,
+        AUTHORS,
+        YEAR,
+        TITLE,
+        JOURNAL,
+        DOI,
+        PMID,
+        COUNTRY,
         *_COUNTS,
         Column("mean_pre", "number", "Mean before"),
         Column("mean_post", "number", "Mean after"),
@@ -38,7 +49,9 @@ SCHEMA = SheetSchema(
         Column("followup_years", "number", "Length of follow-up", unit="years", above=0),
         Column("weeks", "number", "Length of follow-up", unit="weeks", above=0),
         Column("pct_reported", "percent", "Share with the event, as printed", unit="percent"),
-        Column("overlaps_with", "text", "Studies of this sheet that share people with the row, joined by '; '"),
+        Column(
+            "overlaps_with", "text", "Studies of this sheet that share people with the row, joined by '; '"
+        ),
         Column("overlap_group", "text", "Rows with the same entry report on the same people"),
         Column("risk_of_bias", "text", "Judgement of the risk of bias; empty where it was not assessed"),
         SOURCE_LOCATION,

@@ -9,10 +9,15 @@ SCHEMA = SheetSchema(
     name="td_improvement",
     title="Improvement of tardive dyskinesia",
     columns=(
-        ESTIMATE_ID, *TD_STUDY, *TD_TREATMENT,
+        ESTIMATE_ID,
+        *TD_STUDY,
+        *TD_TREATMENT,
         Column("improvement_criterion", "text", "Criterion of improvement, in the words of the source"),
         Column(
-            "criterion_type", "category", "Kind of criterion, coded by the review team from the wording", required=True,
+            "criterion_type",
+            "category",
+            "Kind of criterion, coded by the review team from the wording",
+            required=True,
             allowed=(
                 ("pct50", "50 percent fall on the scale"),
                 ("pct75", "75 percent fall on the scale"),
