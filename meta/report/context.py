@@ -9,7 +9,7 @@ from typing import Any
 
 from meta.errors import ReportError
 from meta.report.caveats import leading_caveat, list_caveats
-from meta.report.methods import methods_sentences, overlap_sentence
+from meta.report.methods import methods_parts, overlap_sentence
 from meta.report.origins import (
     bias_table,
     left_out_table,
@@ -80,6 +80,7 @@ def build_context(results: Mapping[str, Any]) -> ReportView:
         cards=tuple(_card(analysis, unit) for analysis, unit in analyses),
         glance=glance_table(analyses),
         methods=methods,
+        overlap=_overlap_block([analysis for analysis, _ in analyses]),
         analyses=tuple(_analysis_view(analysis, unit, by_analysis[anchor_of(analysis)]) for analysis, unit in analyses),
         bias=_bias_block([analysis for analysis, _ in analyses]),
         problems=_problem_block(root.at("problems")),
@@ -101,10 +102,7 @@ def _check_anchors(anchors: list[str]) -> None:
 
 
 def _card(analysis: Node, unit: Unit) -> Card:
-    return Card(
-        analysis.at("title").text(), anchor_of(analysis), quotable_sentence(analysis, unit, caveat=False),
-        leading_caveat(analysis),
-    )
+    return Card(quotable_sentence(analysis, unit, caveat=False), leading_caveat(analysis))
 
 
 def _spec_of(analysis: Node) -> Node:
@@ -121,16 +119,22 @@ def _method_views(analyses: list[Node]) -> tuple[MethodView, ...]:
     views = []
     for number, members in enumerate(groups.values(), start=1):
         first = members[0]
-        rules = {json.dumps(m.at("selection", "overlap", "rule").value): m.at("selection", "overlap", "rule") for m in members}
-        sentences = methods_sentences(first.at("measure").text(), _spec_of(first))
-        sentences += [overlap_sentence(rule) for rule in rules.values() if rule.exists]
+        parts = methods_parts(first.at("measure").text(), _spec_of(first))
         views.append(
             MethodView(
-                f"methods-{number}", _method_title(first), tuple(sentences),
+                f"methods-{number}", _method_title(first),
+                tuple((heading, tuple(sentences)) for heading, sentences in parts),
                 tuple(Link(m.at("title").text(), f"#{anchor_of(m)}") for m in members),
             )
         )
     return tuple(views)
+
+
+def _overlap_block(analyses: list[Node]) -> Block:
+    """Say once for each rule how rows that share people were chosen."""
+    rules = [analysis.at("selection", "overlap", "rule") for analysis in analyses]
+    sentences = {plain(sentence): sentence for sentence in (overlap_sentence(rule) for rule in rules if rule.exists)}
+    return Block("People counted once", tuple(sentences.values()))
 
 
 def _method_title(analysis: Node) -> str:

@@ -11,8 +11,11 @@ _GLMMS = {
 }
 
 
-def methods_sentences(measure: str, spec: Node) -> list[Sentence]:
-    """Return what was done, one sentence a choice, for a measure and a spec.
+Part = tuple[str, list[Sentence]]
+
+
+def methods_parts(measure: str, spec: Node) -> list[Part]:
+    """Return what was done, under headings: model, estimate, prediction, heterogeneity, studies.
 
     Parameters
     ----------
@@ -23,15 +26,22 @@ def methods_sentences(measure: str, spec: Node) -> list[Sentence]:
 
     Returns
     -------
-    list of Sentence
+    list of (heading, sentences)
         An option or measure without words here gives a sentence that says so and where its value stands.
     """
     model = spec.at("model").text()
     if model in _GLMMS:
-        return [*_glmm_sentences(measure, spec, model), *_shared_sentences(measure, spec)]
-    if model in ("random", "common"):
-        return [*_inverse_variance_sentences(measure, spec, model), *_shared_sentences(measure, spec)]
-    return [_not_described("model", model, spec)]
+        parts = _glmm_parts(measure, spec, model)
+    elif model in ("random", "common"):
+        parts = _inverse_variance_parts(measure, spec, model)
+    else:
+        return [("Model", [_not_described("model", model, spec)])]
+    return [*parts, *_shared_parts(measure, spec, model)]
+
+
+def methods_sentences(measure: str, spec: Node) -> list[Sentence]:
+    """Return the sentences of ``methods_parts`` without their headings."""
+    return [sentence for _, sentences in methods_parts(measure, spec) for sentence in sentences]
 
 
 def _not_described(what: str, value: str, spec: Node) -> Sentence:
@@ -40,24 +50,20 @@ def _not_described(what: str, value: str, spec: Node) -> Sentence:
             f"under {spec.path}.",)
 
 
-def _inverse_variance_sentences(measure: str, spec: Node, model: str) -> list[Sentence]:
+def _inverse_variance_parts(measure: str, spec: Node, model: str) -> list[Part]:
     words = MEASURES.get(measure)
-    out: list[Sentence] = []
-    if words is None:
-        out.append(_not_described("measure", measure, spec))
-    else:
-        out.append((f"{words.made}, each study weighted by the inverse of its variance.",))
-        if words.zeros:
-            out.append((words.zeros,))
+    made: list[Sentence] = [_not_described("measure", measure, spec)]
+    if words is not None:
+        made = [(f"{words.made}, each study weighted by the inverse of its variance.",)]
+        made += [(words.zeros,)] if words.zeros else []
     if model == "common":
-        out.append(
+        made.append(
             ("A common-effect model is fitted: all studies are taken to estimate one and the same value, so there is no "
              "between-study variance and no prediction interval.",)
         )
     else:
-        out.append(_tau2_sentence(spec))
-    out.append(_interval_sentence(spec, model))
-    return out
+        made.append(_tau2_sentence(spec))
+    return [("Model", made), ("Interval", [_interval_sentence(spec, model)])]
 
 
 def _tau2_sentence(spec: Node) -> Sentence:
@@ -87,52 +93,56 @@ def _interval_sentence(spec: Node, model: str) -> Sentence:
     return _not_described("confidence interval", f"{method} with guard {guard}", spec)
 
 
-def _glmm_sentences(measure: str, spec: Node, model: str) -> list[Sentence]:
+def _glmm_parts(measure: str, spec: Node, model: str) -> list[Part]:
     family, link, links, what = _GLMMS[model]
-    back = "expit of the mean logit" if link == "logit" else "exp of the mean log rate"
-    out: list[Sentence] = [
-        (f"A {family.lower() if family == 'binomial' else family}-normal generalised linear mixed model is fitted to the counts "
-         f"themselves: each study's events are {family}, and the {links} of the studies' true {what} are normal with variance "
-         "tau².",),
-        ("No continuity correction is made: studies without events enter as they are. The model gives studies no weights.",),
-        ("Estimation is by maximum likelihood with adaptive Gauss–Hermite quadrature, whose nodes rise until the likelihood "
-         "stops moving.",),
-        (f"The pooled value is that of the median setting ({back}); beside it stands the population mean, the average over "
-         "settings, which lies nearer to one half where settings differ.",)
-        if link == "logit"
-        else (f"The pooled value is that of the median setting ({back}); beside it stands the population mean, the average over "
-              "settings, which lies above the median where settings differ.",),
-        _interval_sentence(spec, model),
+    logit = link == "logit"
+    article = "A binomial" if logit else "A Poisson"
+    made: list[Sentence] = [
+        (f"{article}-normal generalised linear mixed model is fitted to the counts themselves: each study's events are "
+         f"{family}, and the {links} of the studies' true {what} are normal with variance tau².",),
+        ("No continuity correction is made: studies without events enter as they are.",),
+        ("Estimation is by maximum likelihood with adaptive Gauss–Hermite quadrature, whose nodes rise until the "
+         "likelihood stops moving.",),
     ]
-    if (model == "binomial_normal") != (measure in ("PLO", "PR", "PFT")):
-        out.append(_not_described("measure", f"{measure} under this model", spec))
-    return out
+    if logit != (measure in ("PLO", "PR", "PFT")):
+        made.append(_not_described("measure", f"{measure} under this model", spec))
+    back = "expit of the mean logit" if logit else "exp of the mean log rate"
+    side = "nearer to one half than the median" if logit else "above the median"
+    pooled: Sentence = (
+        f"The pooled value is that of the median setting ({back}); beside it stands the population mean, the average over "
+        f"settings, which lies {side} where settings differ.",
+    )
+    return [("Model", made), ("Estimate", [pooled]), ("Interval", [_interval_sentence(spec, model)])]
 
 
-def _shared_sentences(measure: str, spec: Node) -> list[Sentence]:
-    """Return the sentences on prediction, tau2 interval, I2 and the studies' own intervals."""
-    model = spec.at("model").text()
-    out: list[Sentence] = []
+def _shared_parts(measure: str, spec: Node, model: str) -> list[Part]:
+    """Return the parts on prediction, heterogeneity and the studies themselves."""
+    parts: list[Part] = []
+    spread: list[Sentence] = []
     if model != "common":
-        out.append(_prediction_sentence(spec))
-        out.append(_tau2_interval_sentence(spec))
-    words = MEASURES.get(measure)
+        parts.append(("Prediction", [_prediction_sentence(spec)]))
+        spread.append(_tau2_interval_sentence(spec))
     if model in _GLMMS:
-        out.append(
-            ("Q is the likelihood-ratio statistic of the model without tau² against one value for each study; I² is the share of "
-             "tau² in the sum of tau² and the typical sampling variance (Higgins and Thompson 2002), which is taken from "
-             "the counts with 0.5 added where a cell is zero.",)
+        spread.append(
+            ("Q is the likelihood-ratio statistic of the model without tau² against one value for each study.",)
+        )
+        spread.append(
+            ("I² is the share of tau² in the sum of tau² and the typical sampling variance (Higgins and Thompson 2002), "
+             "which is taken from the counts with 0.5 added where a cell is zero.",)
         )
     elif model == "common":
-        out.append(("Q is Cochran's; H² is Q over its degrees of freedom, and I² follows from it.",))
+        spread.append(("Q is Cochran's; H² is Q over its degrees of freedom, and I² follows from it.",))
     else:
-        out.append(
-            ("Q is Cochran's; I² is the share of tau² in the sum of tau² and the typical sampling variance (Higgins and Thompson "
-             "2002).",)
+        spread.append(
+            ("Q is Cochran's; I² is the share of tau² in the sum of tau² and the typical sampling variance (Higgins and "
+             "Thompson 2002).",)
         )
+    parts.append(("Heterogeneity", spread))
+    words = MEASURES.get(measure)
     if words is not None:
-        out.append((words.intervals,))
-    return out
+        weights = [] if model not in _GLMMS else [("The model gives studies no weights.",)]
+        parts.append(("Studies", [(words.intervals,), *weights]))
+    return parts
 
 
 def _prediction_sentence(spec: Node) -> Sentence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from meta.report.caveats import leading_caveat
 from meta.report.pieces import (
+    Link,
     Node,
     Piece,
     Sentence,
@@ -62,7 +63,7 @@ def estimate_text(fit: Node, unit: Unit, link: str = "") -> Sentence:
     """Return ``17.1 per 100 people (95% CI 13.9 to 21.0)`` or ``risk ratio 1.73 (95% CI 0.95 to 3.15)``."""
     natural, level = fit.at("natural"), show_level(fit.at("spec", "level"))
     before = f"{unit.before} " if unit.before else ""
-    interval = ranged(unit.show(natural.at("low"), link), unit.show(natural.at("high"), link))
+    interval = ranged(unit.show(natural.at("low")), unit.show(natural.at("high")))
     head = join(before, unit.show(natural.at("value"), link), unit.after)
     return head if plain(interval) == MISSING else join(head, " (", level, " CI ", interval, _null_clause(fit), ")")
 
@@ -109,8 +110,8 @@ def quotable_sentence(analysis: Node, unit: Unit, *, caveat: bool = True) -> Sen
         body = join(estimate_text(fit, unit, link), " in the one study there is", f", {only}" if only else "", whom, ".")
     else:
         median = " in the median setting" if fit.at("population_mean").exists else ""
-        body = join(estimate_text(fit, unit, link), median, ", from ", basis_text(fit, unit, link), _new_setting(fit, unit, link), ".")
-    sentence = join(f"{title}: ", body)
+        body = join(estimate_text(fit, unit, link), median, ", from ", basis_text(fit, unit, link), _new_setting(fit, unit), ".")
+    sentence = join(Link(title, f"#{anchor_of(analysis)}"), ": ", body)
     worst = leading_caveat(analysis) if caveat else ()
     return join(sentence, " ", worst) if worst else sentence
 
@@ -120,11 +121,11 @@ def anchor_of(analysis: Node) -> str:
     return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in analysis.at("id").text()) or "analysis"
 
 
-def _new_setting(fit: Node, unit: Unit, link: str) -> Sentence:
+def _new_setting(fit: Node, unit: Unit) -> Sentence:
     natural = fit.at("natural")
     if not natural.at("prediction_low").exists:
         return ()
-    bounds = ranged(unit.show(natural.at("prediction_low"), link), unit.show(natural.at("prediction_high"), link))
+    bounds = unit.range(natural.at("prediction_low"), natural.at("prediction_high"))
     return join("; in a new setting, ", bounds, " (", show_level(fit.at("spec", "level")), " prediction interval)")
 
 

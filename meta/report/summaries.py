@@ -43,10 +43,10 @@ def glance_table(analyses: list[tuple[Node, Unit]]) -> Table:
             row(
                 Link(analysis.at("title").text(), f"#{anchor}"),
                 show_count(fit.at("k"), behind),
-                people_text(fit, unit, behind) or MISSING,
-                linked(estimate, behind),
+                people_text(fit, unit) or MISSING,
+                linked(estimate[:1], behind) + estimate[1:],
                 words,
-                linked(_prediction(fit, unit), behind),
+                _prediction(fit, unit),
                 show_percent(fit.at("heterogeneity", "i2")),
             )
         )

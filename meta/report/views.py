@@ -49,8 +49,6 @@ class Figure:
 class Card:
     """One analysis in the opening."""
 
-    title: str
-    anchor: str
     sentence: Sentence
     caveat: Sentence
 
@@ -95,7 +93,7 @@ class MethodView:
 
     anchor: str
     title: str
-    sentences: tuple[Sentence, ...]
+    parts: tuple[tuple[str, tuple[Sentence, ...]], ...]
     analyses: tuple[Link, ...]
 
 
@@ -110,6 +108,7 @@ class ReportView:
     cards: tuple[Card, ...]
     glance: Table
     methods: tuple[MethodView, ...]
+    overlap: Block
     analyses: tuple[AnalysisView, ...]
     bias: Block
     problems: Block
