@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from extraction.sheet import RowRef, Sheet
 from meta.bias.asymmetry import SmallStudyTest, check_sample_size
 from meta.effects.compute import effect_sizes
 from meta.effects.measures import default_unit, find_measure
@@ -14,10 +13,9 @@ from meta.effects.sizes import EffectSizes
 from meta.models.fitting import fit_model
 from meta.models.subgroups import fit_subgroups
 from meta.options import DisplayUnit, ModelSpec
-from meta.profiles.loader import MethodProfile, load_profile
-from meta.protocol import Analysis, ModeratorPlan, SubgroupPlan
+from meta.plan import Analysis, ModeratorPlan, SubgroupPlan
 from meta.results import Fit, Refits, Subgroups, to_plain
-from meta.selection import Selection, select_rows
+from meta.selection import Selection
 from meta.sensitivity.cumulative import cumulate
 from meta.sensitivity.leave_one_out import leave_one_out
 
@@ -40,7 +38,6 @@ class Answer:
     """What one analysis found: inputs chosen, model fitted, refits, and the words of the protocol that go with them."""
 
     plan: Analysis
-    profile: MethodProfile
     spec: ModelSpec
     unit: DisplayUnit
     selection: Selection
@@ -56,31 +53,15 @@ class Answer:
     targets: tuple[Mapping[str, Any], ...]
 
 
-def resolve_spec(profile: MethodProfile, overrides: Mapping[str, Any]) -> ModelSpec:
-    """Return the choices of a profile with those of the protocol in their place.
-
-    Choices of the profile that an override makes meaningless (the HKSJ guard under a Wald interval, the estimator of another kind of
-    model) fall back to what the overriding choice brings by default.
-    """
-    options = {**profile.options, **overrides}
-    base = profile.spec()
-    model = options.get("model", base.model)
-    if model != base.model and not (base.is_glmm and ModelSpec(model=model).is_glmm):
-        options = {"level": options.get("level", base.level), **overrides}
-    if "ci_method" in overrides and "ci_guard" not in overrides:
-        options.pop("ci_guard", None)
-    return ModelSpec(**options)
-
-
-def answer_analysis(plan: Analysis, sheet: Sheet, targets: Mapping[str, Mapping[str, Any]]) -> Answer:
+def answer_analysis(plan: Analysis, selection: Selection, targets: Mapping[str, Mapping[str, Any]]) -> Answer:
     """Run one analysis of the protocol.
 
     Parameters
     ----------
     plan : Analysis
         What the protocol declares.
-    sheet : Sheet
-        The whole checked sheet it names.
+    selection : Selection
+        The rows it takes.
     targets : mapping
         Outside references by id.
 
@@ -91,29 +72,26 @@ def answer_analysis(plan: Analysis, sheet: Sheet, targets: Mapping[str, Mapping[
 
     Raises
     ------
-    ProblemsError
-        If two rows carry one label, or a named row does not exist.
     MetaError
         If the plan asks for something its data or model do not offer.
     """
-    profile = load_profile(plan.profile)
-    spec = resolve_spec(profile, plan.model)
-    selection = select_rows(sheet, plan)
+    spec = plan.spec()
     effects = effect_sizes(
-        selection.sheet, measure=plan.measure, label=plan.label_columns, refs=selection.refs, **plan.columns
+        selection.sheet, measure=plan.measure, label=selection.label, refs=selection.refs, **plan.columns
     )
     fit = fit_model(effects, spec) if effects.k or effects.excluded else None
     usable = fit.k if fit is not None else 0
+    pooled = plan.overall and usable > 0
+    many = plan.overall and usable >= MIN_REFITS
     return Answer(
         plan=plan,
-        profile=profile,
         spec=spec,
-        unit=_unit(plan),
+        unit=plan.display_unit() or default_unit(plan.measure),
         selection=selection,
         effects=effects,
-        fit=fit,
-        left_out=leave_one_out(effects, spec) if plan.leave_one_out and usable >= MIN_REFITS else None,
-        grown=cumulate(effects, spec, order=plan.cumulative) if plan.cumulative and usable >= MIN_REFITS else None,
+        fit=fit if plan.overall or fit is None else _unpooled(fit),
+        left_out=leave_one_out(effects, spec) if many and plan.leave_one_out else None,
+        grown=cumulate(effects, spec, order=plan.cumulative) if many and plan.cumulative else None,
         subgroups=tuple(
             (group, fit_subgroups(effects, spec, by=group.by, common_tau2=group.common_tau2))
             for group in plan.subgroups
@@ -122,12 +100,21 @@ def answer_analysis(plan: Analysis, sheet: Sheet, targets: Mapping[str, Mapping[
         regressions=tuple(
             (moderator, fit_model(effects, replace(spec, moderators=moderator.formula)))
             for moderator in plan.moderators
-            if usable
+            if pooled
         ),
-        small_study=check_sample_size(effects, spec) if plan.small_study and usable else None,
+        small_study=check_sample_size(effects, spec) if plan.small_study and pooled else None,
         descriptors=_descriptors(plan, selection),
         study_table=_study_table(selection),
         targets=tuple(targets[name] for name in plan.targets),
+    )
+
+
+def _unpooled(fit: Fit) -> Fit:
+    """Keep what a fit says of its studies and drop all that pools them: the protocol asks for groups only."""
+    return replace(
+        fit, status="not_pooled", estimate=None, natural=None, population_mean=None, tau2=None, heterogeneity=None, prediction=None,
+        coefficients=None, covariance=None, weights=None, loglik=None,
+        studies=tuple(replace(study, weight=None) for study in fit.studies),
     )
 
 
@@ -173,29 +160,25 @@ def answer_to_dict(answer: Answer, figures: Mapping[str, str]) -> dict[str, Any]
     return plain
 
 
-def _unit(plan: Analysis) -> DisplayUnit:
-    """Return the unit that the protocol declares, or the measure's own."""
-    if plan.unit is None:
-        return default_unit(plan.measure)
-    return DisplayUnit(plan.unit.factor, plan.unit.heading, plan.unit.axis)
-
-
 def _descriptors(plan: Analysis, selection: Selection) -> tuple[Mapping[str, Any], ...]:
     """Return the descriptor columns of the forest plot: heading, and the cells by study as the sheet writes them."""
     found = []
     for descriptor in plan.descriptors:
-        values = {}
-        for label, row in zip(selection.labels, selection.sheet.rows, strict=True):
-            text = row.text.get(descriptor.column, "")
-            marked = descriptor.mark is not None and row.text.get(descriptor.mark.column) == descriptor.mark.equals
-            values[label] = f"{text}{descriptor.mark.sign}" if marked and text and descriptor.mark else text
+        mark = descriptor.mark
+        cells = {label: row.text.get(descriptor.column, "") for label, row in selection.by_label()}
+        marked = [
+            label for label, row in selection.by_label() if mark is not None and row.values.get(mark.column) == mark.equals
+        ]
+        numeric = all(isinstance(row.values.get(descriptor.column), int | float | None) for _, row in selection.by_label())
         found.append(
             {
                 "column": descriptor.column,
                 "heading": descriptor.heading,
-                "align": descriptor.align,
-                "values": values,
-                "note": f"{descriptor.mark.sign} {descriptor.mark.words}" if descriptor.mark is not None else None,
+                "align": descriptor.align or ("right" if numeric else "left"),
+                "values": cells,
+                "marked": [label for label in marked if cells[label]],
+                "sign": mark.sign if mark is not None else None,
+                "words": mark.words if mark is not None else None,
             }
         )
     return tuple(found)
@@ -206,15 +189,14 @@ def _study_table(selection: Selection) -> Mapping[str, Any]:
     present = set(selection.sheet.columns)
     columns = [(name, heading) for name, heading in STUDY_COLUMNS if name in present]
     rows = []
-    for label, row in zip(selection.labels, selection.sheet.rows, strict=True):
-        refs: tuple[RowRef, ...] = selection.refs.get(label, (row.ref,))
+    for label, row in selection.by_label():
         rows.append(
             {
                 "label": label,
                 "cells": {name: row.text.get(name, "") for name, _ in columns},
                 "source_url": row.text.get("source_url") or None,
                 "risk_of_bias": row.text.get("risk_of_bias") or None,
-                "rows": refs,
+                "rows": selection.refs[label],
             }
         )
     return {"columns": [{"name": name, "heading": heading} for name, heading in columns], "rows": rows}

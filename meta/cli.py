@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,6 +14,7 @@ import click
 from extraction.errors import Problem, ProblemsError, ReviewError
 
 if TYPE_CHECKING:
+    from meta.pipeline import RunResult
     from meta.results import Fit
 
 #: Exit codes: 0 done, 1 the review has problems, 2 wrong usage (click's own).
@@ -57,10 +58,10 @@ def run(review: Path | None, out: Path, figures: str, as_json: bool) -> None:
         except ReviewError as error:
             _fail(error, as_json)
     if as_json:
-        click.echo(json.dumps(result.summary, ensure_ascii=False, indent=1))
+        click.echo(json.dumps(_summary(result), ensure_ascii=False, indent=1))
         return
     _print_warnings(result.warnings)
-    _print_summary(result.summary)
+    _print_summary(result.results)
     click.echo(f"\nReport: {result.report}")
 
 
@@ -75,7 +76,7 @@ def check(review: Path | None, as_json: bool) -> None:
     \b
     Example:  meta check my-review
     """
-    from meta.pipeline import check_review
+    from meta.review import check_review
 
     try:
         problems = check_review(review)
@@ -121,7 +122,7 @@ def fit(
     \b
     Example:  meta fit cataract.csv --measure PLO --columns events=cases,n=total --label authoryear --per 10000
     """
-    from meta.pipeline import fit_sheet
+    from meta.single import fit_sheet
 
     overrides = {
         "model": model, "tau2_method": tau2_method, "ci_method": ci_method, "ci_guard": ci_guard,
@@ -239,13 +240,30 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         yield tell
 
 
-def _print_summary(summary: list[dict[str, Any]]) -> None:
-    """Print one row an analysis: what was found, in the unit of the protocol."""
-    _print_table(
-        ("analysis", "k", "people", "unit", "estimate [interval]", "prediction interval"),
-        [(s["id"], str(s["k"]), s["people"], s["unit"], s["estimate"], s["prediction"]) for s in summary],
-        numeric={"k", "people"},
-    )
+def _print_summary(results: Mapping[str, Any]) -> None:
+    """Print the report's own table at a glance: one row an analysis."""
+    from meta.report.context import build_context
+    from meta.report.pieces import plain
+
+    glance = build_context(results).glance
+    headings = tuple(column.heading for column in glance.columns)
+    rows = [tuple(plain(cell) for cell in row.cells) for row in glance.rows]
+    _print_table(headings, rows, numeric={column.heading for column in glance.columns if column.number})
+
+
+def _summary(result: RunResult) -> dict[str, Any]:
+    """Return what ``meta run --json`` prints: where things are, and the main numbers of each analysis."""
+    analyses = {}
+    for name, entry in result.results["analyses"].items():
+        fit = entry["fit"] or {}
+        analyses[name] = {
+            "status": fit.get("status", "not_estimable"), "k": fit.get("k", 0), "measure": entry["measure"],
+            "natural": fit.get("natural"), "population_mean": fit.get("population_mean"), "tau2": fit.get("tau2"),
+        }
+    return {
+        "report": str(result.report), "results": str(result.out / "results.json"),
+        "warnings": [p.to_dict() for p in result.warnings], "analyses": analyses,
+    }
 
 
 def _print_fit(fit: Fit, lines: list[tuple[str, str]]) -> None:

@@ -15,7 +15,7 @@ CiGuard = Literal["none", "se"]
 PiMethod = Literal["t_k1", "t_k2", "z", "hk_k1", "hk_k2"]
 Tau2Ci = Literal["QP", "PL"]
 Status = Literal[
-    "ok", "boundary", "several_maxima", "single_study", "one_sided", "not_converged", "not_estimable"
+    "ok", "boundary", "several_maxima", "single_study", "one_sided", "not_converged", "not_estimable", "not_pooled"
 ]
 
 #: The models on counts; the rest are inverse-variance models on (y, v).

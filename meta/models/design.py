@@ -80,9 +80,12 @@ def build_design(formula: str | None, columns: Mapping[str, Sequence[Cell]], k: 
     return Design(np.ascontiguousarray(matrix), tuple(names), present, tuple(missing), False)
 
 
-def formula_columns(formula: str) -> tuple[str, ...]:
-    """Return the names of the columns a formula uses, in its order, without looking at any data."""
-    return tuple(dict.fromkeys(factor.column for factor in _factors(formula)))
+def formula_columns(formula: str, *, plain_only: bool = False) -> tuple[str, ...]:
+    """Return the names of the columns a formula uses, in its order, without looking at any data.
+
+    ``plain_only`` leaves out those written ``C(name)``, which need not be numbers.
+    """
+    return tuple(dict.fromkeys(f.column for f in _factors(formula) if not (plain_only and f.categorical)))
 
 
 def _parse(formula: str, columns: Mapping[str, Sequence[Cell]]) -> list[_Factor]:

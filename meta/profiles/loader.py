@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from extraction.files import sha256
 from extraction.names import suggest
 from meta.errors import OptionError, ProfileError
-from meta.options import SPEC_FIELDS, ModelSpec
+from meta.options import SPEC_FIELDS, ModelSpec, check_option
 
 #: What TOML, which has no null, writes for "not computed".
 NOTHING = "none"
@@ -71,6 +72,29 @@ def load_profile(name: str) -> MethodProfile:
     except OptionError as error:
         raise ProfileError(f"profile {name}: {error}") from error
     return profile
+
+
+def override_spec(chosen: MethodProfile, overrides: Mapping[str, Any]) -> ModelSpec:
+    """Return the choices of a profile with some of them replaced.
+
+    What a replacement makes meaningless (the HKSJ guard under a Wald interval, the estimator of another kind of model) falls back to what
+    the replacing choice brings by default, unless it is replaced as well.
+
+    Raises
+    ------
+    OptionError
+        If a choice is unknown, or not allowed under the model.
+    """
+    for key in overrides:
+        check_option("option", key, SPEC_FIELDS)
+    base = chosen.spec()
+    options = {**chosen.options, **overrides}
+    model = options["model"]
+    if model != base.model and not (base.is_glmm and ModelSpec(model=model).is_glmm):
+        options = {"level": base.level, **overrides}
+    if "ci_method" in overrides and "ci_guard" not in overrides:
+        options.pop("ci_guard", None)
+    return ModelSpec(**options)
 
 
 def profile(name: str) -> ModelSpec:

@@ -1,0 +1,145 @@
+"""The chain: protocol and sheets to results, figures and report; the only module that knows every stage."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import meta
+from extraction.errors import Problem
+from extraction.files import write_atomic
+from meta.answers import answer_analysis, answer_to_dict
+from meta.drawing import draw_answer, save_drawings
+from meta.errors import MetaError, ProtocolError
+from meta.profiles.loader import load_profile
+from meta.report.exports import effects_csv, r_script
+from meta.report.html import render_html
+from meta.report.markdown import render_markdown
+from meta.results import to_plain
+from meta.review import Review, read_review
+
+#: Layout of ``results.json``; a reader of it checks this first.
+RESULTS_FORMAT = "trs-meta-results@1"
+
+#: Packages whose version can move a number or a byte.
+PACKAGES = ("formulaic", "jinja2", "matplotlib", "numpy", "openpyxl", "pandas", "pydantic", "scipy")
+
+Tell = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run wrote: its folder, the report, the content of results.json, and what looked suspicious."""
+
+    out: Path
+    report: Path
+    results: Mapping[str, Any]
+    warnings: tuple[Problem, ...]
+
+
+def run_review(
+    review: str | Path | None = None,
+    *,
+    out: str | Path = "out",
+    figures: Sequence[str] = ("svg",),
+    progress: Tell | None = None,
+) -> RunResult:
+    """Check a review, fit every analysis of its protocol, and write results, figures and reports.
+
+    Parameters
+    ----------
+    review : path, optional
+        A ``review.toml`` or its folder; the shipped review where none is given.
+    out : path
+        Folder for ``results.json``, ``report.html``, ``report.md`` and ``analyses/<id>/``; made where it does not exist.
+    figures : sequence of {"svg", "pdf", "png"}
+        Formats of the figures beside the SVG that the report carries.
+    progress : callable, optional
+        Called with what is being done, how many steps are done, and how many there are.
+
+    Returns
+    -------
+    RunResult
+
+    Raises
+    ------
+    ProtocolError
+        If there is no protocol, or an analysis asks for what its data or model do not offer.
+    ProblemsError
+        If sheets or protocol have errors: all of them. Nothing is written before everything is computed.
+    """
+    tell = progress if progress is not None else lambda _what, _done, _total: None
+    checked = read_review(review)
+    files, pictures, entries = _run_analyses(checked, figures, tell)
+    tell("report", len(entries), len(entries) + 1)
+    results = _results(checked, entries)
+    files["results.json"] = (json.dumps(results, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode("utf-8")
+    files["report.md"] = render_markdown(results).encode("utf-8")
+    files["report.html"] = render_html(results, pictures).encode("utf-8")
+    folder = Path(out)
+    for name, content in files.items():
+        write_atomic(folder / name, content)
+    return RunResult(folder, folder / "report.html", results, checked.warnings)
+
+
+def _run_analyses(
+    checked: Review, formats: Sequence[str], tell: Tell
+) -> tuple[dict[str, bytes], dict[str, str], dict[str, Any]]:
+    """Answer and draw every analysis: files by path, SVG texts by path, and entries of results.json by id."""
+    files: dict[str, bytes] = {}
+    pictures: dict[str, str] = {}
+    entries: dict[str, Any] = {}
+    plans = checked.protocol.analyses
+    for done, plan in enumerate(plans):
+        tell(plan.title, done, len(plans) + 1)
+        try:
+            answer = answer_analysis(plan, checked.selections[plan.id], checked.targets)
+            figures = draw_answer(answer)
+        except MetaError as error:
+            raise ProtocolError(f"{checked.path.name}, analysis {plan.id!r}: {error}") from error
+        folder = f"analyses/{plan.id}"
+        names = {kind: f"{folder}/{kind}.svg" for kind in figures}
+        for (kind, suffix), content in save_drawings(figures, formats).items():
+            files[f"{folder}/{kind}.{suffix}"] = content
+        pictures.update({name: files[name].decode("utf-8") for name in names.values()})
+        entry = answer_to_dict(answer, names)
+        files[f"{folder}/effects.csv"] = effects_csv(entry).encode("utf-8")
+        files[f"{folder}/analysis.R"] = r_script(entry).encode("utf-8")
+        entries[plan.id] = entry
+    return files, pictures, entries
+
+
+def _results(checked: Review, entries: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of results.json."""
+    protocol = checked.protocol
+    profiles = [load_profile(name) for name in sorted({plan.profile for plan in protocol.analyses})]
+    plain: dict[str, Any] = to_plain(
+        {
+            "format": RESULTS_FORMAT,
+            "review": {
+                "title": protocol.title, "question": protocol.question, "authors": protocol.authors, "about": protocol.about,
+            },
+            "provenance": {
+                "engine": meta.__version__,
+                "python": ".".join(platform.python_version_tuple()[:2]),
+                "packages": {name: version(name) for name in PACKAGES},
+                "protocol": {"file": checked.path.name, "sha256": checked.protocol_sha256},
+                "sheets": [
+                    {
+                        "name": name, "file": sheet.file, "schema": sheet.schema.name, "sha256": sheet.sha256, "rows": len(sheet),
+                    }
+                    for name, sheet in checked.sheets.items()
+                ],
+                "targets": [{"file": sheet.file, "sha256": sheet.sha256} for sheet in checked.target_sheets.values()],
+                "profiles": [asdict(profile) for profile in profiles],
+            },
+            "problems": [problem.to_dict() for problem in checked.warnings],
+            "analyses": entries,
+        }
+    )
+    return plain

@@ -1,0 +1,153 @@
+"""One analysis straight from one sheet, without a protocol: what ``meta fit`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from extraction.errors import Problem
+from extraction.names import suggest
+from extraction.sheet import Sheet, read_sheet
+from meta.effects.compute import effect_sizes
+from meta.effects.measures import default_unit, find_measure
+from meta.errors import EffectError
+from meta.models.design import formula_columns
+from meta.models.fitting import fit_model
+from meta.options import DisplayUnit
+from meta.plots.forest import forest_plot
+from meta.plots.save import save_figure
+from meta.profiles.loader import load_profile, override_spec
+from meta.results import Fit
+from meta.review import COUNTS, PAIRS
+from meta.tables.numbers import count_text, decimals_for, interval_text, p_text, percent_text, range_text, tau2_text
+
+#: What a measure is fitted by where neither a profile nor a model is named (the house's defaults).
+DEFAULT_PROFILES = {"PLO": ("proportions-glmm@1", {}), "IRLN": ("proportions-glmm@1", {"model": "poisson_normal"})}
+OTHER_PROFILE = "house@1"
+
+@dataclass(frozen=True, slots=True)
+class SingleFit:
+    """A fit, what looked suspicious in its sheet, and its numbers as pairs of name and text."""
+
+    fit: Fit
+    warnings: tuple[Problem, ...]
+    lines: list[tuple[str, str]]
+
+
+def fit_sheet(
+    path: str | Path,
+    *,
+    measure: str,
+    columns: Mapping[str, str],
+    label: Sequence[str] | None = None,
+    where: Mapping[str, str] | None = None,
+    schema: str = "generic",
+    profile_name: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    per: float | None = None,
+    forest: str | Path | None = None,
+) -> SingleFit:
+    """Read a sheet, fit one model to it, and optionally draw its forest plot.
+
+    Parameters
+    ----------
+    path : path
+        CSV or XLSX.
+    measure : str
+        Code of the measure.
+    columns : mapping
+        Keyword of the measure to column of the sheet, for example ``{"events": "cases", "n": "total"}``.
+    label : sequence of str, optional
+        Columns that name a study; row numbers where none is given.
+    where : mapping, optional
+        Keep only rows whose columns have these values, compared as text.
+    schema : str
+        Codebook of the sheet.
+    profile_name, overrides : optional
+        Method profile and choices that differ from it.
+    per : float, optional
+        Show natural values times this.
+    forest : path, optional
+        File to draw the forest plot into; its suffix says the format.
+
+    Returns
+    -------
+    SingleFit
+
+    Raises
+    ------
+    ProblemsError
+        If the sheet has errors.
+    MetaError
+        If a name or a choice is unknown.
+    """
+    choices = dict(overrides or {})
+    sheet = _read(Path(path), columns, choices.get("moderators"), schema)
+    chosen = _keep(sheet, where or {})
+    base, implied = DEFAULT_PROFILES.get(measure, (OTHER_PROFILE, {}))
+    if profile_name is None and choices.get("model", "") in ("random", "common"):
+        base, implied = OTHER_PROFILE, {}
+    spec = override_spec(load_profile(profile_name or base), {**(implied if profile_name is None else {}), **choices})
+    effects = effect_sizes(chosen, measure=measure, label=list(label) if label else None, **columns)
+    fit = fit_model(effects, spec)
+    unit = default_unit(measure)
+    if per is not None:
+        unit = DisplayUnit(per, f"Per {count_text(per)}", f"{find_measure(measure).name}, per {count_text(per)}")
+    if forest is not None:
+        save_figure(forest_plot(fit, unit=unit, title=f"{find_measure(measure).name}: {sheet.file}"), Path(forest))
+    return SingleFit(fit, sheet.warnings, _lines(fit, unit))
+
+
+def _read(path: Path, columns: Mapping[str, str], formula: str | None, schema: str) -> Sheet:
+    """Read the sheet; columns that the measure and the formula use are typed where the codebook is open."""
+    if schema != "generic":
+        return read_sheet(path, schema=schema)
+    types = {column: "count" if name in COUNTS else "number" for name, column in columns.items()}
+    pairs = [(columns[a], columns[b]) for a, b in PAIRS if a in columns and b in columns]
+    numeric = formula_columns(formula, plain_only=True) if formula else ()
+    return read_sheet(path, schema=schema, types={**dict.fromkeys(numeric, "number"), **types}, pairs=pairs)
+
+
+def _keep(sheet: Sheet, where: Mapping[str, str]) -> Sheet:
+    """Keep the rows whose cells read as the given texts."""
+    for column in where:
+        if column not in sheet.columns:
+            raise EffectError(f"{sheet.file} has no column {column!r}; {suggest(column, sheet.columns)}")
+    return sheet.select(lambda row: all(row.text[column].strip() == value for column, value in where.items()))
+
+
+def _lines(fit: Fit, unit: DisplayUnit) -> list[tuple[str, str]]:
+    """Return the numbers of a fit as name and text."""
+    spec = fit.spec
+    how = [spec.model, spec.tau2_method, spec.ci_method, None if spec.ci_guard == "none" else f"guard {spec.ci_guard}"]
+    lines = [("model", ", ".join(part for part in how if part)), ("status", fit.status), ("studies", str(fit.k))]
+    if fit.natural is not None:
+        natural = fit.natural
+        shown = [x if x is None else x * unit.factor for x in (natural.value, natural.low, natural.high)]
+        decimals = decimals_for(shown)
+        lines.append((unit.heading.lower(), interval_text(shown[0], shown[1], shown[2], decimals)))
+        if natural.prediction_low is not None and natural.prediction_high is not None:
+            bounds = range_text(natural.prediction_low * unit.factor, natural.prediction_high * unit.factor, decimals)
+            lines.append(("prediction interval", f"{bounds} ({spec.pi_method})"))
+        if fit.population_mean is not None:
+            mean = fit.population_mean
+            lines.append(("population mean", interval_text(mean.value * unit.factor, mean.low * unit.factor, mean.high * unit.factor, decimals)))
+    if fit.estimate is not None:
+        estimate = fit.estimate
+        text = interval_text(estimate.value, estimate.low, estimate.high, 4)
+        lines.append(("analysis scale", f"{text}, {p_text(estimate.p)}"))
+    if fit.coefficients is not None and spec.moderators is not None:
+        c = fit.coefficients
+        for i, name in enumerate(c.names):
+            lines.append((name, f"{interval_text(float(c.value[i]), float(c.low[i]), float(c.high[i]), 4)}, {p_text(float(c.p[i]))}"))
+    if fit.tau2 is not None:
+        bounds = f" [{tau2_text(fit.tau2.low)}, {tau2_text(fit.tau2.high)}]" if fit.tau2.low is not None else ""
+        lines.append(("tau2", f"{tau2_text(fit.tau2.value)}{bounds}"))
+    if fit.heterogeneity is not None:
+        h = fit.heterogeneity
+        lines.append(("heterogeneity", f"I2 {percent_text(h.i2)}, Q {count_text(round(h.q, 2))}, df {h.df}, {p_text(h.p)}"))
+    lines.extend(("left out", f"{e.label}: {e.reason}") for e in fit.excluded)
+    lines.extend(("note", note) for note in fit.notes)
+    return lines
