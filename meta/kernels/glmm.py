@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from meta.errors import ModelError
-from meta.kernels.glmm_basis import Basis, add_studies, orthogonal_basis
+from meta.kernels.glmm_basis import Basis, orthogonal_basis
 from meta.kernels.glmm_cells import Bools, Cells, Floats, Ints, build_cells
 from meta.kernels.glmm_likelihood import evaluate_common, linear_predictor, mean_variance
 from meta.kernels.glmm_scan import find_starts, first_coefficients, total_spread
@@ -95,7 +95,7 @@ def fit_glmm(
     -------
     GlmmBatch
         Status ``one_sided`` without any event or with nothing but events; ``not_estimable`` without studies, where the design has not
-        full rank, where a coefficient runs to infinity (a level without events) or tau does (every study all or nothing);
+        full rank or as many columns as studies, where a coefficient runs to infinity (a level without events) or tau does (every study all or nothing);
         ``single_study``, ``boundary``, ``several_maxima``, ``not_converged`` and ``ok``.
 
     Raises
@@ -110,7 +110,7 @@ def fit_glmm(
     rules = LADDER if nodes is None else (Rule("hermite", nodes),)
     problem = check_problem(family, events, size, mask, design, rules)
     basis = orthogonal_basis(problem.design, problem.mask)
-    status, open_rows = _triage(problem, basis)
+    status, open_rows = _triage(problem, basis, tau2 is None)
     rows, p = problem.mask.shape[0], problem.design.shape[1]
     best = _empty(p, rows, status)
     best.k[:] = problem.mask.sum(axis=1)
@@ -183,17 +183,17 @@ def _empty(p: int, rows: int, status: NDArray[np.int8]) -> GlmmBatch:
     )
 
 
-def _triage(problem: Problem, basis: Basis) -> tuple[NDArray[np.int8], Ints]:
+def _triage(problem: Problem, basis: Basis, estimated: bool) -> tuple[NDArray[np.int8], Ints]:
     """Return the status of each analysis, and the analyses that have something to fit."""
-    k = problem.mask.sum(axis=1)
-    events = add_studies(problem.events)
-    none = events == 0.0
+    k, p = problem.mask.sum(axis=1), problem.design.shape[1]
+    one_sided = ((problem.events == 0.0) | ~problem.mask).all(axis=1)
     if problem.binomial:
-        none |= add_studies(np.where(problem.mask, problem.size - problem.events, 0.0)) == 0.0
+        one_sided |= ((problem.events == problem.size) | ~problem.mask).all(axis=1)
     status = np.full(k.size, int(Status.OK), dtype=np.int8)
-    status[none] = Status.ONE_SIDED
-    status[(k == 0) | ~basis.full_rank] = Status.NOT_ESTIMABLE
-    if problem.binomial and problem.design.shape[1] == 1:
+    status[one_sided] = Status.ONE_SIDED
+    # as many coefficients as studies: nothing is left to estimate tau2 from
+    status[(k == 0) | ~basis.full_rank | ((k == p) & (k > 1) & estimated)] = Status.NOT_ESTIMABLE
+    if problem.binomial and p == 1:
         # all or nothing everywhere, and both: the better the larger tau, up to a coin that only knows 0 and 1. Single people say
         # nothing about tau, so there 0 is as good as any.
         extreme = (problem.events == 0.0) | (problem.events == problem.size)

@@ -1,16 +1,12 @@
-"""Orthogonal columns for each analysis, so that a calendar year and an indicator are equally easy to fit, and rank can be read off."""
+"""Columns of a design made orthogonal for each analysis, so that a calendar year and an indicator are equally easy to fit."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from meta.kernels.glmm_cells import Floats, Ints
-
-#: A column is dependent on those before it when less than this share of its length is left.
-RANK_RTOL = 1e-10
+from meta.kernels.masks import RANK_RTOL, Floats, Mask, Rows, orthonormalise
 
 
 @dataclass(slots=True)
@@ -22,9 +18,9 @@ class Basis:
 
     columns: Floats
     triangle: Floats
-    full_rank: NDArray[np.bool_]
+    full_rank: Mask
 
-    def take(self, rows: Ints) -> Basis:
+    def take(self, rows: Rows) -> Basis:
         """Return the basis of the analyses ``rows``."""
         return Basis(np.take(self.columns, rows, axis=1), np.take(self.triangle, rows, axis=2), self.full_rank[rows])
 
@@ -37,7 +33,7 @@ class Basis:
         return gamma
 
     def to_beta(self, gamma: Floats) -> Floats:
-        """Turn coefficients of Q (p, R) into those of X; also applied to the columns of a covariance."""
+        """Turn coefficients of Q (p, R) into those of X."""
         beta = gamma.copy()
         for i in reversed(range(gamma.shape[0])):
             for j in range(i + 1, gamma.shape[0]):
@@ -57,33 +53,18 @@ class Basis:
         return whole
 
 
-def add_studies(values: Floats) -> Floats:
-    """Sum (R, k) over studies, one after the other in order, so that left-out studies (0) leave the bits alone: shape (R,)."""
-    total = np.zeros(values.shape[0])
-    for i in range(values.shape[1]):
-        total += values[:, i]
-    return total
-
-
-def orthogonal_basis(design: Floats, mask: NDArray[np.bool_]) -> Basis:
-    """Orthogonalise the design (k, p) over the used studies of each analysis, ``mask`` (R, k), by Gram-Schmidt done twice."""
-    rows, k = mask.shape
-    p = design.shape[1]
-    used = add_studies(mask.astype(np.float64))
-    count = np.where(used > 0, used, 1.0)
-    columns, triangle = np.zeros((p, rows, k)), np.zeros((p, p, rows))
-    full_rank = np.ones(rows, dtype=bool)
-    for j in range(p):
-        column = np.where(mask, design[:, j], 0.0)
-        whole = np.sqrt(add_studies(np.square(column)) / count)
-        for _ in range(2):
-            for i in range(j):
-                share = add_studies(columns[i] * column) / count
-                triangle[i, j] += share
-                column = column - share[:, None] * columns[i]
-        left = np.sqrt(add_studies(np.square(column)) / count)
-        independent = left > RANK_RTOL * whole
+def orthogonal_basis(design: Floats, mask: Mask) -> Basis:
+    """Make the columns of ``design`` (k, p) orthogonal over the used studies of each analysis, ``mask`` (R, k)."""
+    # sums run study after study, which takes two columns
+    used = np.ascontiguousarray(mask.T if mask.shape[0] > 1 else np.repeat(mask.T, 2, axis=1))
+    share = 1.0 / np.maximum(used.sum(axis=0), 1)
+    x = np.where(used, design.T[:, :, None], 0.0)
+    q, triangle, lengths = orthonormalise(x, np.ascontiguousarray(np.broadcast_to(share, used.shape)))
+    full_rank = np.ones(used.shape[1], dtype=bool)
+    for j in range(x.shape[0]):
+        independent = triangle[j, j] > RANK_RTOL * lengths[j]
         full_rank &= independent
-        triangle[j, j] = np.where(independent, left, 1.0)
-        columns[j] = column / triangle[j, j][:, None]
-    return Basis(columns, triangle, full_rank)
+        triangle[j, j] = np.where(independent, triangle[j, j], 1.0)
+    rows = mask.shape[0]
+    columns = np.ascontiguousarray(np.moveaxis(q, 1, 2)[:, :rows])
+    return Basis(columns, np.ascontiguousarray(triangle[:, :, :rows]), full_rank[:rows])
