@@ -119,18 +119,15 @@ def fit_many(
         raise ModelError(f"fit_many takes inverse-variance models without moderators; got {chosen.model!r}, moderators {chosen.moderators!r}")
     find_measure(measure)
     ys, vs = (np.asarray(a, dtype=np.float64) for a in (y, v))
-    if mask is None:
-        masks = np.atleast_2d(np.isfinite(ys) & np.isfinite(vs))
-    else:
-        masks = np.atleast_2d(np.asarray(mask, dtype=bool))
+    given = np.asarray(True if mask is None else mask, dtype=bool)
     try:
-        shape = np.broadcast_shapes(ys.shape, vs.shape, masks.shape)
+        shape = np.broadcast_shapes((1, 1), ys.shape, vs.shape, given.shape)
     except ValueError as error:
-        raise ModelError(f"y {ys.shape}, v {vs.shape} and mask {masks.shape} do not broadcast to (B, k)") from error
+        raise ModelError(f"y {ys.shape}, v {vs.shape} and mask {given.shape} do not broadcast to (B, k)") from error
     if len(shape) != 2:
         raise ModelError(f"y, v and mask must broadcast to (B, k); got {shape}")
-    masks = np.broadcast_to(masks, shape)
-    rows = _fit_normal(ys, vs, masks, np.ones((shape[1], 1)), chosen, True)
+    masks = np.broadcast_to(given & (np.isfinite(ys) & np.isfinite(vs) if mask is None else True), shape)
+    rows = _fit_normal(ys, vs, masks, np.ones((shape[1], 1)), replace(chosen, tau2_ci=None), True)
     return assemble_refits(rows, "many", tuple(str(i + 1) for i in range(shape[0])), measure, chosen, None)
 
 
