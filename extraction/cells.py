@@ -19,6 +19,9 @@ from extraction.names import suggest
 #: A number in a cell: digits, at most one decimal point, an exponent; no thousands separators.
 NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
+#: Longest piece of a cell that a message repeats, in characters; ``Problem.value`` has it whole.
+MAX_QUOTED = 60
+
 #: What spreadsheets (Excel, LibreOffice, Google) show where a formula failed.
 ERROR_CELL = re.compile(
     r"#(?:DIV/0!|N/A|NAME\?|NULL!|NUM!|REF!|VALUE!|SPILL!|CALC!|FIELD!|BLOCKED!|CONNECT!|GETTING_DATA|ERROR!)|Err:[0-9]{3}"
@@ -92,6 +95,16 @@ class CellFault:
     warning: bool = False
 
 
+def shorten(text: str) -> str:
+    """Return ``text``, cut where it is too long for a message."""
+    return text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"
+
+
+def quote(text: str) -> str:
+    """Return ``text`` in quotation marks for a message: cut, control characters written out."""
+    return repr(shorten(text))
+
+
 def number_word(text: str) -> int | None:
     """Return the number that an English word names (zero to ninety-nine, hundred, dozen), or None."""
     words = text.strip().casefold().replace("-", " ").split()
@@ -117,10 +130,10 @@ def explain_number(text: str) -> CellFault:
             return fault
     if re.search("[0-9]", text) and re.search(r"[^\W\d_]", text):
         return CellFault(
-            "number-with-letters", f"{text!r} has letters in it", "write digits only; move words to a note"
+            "number-with-letters", f"{quote(text)} has letters in it", "write digits only, words to a note"
         )
     return CellFault(
-        "not-a-number", f"{text!r} is not a number", "write digits only, with a point as decimal separator"
+        "not-a-number", f"{quote(text)} is not a number", "write digits, and a point as decimal separator"
     )
 
 
@@ -128,21 +141,21 @@ def _as_date(text: str) -> CellFault | None:
     if not DATE_TEXT.fullmatch(text):
         return None
     message, advice = FLAGS["cell-is-date"]
-    return CellFault("cell-is-date", message.format(value=repr(text)), advice)
+    return CellFault("cell-is-date", message.format(value=quote(text)), advice)
 
 
 def _as_word(text: str) -> CellFault | None:
     number = number_word(text)
     if number is None:
         return None
-    return CellFault("number-with-letters", f"{text!r} is a number written as a word", f"write {number}")
+    return CellFault("number-with-letters", f"{quote(text)} is a number written as a word", f"write {number}")
 
 
 def _as_unknown(text: str) -> CellFault | None:
     if text.casefold() not in _UNKNOWN:
         return None
     return CellFault(
-        "not-a-number", f"{text!r} is not a number", "leave the cell empty if the number is not known"
+        "not-a-number", f"{quote(text)} is not a number", "leave the cell empty if the number is not known"
     )
 
 
@@ -151,7 +164,8 @@ def _as_lookalike(text: str) -> CellFault | None:
     meant = text.translate(_LOOKALIKES)
     if meant == text or not NUMBER.fullmatch(meant) or not (len(text) == 1 or re.search("[0-9]", text)):
         return None
-    return CellFault("number-with-letters", f"{text!r} has letters among its digits", f"is {meant} meant?")
+    message = f"{quote(text)} has letters among its digits"
+    return CellFault("number-with-letters", message, f"is {meant} meant?")
 
 
 def _as_comma(text: str) -> CellFault | None:
@@ -159,7 +173,7 @@ def _as_comma(text: str) -> CellFault | None:
         return None
     return CellFault(
         "number-with-comma",
-        f"{text!r} has a comma, which may be a decimal or a thousands separator",
+        f"{quote(text)} has a comma, which may be a decimal or a thousands separator",
         "write the decimal separator as a point, and no thousands separator",
     )
 
@@ -168,7 +182,7 @@ def _as_unit(text: str) -> CellFault | None:
     found = re.fullmatch(r"([+-]?[0-9.]+)\s*(?:%|percent|per cent)", text)
     if found is None:
         return None
-    return CellFault("number-with-unit", f"{text!r} carries its unit", f"write {found[1]} without it")
+    return CellFault("number-with-unit", f"{quote(text)} carries its unit", f"write {found[1]} without it")
 
 
 def _as_untidy(text: str) -> CellFault | None:
@@ -176,7 +190,7 @@ def _as_untidy(text: str) -> CellFault | None:
     plain = re.sub(r"\s", "", unicodedata.normalize("NFKC", text)).translate(_DASHES)
     if not NUMBER.fullmatch(plain):
         return None
-    return CellFault("not-a-number", f"{text!r} is not written as a plain number", f"is {plain} meant?")
+    return CellFault("not-a-number", f"{quote(text)} is not written as a plain number", f"is {plain} meant?")
 
 
 def _parse_number(text: str) -> float:
@@ -227,7 +241,7 @@ def read_cell(
     bare = text.strip()
     if flag is not None and (flag != "percent-format" or column.kind == "percent"):
         message, advice = FLAGS[flag]
-        return None, CellFault(flag, message.format(value=repr(bare)), advice)
+        return None, CellFault(flag, message.format(value=quote(bare)), advice)
     if not bare:
         missing = CellFault(
             "required-missing",
@@ -237,7 +251,7 @@ def read_cell(
         return None, missing if column.required else None
     if ERROR_CELL.fullmatch(bare):
         message, advice = FLAGS["cell-is-error"]
-        return None, CellFault("cell-is-error", message.format(value=repr(bare)), advice)
+        return None, CellFault("cell-is-error", message.format(value=quote(bare)), advice)
     try:
         value: str | float | int = cell_adapter(column).validate_python(bare)
     except ValidationError as error:
@@ -247,7 +261,7 @@ def read_cell(
     ):
         return value, CellFault(
             "not-a-link",
-            f"{bare!r} is not a web address",
+            f"{quote(bare)} is not a web address",
             "write addresses that begin with https://, joined by ' ; '",
             warning=True,
         )
@@ -265,7 +279,7 @@ def _explain(column: Column, text: str, error: ValidationError) -> CellFault:
             return explain_number(text)
         return CellFault(
             "unknown-category",
-            f"{text!r} is not a value of {column.name}",
+            f"{quote(text)} is not a value of {column.name}",
             f"{suggest(text, column.values)}; allowed: {', '.join(column.values)}",
         )
     explain: dict[str, Callable[[Column, str], CellFault]] = {
@@ -281,13 +295,13 @@ def _explain_count(column: Column, text: str) -> CellFault:
     if number < 0:
         return CellFault(
             "negative-count",
-            f"{text} is negative, and {column.name} is a count",
+            f"{shorten(text)} is negative, and {column.name} is a count",
             "check the source; counts start at 0",
         )
     if math.isfinite(number) and number % 1:
         return CellFault(
             "fractional-count",
-            f"{text} is not a whole number, and {column.name} is a count",
+            f"{shorten(text)} is not a whole number, and {column.name} is a count",
             "give the number of people; a percentage belongs in another column",
         )
     return _explain_range(column, text)
@@ -296,7 +310,7 @@ def _explain_count(column: Column, text: str) -> CellFault:
 def _explain_percent(column: Column, text: str) -> CellFault:
     return CellFault(
         "percent-out-of-range",
-        f"{text} lies outside 0 to 100, and {column.name} is a percentage",
+        f"{shorten(text)} lies outside 0 to 100, and {column.name} is a percentage",
         "check the source",
     )
 
@@ -305,25 +319,23 @@ def _explain_year(column: Column, text: str) -> CellFault:
     low, high = column.bounds
     return CellFault(
         "impossible-year",
-        f"{text} is not a possible year ({low:g} to {high:g})",
+        f"{shorten(text)} is not a possible year ({low:g} to {high:g})",
         "write four digits, or leave it empty",
     )
 
 
 def _explain_range(column: Column, text: str) -> CellFault:
     low, high = column.bounds
-    limits = (
-        [f"above {column.above:g}"]
-        if column.above is not None
-        else [f"at least {low:g}"]
-        if low is not None
-        else []
-    )
-    limits += [f"at most {high:g}"] if high is not None else []
-    allowed = " and ".join(limits) or "finite"
+    number = float(text)
+    if column.above is not None and number <= column.above:
+        rule = f"above {column.above:g}"
+    elif low is not None and number < low:
+        rule = f"at least {low:g}"
+    else:
+        rule = f"at most {high:,.10g}" if high is not None else "finite"
     unit = f" {column.unit}" if column.unit else ""
     return CellFault(
         "out-of-range",
-        f"{text} is out of range: {column.name} must be {allowed}{unit}",
+        f"{shorten(text)} is out of range: {column.name} must be {rule}{unit}",
         "check the source and the unit",
     )

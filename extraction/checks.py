@@ -140,7 +140,7 @@ def _check_unknown_column(name: str, grid: Grid, schema: SheetSchema, findings: 
 
 
 def looks_misspelt(name: str, known: str) -> bool:
-    """Whether ``name`` may be a slip for ``known``: (nearly) its letters, in any order, and the same digits."""
+    """Whether ``name`` may be a slip for ``known``: (nearly) its letters, in any order, and its digits."""
     letters = [re.sub(r"[\W_]", "", word.casefold()) for word in (name, known)]
     if re.sub(r"\D", "", letters[0]) != re.sub(r"\D", "", letters[1]):
         return False

@@ -142,7 +142,7 @@ class RequiredWhen:
 
 @dataclass(frozen=True, slots=True)
 class PercentClaim:
-    """A reported percentage that ``events`` of ``n`` should give, unless column ``unless[0]`` is ``unless[1]``."""
+    """A reported percentage that ``events`` of ``n`` gives, unless column ``unless[0]`` is ``unless[1]``."""
 
     percent: str
     events: str
@@ -275,7 +275,7 @@ def extend_schema(
 
 
 def codebook_markdown(schema: SheetSchema) -> str:
-    """Return the codebook as Markdown: the columns, the values of each category, the rules between columns."""
+    """Return the codebook as Markdown: columns, the values of each category, rules between columns."""
     lines = [f"# {schema.title}", "", f"Sheet schema `{schema.name}`. {_openness(schema)}", ""]
     lines += [
         "| column | type | unit | range | required | meaning |",

@@ -143,7 +143,7 @@ def _decode(data: bytes, file: str) -> str:
 
 
 def _records(text: str, file: str, delimiter: str, problems: list[Problem]) -> Iterator[Record]:
-    """Yield each record with the line where it starts; an unclosed quotation mark is a problem and the end."""
+    """Yield each record with the line where it starts; an unclosed quotation mark ends it with a problem."""
     csv.field_size_limit(MAX_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     line = 1

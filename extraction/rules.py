@@ -176,7 +176,8 @@ def _check_percents(row: CheckedRow, schema: SheetSchema, findings: Findings) ->
                 row,
                 claim.percent,
                 "percent-contradicts-counts",
-                f"{percent:g}% is reported, and {claim.events} / {claim.n} is {events:g}/{n:g} = {expected:.4g}%",
+                f"{percent:g}% is reported, and {claim.events} / {claim.n} is {events:g}/{n:g}, "
+                f"{expected:.4g}%",
                 "check the three cells in the source; if the source contradicts itself, say it in the note",
                 "warning",
             )
@@ -219,7 +220,7 @@ def _check_quotes(row: CheckedRow, schema: SheetSchema, findings: Findings) -> N
                         "percent-contradicts-counts",
                         f"{column} says that the source prints {printed}%, and {events:g} of {n:g} "
                         f"is {100 * events / n:.4g}%",
-                        "say in the note which is right; if none is known to be, code the row for sensitivity",
+                        "say in the note which is right; else code the row for sensitivity analyses",
                         "warning",
                     )
 

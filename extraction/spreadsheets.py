@@ -11,7 +11,7 @@ import io
 import re
 import warnings
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from extraction.errors import Problem, ProblemsError, SheetError
@@ -58,7 +58,7 @@ def read_workbook(data: bytes, file: str, sheet_name: str) -> Grid:
     ProblemsError
         If it is no workbook, one that is too large, or has no header.
     """
-    formulas, values = _load(data, file, sheet_name)
+    formulas = _load(data, file, sheet_name, stored=False)
     width, height = formulas.max_column, formulas.max_row
     if width * height > MAX_CELLS:
         raise file_problem(
@@ -67,27 +67,29 @@ def read_workbook(data: bytes, file: str, sheet_name: str) -> Grid:
             f"the sheet reaches to row {height}, column {width}",
             "delete the empty rows and columns behind the data, and save",
         )
+    any_formula = any(cell.data_type == "f" for row in formulas.iter_rows() for cell in row)
+    values = _load(data, file, sheet_name, stored=True) if any_formula else formulas
+    records: list[Record] = []
+    computed: dict[int, list[tuple[int, str]]] = {}
     stored = values.iter_rows(values_only=True, max_col=width, max_row=height)
-    records = [
-        _record(number, cells, results)
-        for number, (cells, results) in enumerate(
-            zip(formulas.iter_rows(max_col=width), stored, strict=True), start=1
-        )
-    ]
-    used = [record for record in records if not record.blank]
-    if not used:
+    pairs = zip(formulas.iter_rows(max_col=width), stored, strict=True)
+    for line, (cells, results) in enumerate(pairs, start=1):
+        record, computed_here = _record(line, cells, results)
+        if not record.blank:
+            records.append(record)
+            for position, formula in computed_here.items():
+                computed.setdefault(position, []).append((line, formula))
+    if not records:
         raise file_problem(
-            file,
-            "empty-file",
-            "the sheet has no header line",
-            "put the names of the columns in the first row",
+            file, "empty-file", "the sheet has no header line", "put the names of the columns in row 1"
         )
-    problems = _merged(formulas, used[0], file) + _formula_warnings(formulas, used, file)
-    return Grid(used[0], tuple(used[1:]), tuple(problems))
+    header = records[0]
+    problems = _merged(formulas, header, file) + _formula_warnings(computed, header, file)
+    return Grid(header, tuple(records[1:]), tuple(problems))
 
 
-def _load(data: bytes, file: str, sheet_name: str) -> tuple[Worksheet, Worksheet]:
-    """Return the worksheet with its formulas, and with the results stored beside them."""
+def _load(data: bytes, file: str, sheet_name: str, *, stored: bool) -> Worksheet:
+    """Return the worksheet with its formulas or, if ``stored``, with the results stored beside them."""
     import openpyxl
 
     if not openpyxl.DEFUSEDXML:  # pragma: no cover - a declared dependency
@@ -99,10 +101,9 @@ def _load(data: bytes, file: str, sheet_name: str) -> tuple[Worksheet, Worksheet
     try:
         _check_parts(data, file)
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # openpyxl warns of drop-downs and styles that it does not carry; nothing is lost here
-            books = [openpyxl.load_workbook(io.BytesIO(data), data_only=only) for only in (False, True)]
+            # openpyxl warns of drop-downs and styles that it does not carry; nothing is lost here
+            warnings.simplefilter("ignore")
+            book = openpyxl.load_workbook(io.BytesIO(data), data_only=stored)
     except ProblemsError:
         raise
     except Exception as error:  # openpyxl answers a broken or hostile file with errors of many kinds
@@ -112,19 +113,12 @@ def _load(data: bytes, file: str, sheet_name: str) -> tuple[Worksheet, Worksheet
             f"the workbook cannot be read ({type(error).__name__})",
             "open it in a spreadsheet and save it anew",
         ) from None
-    sheets = [
-        book[sheet_name] if sheet_name in book.sheetnames else book.worksheets[0]
-        for book in books
-        if book.worksheets
-    ]
-    if len(sheets) < 2 or not all(hasattr(sheet, "iter_rows") for sheet in sheets):
+    by_name = {sheet.title: sheet for sheet in book.worksheets}
+    if not by_name:
         raise file_problem(
-            file,
-            "empty-file",
-            "the workbook has no worksheet",
-            "put the names of the columns in the first row",
+            file, "empty-file", "the workbook has no worksheet", "put the names of the columns in row 1"
         )
-    return sheets[0], sheets[1]
+    return by_name.get(sheet_name, book.worksheets[0])
 
 
 def _check_parts(data: bytes, file: str) -> None:
@@ -141,19 +135,22 @@ def _check_parts(data: bytes, file: str) -> None:
         )
 
 
-def _record(number: int, cells: Sequence[Any], results: Sequence[Any]) -> Record:
-    """Turn one row into text and flags."""
+def _record(line: int, cells: Sequence[Any], results: Sequence[Any]) -> tuple[Record, dict[int, str]]:
+    """Turn one row into text and flags; also return the formulas whose stored results were taken."""
     texts: list[str] = []
     flags: dict[int, str] = {}
+    computed: dict[int, str] = {}
     for position, (cell, result) in enumerate(zip(cells, results, strict=True)):
-        value = result if cell.data_type == "f" else cell.value
-        if cell.data_type == "f" and result is None:
-            formula = getattr(
-                cell.value, "text", cell.value
-            )  # an array formula is an object that holds its text
-            texts.append(str(formula))
-            flags[position] = "formula-without-value"
-            continue
+        value = cell.value
+        if cell.data_type == "f":
+            # an array formula is an object that holds its text
+            formula = str(getattr(value, "text", value))
+            if result is None:
+                texts.append(formula)
+                flags[position] = "formula-without-value"
+                continue
+            value = result
+            computed[position] = formula
         texts.append(value_text(value))
         if isinstance(value, datetime.date | datetime.time | datetime.timedelta):
             flags[position] = "cell-is-date"
@@ -161,7 +158,7 @@ def _record(number: int, cells: Sequence[Any], results: Sequence[Any]) -> Record
             flags[position] = "cell-is-error"
         elif isinstance(value, int | float) and "%" in (cell.number_format or ""):
             flags[position] = "percent-format"
-    return Record(number, tuple(texts), flags)
+    return Record(line, tuple(texts), flags), computed
 
 
 def value_text(value: object) -> str:
@@ -197,31 +194,18 @@ def _merged(sheet: Worksheet, header: Record, file: str) -> list[Problem]:
     return found
 
 
-def _formula_warnings(sheet: Worksheet, used: Sequence[Record], file: str) -> list[Problem]:
+def _formula_warnings(
+    computed: Mapping[int, Sequence[tuple[int, str]]], header: Record, file: str
+) -> list[Problem]:
     """Return one warning for each column whose cells hold formulas with stored results."""
     found = []
-    for position, name in enumerate(used[0].cells):
-        lines = [
-            record.line
-            for record in used
-            if sheet.cell(record.line, position + 1).data_type == "f"
-            and record.flags.get(position) != "formula-without-value"
-        ]
-        if lines:
-            formula = sheet.cell(lines[0], position + 1).value
-            count = "a formula" if len(lines) == 1 else f"formulas in {len(lines)} cells"
-            found.append(
-                Problem(
-                    file,
-                    lines[0],
-                    name.strip() or None,
-                    str(getattr(formula, "text", formula)),
-                    "cell-is-formula",
-                    f"the column holds {count}; the results stored in the file are read",
-                    "paste values where the numbers are final",
-                    "warning",
-                )
-            )
+    for position, cells in sorted(computed.items()):
+        line, formula = cells[0]
+        count = "a formula" if len(cells) == 1 else f"formulas in {len(cells)} cells"
+        message = f"the column holds {count}; the results stored in the file are read"
+        advice = "paste values where the numbers are final"
+        column = header.cells[position].strip() or None
+        found.append(Problem(file, line, column, formula, "cell-is-formula", message, advice, "warning"))
     return found
 
 

@@ -1,1 +1,1 @@
-"""The codebooks, one module a sheet, each with its ``SCHEMA``; ``extraction.codebook.find_schema`` finds them."""
+"""The codebooks, one module a sheet, each with its ``SCHEMA``; see ``extraction.codebook.find_schema``."""
