@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, Stri
 
 from meta.errors import ProtocolError
 from meta.options import DisplayUnit, ModelSpec
-from meta.profiles.loader import NOTHING, load_profile
+from meta.profiles.loader import NOTHING, load_profile, override_spec
 
 #: Name of the protocol inside a review's folder.
 REVIEW_FILE = "review.toml"
@@ -193,9 +193,15 @@ class Analysis(_Part):
     threshold: Threshold | None = None
     unit: Unit | None = None
     descriptors: tuple[Descriptor, ...] = ()
-    headings: dict[str, Words] = Field(default_factory=dict, description="Heads of count columns, for example {events = 'Resistant'}")
-    arms: tuple[Words, Words] | None = Field(default=None, description="Names of the two arms, the treatment first")
-    favours: tuple[Words, Words] | None = Field(default=None, description="What lies left and right of no difference")
+    headings: dict[str, Words] = Field(
+        default_factory=dict, description="Heads of count columns, for example {events = 'Resistant'}"
+    )
+    arms: tuple[Words, Words] | None = Field(
+        default=None, description="Names of the two arms, the treatment first"
+    )
+    favours: tuple[Words, Words] | None = Field(
+        default=None, description="What lies left and right of no difference"
+    )
     caveats: tuple[Words, ...] = ()
 
     def label_columns(self) -> tuple[str, ...]:
@@ -221,11 +227,8 @@ class Analysis(_Part):
 
     def display_unit(self) -> DisplayUnit | None:
         """Return the unit of display, or None where the measure's own default holds."""
-        return (
-            None
-            if self.unit is None
-            else DisplayUnit(float(self.unit.factor), self.unit.heading, self.unit.axis)
-        )
+        unit = self.unit
+        return None if unit is None else DisplayUnit(float(unit.factor), unit.heading, unit.axis)
 
 
 class Protocol(_Part):
@@ -254,13 +257,3 @@ def locate_review(review: str | Path | None = None) -> Path:
         hint = f"a review is a {REVIEW_FILE} or a folder that holds one ('meta init DIR' makes one)"
         raise ProtocolError(f"no protocol at {found}; {hint}")
     return found
-
-
-def protocol_json_schema() -> dict[str, Any]:
-    """Return the JSON Schema of a protocol, for editors that complete and check TOML."""
-    schema = Protocol.model_json_schema(by_alias=True)
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **schema,
-        "title": "review.toml of a living review",
-    }

@@ -8,7 +8,7 @@ from typing import Any
 
 from extraction.errors import Problem, ProblemsError
 from extraction.names import suggest
-from extraction.overlap import Chosen, OverlapError, choose_rows, label_of
+from extraction.overlap import Chosen, OverlapError, SetAside, choose_rows, label_of
 from extraction.sheet import Row, RowRef, Sheet, Value
 from meta.errors import ProtocolError
 from meta.expressions import parse_sum
@@ -26,8 +26,12 @@ class Selection:
         The rows to compute effect sizes from, derived columns included.
     labels : tuple of str
         Their labels, in the same order; unique.
+    label : tuple of str
+        The columns that make a label, for ``effect_sizes``.
     refs : mapping of label to tuple of RowRef
         The sheet rows behind each label: several where rows were joined.
+    set_aside : tuple of SetAside
+        Rows that share people with a row that was kept.
     record : dict
         What was done, for ``results.json``: counts of every filter, joins, exclusions, overlap.
     warnings : tuple of Problem
@@ -36,9 +40,15 @@ class Selection:
 
     sheet: Sheet
     labels: tuple[str, ...]
+    label: tuple[str, ...]
     refs: Mapping[str, tuple[RowRef, ...]]
+    set_aside: tuple[SetAside, ...]
     record: dict[str, Any]
     warnings: tuple[Problem, ...]
+
+    def by_label(self) -> tuple[tuple[str, Row], ...]:
+        """Return the chosen rows with their labels, in the order of the sheet."""
+        return tuple(zip(self.labels, self.sheet.rows, strict=True))
 
 
 def select_rows(sheet: Sheet, analysis: Analysis) -> Selection:
@@ -85,7 +95,9 @@ def select_rows(sheet: Sheet, analysis: Analysis) -> Selection:
         "overlap": _overlap_record(chosen, analysis, refs),
         "used": list(labels),
     }
-    return Selection(chosen.sheet, labels, {label: refs[label] for label in labels}, record, warnings)
+    used = {label: refs[label] for label in labels}
+    aside = tuple(replace(entry, rows=refs[entry.label]) for entry in chosen.set_aside)
+    return Selection(chosen.sheet, labels, columns, used, aside, record, warnings)
 
 
 def filter_text(condition: Filter) -> str:

@@ -1,0 +1,353 @@
+"""The rules of a protocol beyond its shape: names that must exist, and choices that must go together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+from extraction.codebook import SCHEMA_NAMES, SheetSchema, find_schema
+from extraction.errors import ProblemsError
+from extraction.names import suggest
+from extraction.sheet import check_sheet
+from extraction.toml_lines import Path
+from meta.effects.measures import MEASURES, Measure
+from meta.errors import MetaError
+from meta.expressions import column_and_level, parse_sum
+from meta.models.design import formula_columns
+from meta.plan import Analysis, ModeratorPlan, Protocol, SheetEntry
+from meta.profiles.loader import profile_names
+from meta.protocol_shape import Fault
+
+#: Columns of ready-made effect sizes, beside those of the measure.
+_READY_MADE = ("y", "v", "se", "low", "high")
+
+#: What each GLMM is fitted to.
+_GLMM_KINDS = {"binomial_normal": "proportion", "poisson_normal": "rate"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The columns of a sheet, and its codebook; ``names`` is None where the file cannot be read."""
+
+    names: tuple[str, ...] | None
+    schema: SheetSchema
+
+
+def check_rules(protocol: Protocol, folder: FilePath) -> list[Fault]:
+    """Return everything that is wrong with a protocol of the right shape.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        As read.
+    folder : Path
+        The review's folder, in which its files lie.
+
+    Returns
+    -------
+    list of Fault
+        Places are those in ``protocol``.
+    """
+    faults: list[Fault] = []
+    sheets: dict[str, _Columns] = {}
+    for name, entry in protocol.sheets.items():
+        found = list(_check_entry(("sheets", name), entry, folder))
+        faults += found
+        if not found:
+            sheets[name] = _Columns(_read_header(folder / entry.file, entry), find_schema(entry.schema_name))
+    targets: set[str] | None = set()
+    for name, entry in protocol.targets.items():
+        found = list(_check_entry(("targets", name), entry, folder))
+        faults += found
+        ids = None if found else _read_ids(folder / entry.file, entry)
+        targets = None if ids is None or targets is None else targets | ids
+    faults += _check_ids(protocol.analyses)
+    for place, analysis in enumerate(protocol.analyses):
+        here: Path = ("analyses", place)
+        faults += _check_sheet_name(here, analysis, protocol.sheets)
+        faults += _check_measure(here, analysis)
+        faults += _check_model(here, analysis)
+        faults += _check_pooling(here, analysis)
+        faults += _check_targets(here, analysis, targets)
+        faults += _check_filters(here, analysis, sheets.get(analysis.sheet))
+        faults += _check_columns(here, analysis, sheets.get(analysis.sheet))
+    return faults
+
+
+# Files
+# --------------------------------------------------------------------------------------------------------
+
+
+def _check_entry(here: Path, entry: SheetEntry, folder: FilePath) -> Iterator[Fault]:
+    """Refuse files outside the review's folder, unknown schemas, and types for a closed schema."""
+    inside = folder.resolve()
+    try:
+        outside = not (inside / entry.file).resolve().is_relative_to(inside)
+    except (OSError, ValueError):
+        outside = True
+    if outside or FilePath(entry.file).is_absolute() or "\\" in entry.file:
+        message = f"{entry.file!r} must lie in the review's folder or below it"
+        yield Fault(
+            (*here, "file"), "file-outside", message, "copy the file beside the protocol and give its name"
+        )
+    if entry.schema_name not in SCHEMA_NAMES:
+        message = f"no sheet schema {entry.schema_name!r}"
+        yield Fault((*here, "schema"), "unknown-schema", message, suggest(entry.schema_name, SCHEMA_NAMES))
+    elif not find_schema(entry.schema_name).open:
+        for key in ("types", "pairs"):
+            if getattr(entry, key):
+                message = f"the schema {entry.schema_name!r} has fixed columns and takes no {key}"
+                yield Fault((*here, key), "closed-schema", message, 'remove it, or use schema = "generic"')
+
+
+def _read_header(path: FilePath, entry: SheetEntry) -> tuple[str, ...] | None:
+    """Return the columns of a sheet; None where it cannot be read, which the check of the sheet reports."""
+    schema = find_schema(entry.schema_name)
+    if not schema.open:
+        return schema.names
+    from extraction.grid import read_delimited
+
+    try:
+        if path.suffix.lower() == ".xlsx":
+            from extraction.spreadsheets import read_workbook
+
+            grid = read_workbook(path.read_bytes(), path.name, schema.name)
+        else:
+            grid = read_delimited(
+                path.read_bytes(), path.name, "\t" if path.suffix.lower() == ".tsv" else ","
+            )
+    except (OSError, ProblemsError):
+        return None
+    return tuple(cell.strip() for cell in grid.header.cells if cell.strip())
+
+
+def _read_ids(path: FilePath, entry: SheetEntry) -> set[str] | None:
+    """Return the ids of outside references; None where the file cannot be read."""
+    sheet, _ = check_sheet(path, entry.schema_name)
+    if sheet is None or "target_id" not in sheet.columns:
+        return None
+    return {str(cell) for cell in sheet.column("target_id")}
+
+
+# Analyses
+# -----------------------------------------------------------------------------------------------------
+
+
+def _check_ids(analyses: Iterable[Analysis]) -> Iterator[Fault]:
+    """Refuse two analyses with one id."""
+    seen: Counter[str] = Counter()
+    for place, analysis in enumerate(analyses):
+        seen[analysis.id] += 1
+        if seen[analysis.id] > 1:
+            message = f"the id {analysis.id!r} is used before"
+            yield Fault(
+                ("analyses", place, "id"), "id-twice", message, "ids name files, so each needs its own"
+            )
+
+
+def _check_sheet_name(here: Path, analysis: Analysis, sheets: Mapping[str, Any]) -> Iterator[Fault]:
+    if analysis.sheet not in sheets:
+        yield Fault(
+            (*here, "sheet"), "unknown-sheet", f"no sheet {analysis.sheet!r}", suggest(analysis.sheet, sheets)
+        )
+
+
+def _check_measure(here: Path, analysis: Analysis) -> Iterator[Fault]:
+    """Check the measure and the columns that it reads."""
+    measure = MEASURES.get(analysis.measure)
+    if measure is None:
+        message = f"no measure {analysis.measure!r}"
+        yield Fault((*here, "measure"), "unknown-measure", message, suggest(analysis.measure, MEASURES))
+        return
+    allowed = tuple(dict.fromkeys((*measure.columns, *_READY_MADE)))
+    given = analysis.columns
+    for key in given:
+        if key not in allowed:
+            message = f"measure {measure.code} reads no {key!r}"
+            yield Fault((*here, "columns", key), "unknown-key", message, suggest(key, allowed))
+    for key in analysis.headings:
+        if key not in given:
+            message = f"a heading for {key!r}, which this analysis does not read"
+            yield Fault((*here, "headings", key), "unknown-key", message, suggest(key, given))
+    missing = _missing_columns(measure, given)
+    if missing:
+        message = f"measure {measure.code} needs {missing}"
+        yield Fault((*here, "columns"), "missing-key", message, f"given: {', '.join(given) or 'none'}")
+    if analysis.small_study and "n" not in given:
+        message = "a small-study check looks at the sample size n, which this measure does not read"
+        yield Fault(
+            (*here, "small_study"), "no-sample-size", message, "remove it, or use a measure of events and n"
+        )
+
+
+def _missing_columns(measure: Measure, given: Mapping[str, str]) -> str | None:
+    """Return which columns a measure still needs, in words."""
+    if "y" in given or measure.code == "GEN":
+        ready = "y" in given and ("v" in given or "se" in given or {"low", "high"} <= given.keys())
+        return None if ready else "y with one of v, se, or low and high"
+    absent = [key for key in measure.columns if key not in given]
+    return ", ".join(absent) or None
+
+
+def _check_model(here: Path, analysis: Analysis) -> Iterator[Fault]:
+    """Check the profile, and the choices on top of it."""
+    if analysis.profile not in profile_names():
+        message = f"no method profile {analysis.profile!r}"
+        yield Fault(
+            (*here, "profile"), "unknown-profile", message, suggest(analysis.profile, profile_names())
+        )
+        return
+    try:
+        spec = analysis.spec()
+    except MetaError as error:
+        yield Fault((*here, "model"), "model-choice", str(error))
+        return
+    measure = MEASURES.get(analysis.measure)
+    kind = _GLMM_KINDS.get(spec.model)
+    if measure is not None and kind is not None and measure.kind != kind:
+        message = f"model {spec.model!r} is fitted to counts of a {kind}; {measure.code} is a {measure.name}"
+        advice = 'choose another profile, or set model = {model = "poisson_normal"} for rates'
+        yield Fault((*here, "model" if analysis.model.model else "profile"), "model-measure", message, advice)
+
+
+def _check_pooling(here: Path, analysis: Analysis) -> Iterator[Fault]:
+    """Check that an analysis without an overall estimate asks for nothing that needs one."""
+    if analysis.overall:
+        return
+    if not analysis.subgroups:
+        message = "nothing is left to estimate: no overall and no subgroups"
+        yield Fault((*here, "overall"), "no-overall", message, "add subgroups, or remove overall = false")
+    for place, group in enumerate(analysis.subgroups):
+        if group.overall:
+            message = "the analysis has no overall estimate to show below the groups"
+            yield Fault((*here, "subgroups", place), "no-overall", message, "set overall = false here too")
+    for key in ("small_study", "cumulative", "moderators"):
+        if getattr(analysis, key):
+            message = f"{key} needs an overall estimate, which this analysis does not make"
+            yield Fault((*here, key), "no-overall", message)
+
+
+def _check_targets(here: Path, analysis: Analysis, targets: set[str] | None) -> Iterator[Fault]:
+    for place, name in enumerate(analysis.targets):
+        if targets is not None and name not in targets:
+            advice = suggest(name, targets) if targets else "name their file under [targets]"
+            yield Fault((*here, "targets", place), "unknown-target", f"no outside reference {name!r}", advice)
+
+
+def _check_filters(here: Path, analysis: Analysis, sheet: _Columns | None) -> Iterator[Fault]:
+    """Check that each filter makes one test, and asks for values that the column can have."""
+    for place, condition in enumerate(analysis.filters):
+        tests = condition.tests()
+        at = (*here, "filters", place)
+        if len(tests) != 1:
+            words = "equals, in, not_in, at_least, at_most, present"
+            message = f"a filter makes exactly one test ({words}); this makes {', '.join(tests) or 'none'}"
+            yield Fault(at, "filter-tests", message)
+            continue
+        column = sheet.schema.find(condition.column) if sheet is not None else None
+        (word, value) = next(iter(tests.items()))
+        if column is None or not column.values or word == "present":
+            continue
+        for option in value if isinstance(value, tuple) else (value,):
+            if str(option) not in column.values:
+                message = f"{condition.column!r} has no value {str(option)!r}"
+                yield Fault((*at, word), "unknown-value", message, suggest(str(option), column.values))
+
+
+def _check_columns(here: Path, analysis: Analysis, sheet: _Columns | None) -> Iterator[Fault]:
+    """Check every column that an analysis names, before and after rows are joined and columns derived."""
+    if sheet is None or sheet.names is None:
+        return
+    first = set(sheet.names)
+    yield from _unknown(
+        first, [((*here, "filters", i, "column"), c.column) for i, c in enumerate(analysis.filters)]
+    )
+    labels = [((*here, "label"), name) for name in analysis.label_columns()]
+    yield from _unknown(first, labels)
+    if not labels and (sheet.schema.overlap is None or sheet.schema.overlap.label not in first):
+        message = "which column names the studies?"
+        yield Fault(here, "no-label", message, 'add label = "...", the name of a column')
+    if analysis.spread is not None:
+        yield from _unknown(first, [((*here, "spread"), analysis.spread)])
+    terms = dict(_derived_terms(analysis))
+    split = _split_columns(analysis, terms)
+    later = first - split - {analysis.spread} if analysis.spread is not None else set(first)
+    for name, text in analysis.derived.items():
+        at: Path = (*here, "derived", name)
+        if name in later:
+            yield Fault(
+                at, "derived-exists", f"the sheet already has a column {name!r}", "choose another name"
+            )
+        if isinstance(terms[name], str):
+            yield Fault(at, "derived-form", str(terms[name]))
+        else:
+            yield from _unknown(later, [(at, term) for term in terms[name]], first & split)
+        later = {*later, name}
+        del text
+    yield from _unknown(later, list(_later_names(here, analysis)), first & split)
+    for place, plan in enumerate(analysis.moderators):
+        yield from _check_formula((*here, "moderators", place), plan, later)
+
+
+def _derived_terms(analysis: Analysis) -> Iterator[tuple[str, tuple[str, ...] | str]]:
+    """Return the columns of each derived column, or what is wrong with its text."""
+    for name, text in analysis.derived.items():
+        try:
+            yield name, tuple(column for _, column in parse_sum(text))
+        except MetaError as error:
+            yield name, str(error)
+
+
+def _split_columns(analysis: Analysis, terms: Mapping[str, tuple[str, ...] | str]) -> set[str]:
+    """Return the columns that become one a level, since the analysis names a level of them."""
+    if analysis.spread is None:
+        return set()
+    names = [
+        *analysis.columns.values(),
+        *(t for found in terms.values() if not isinstance(found, str) for t in found),
+    ]
+    return {column for column, level in map(column_and_level, names) if level is not None}
+
+
+def _later_names(here: Path, analysis: Analysis) -> Iterator[tuple[Path, str]]:
+    """Return the columns that are read once rows are joined and columns derived."""
+    for key, name in analysis.columns.items():
+        yield (*here, "columns", key), name
+    for i, group in enumerate(analysis.subgroups):
+        yield (*here, "subgroups", i, "by"), group.by
+    for i, plan in enumerate(analysis.moderators):
+        for j, name in enumerate(plan.show):
+            yield (*here, "moderators", i, "show", j), name
+    for i, descriptor in enumerate(analysis.descriptors):
+        yield (*here, "descriptors", i, "column"), descriptor.column
+        if descriptor.mark is not None:
+            yield (*here, "descriptors", i, "mark", "column"), descriptor.mark.column
+    if analysis.cumulative is not None:
+        yield (*here, "cumulative"), analysis.cumulative
+
+
+def _unknown(
+    known: set[str] | set[str | None],
+    names: Iterable[tuple[Path, str]],
+    split: set[str] | frozenset[str] = frozenset(),
+) -> Iterator[Fault]:
+    """Name the columns that do not exist; a level of a split column does."""
+    columns = {name for name in known if name is not None}
+    for at, name in names:
+        column, level = column_and_level(name)
+        if name in columns or (level is not None and column in split):
+            continue
+        yield Fault(at, "unknown-column", f"no column {name!r}", suggest(name, columns))
+
+
+def _check_formula(here: Path, plan: ModeratorPlan, known: set[str] | set[str | None]) -> Iterator[Fault]:
+    """Check a formula against the allow-list, and its columns."""
+    try:
+        names = formula_columns(plan.formula)
+    except MetaError as error:
+        yield Fault((*here, "formula"), "formula", str(error))
+        return
+    yield from _unknown(known, [((*here, "formula"), name) for name in names])
