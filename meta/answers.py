@@ -9,7 +9,8 @@ from typing import Any
 from meta.bias.asymmetry import SmallStudyTest, check_sample_size
 from meta.effects.compute import effect_sizes
 from meta.effects.measures import default_unit, find_measure
-from meta.effects.sizes import EffectSizes
+from meta.effects.sizes import EffectSizes, Value
+from meta.models.design import formula_columns
 from meta.models.fitting import fit_model
 from meta.models.subgroups import fit_subgroups
 from meta.options import DisplayUnit, ModelSpec
@@ -152,12 +153,28 @@ def answer_to_dict(answer: Answer, figures: Mapping[str, str]) -> dict[str, Any]
             "targets": answer.targets,
             "threshold": plan.threshold.model_dump() if plan.threshold is not None else None,
             "descriptors": answer.descriptors,
+            "covariates": _covariates(answer),
             "study_table": answer.study_table,
             "caveats": plan.caveats,
             "figures": figures,
         }
     )
     return plain
+
+
+def _covariates(answer: Answer) -> dict[str, dict[str, Value]]:
+    """Return the columns that subgroups, moderators and the order of a cumulative analysis rest on: typed values by study."""
+    plan, effects = answer.plan, answer.effects
+    names = [group.by for group in plan.subgroups]
+    for moderator in plan.moderators:
+        names += [*formula_columns(moderator.formula), *moderator.show]
+    if plan.cumulative is not None:
+        names.append(plan.cumulative)
+    return {
+        name: dict(zip(effects.labels, effects.columns[name], strict=True))
+        for name in dict.fromkeys(names)
+        if name in effects.columns
+    }
 
 
 def _descriptors(plan: Analysis, selection: Selection) -> tuple[Mapping[str, Any], ...]:

@@ -77,6 +77,16 @@ def assemble_fit(
     )
 
 
+def empty_fit(effects: EffectSizes, spec: ModelSpec) -> Fit:
+    """Return the ``Fit`` of an analysis whose every row is invalid or incomplete: the rows with their reasons, and no number."""
+    studies = tuple(_excluded_study(row) for row in effects.excluded)
+    return Fit(
+        measure=effects.measure, spec=spec, k=0, status="not_estimable", estimate=None, natural=None, population_mean=None,
+        tau2=None, heterogeneity=None, prediction=None, coefficients=None, covariance=None, moderator_test=None, r2=None,
+        loglik=None, weights=None, studies=studies, excluded=(), totals={}, notes=(),
+    )
+
+
 def assemble_refits(
     rows: FittedRows,
     kind: str,
@@ -256,11 +266,12 @@ def _studies(
         )
         for j in range(effects.k)
     ]
-    for row in effects.excluded:
-        studies.append(
-            Study(row.label, {}, None, None, None, None, None, None, used=False, reason=row.reason, rows=row.rows)
-        )
-    return tuple(studies)
+    return (*studies, *(_excluded_study(row) for row in effects.excluded))
+
+
+def _excluded_study(row: Excluded) -> Study:
+    """Show a row that is invalid or incomplete: its label and the reason."""
+    return Study(row.label, {}, None, None, None, None, None, None, used=False, reason=row.reason, rows=row.rows)
 
 
 def _excluded(effects: EffectSizes, design: Design, used: Mask) -> tuple[Excluded, ...]:

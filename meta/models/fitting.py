@@ -11,7 +11,7 @@ from meta.effects.measures import find_measure, measure_warning
 from meta.effects.sizes import EffectSizes
 from meta.errors import ModelError
 from meta.kernels.batch_fit import fit_batch
-from meta.models.assemble import assemble_fit, assemble_refits
+from meta.models.assemble import assemble_fit, assemble_refits, empty_fit
 from meta.models.design import Design, build_design
 from meta.models.glmm import infer_glmm
 from meta.models.normal import infer_normal
@@ -48,6 +48,8 @@ def fit_model(effects: EffectSizes, spec: ModelSpec | None = None) -> Fit:
     chosen = spec if spec is not None else ModelSpec()
     if effects.k == 0 and not effects.excluded:
         raise ModelError("no studies: an analysis needs at least one row")
+    if effects.k == 0:
+        return empty_fit(effects, chosen)
     design = build_design(chosen.moderators, effects.columns, effects.k)
     mask = np.ones((1, effects.k), dtype=bool)
     rows = fit_rows(effects, chosen, mask, design)
