@@ -335,6 +335,7 @@ def _check_labels(sheet: Sheet, analysis: Analysis, columns: tuple[str, ...]) ->
 def _choose(sheet: Sheet, analysis: Analysis, columns: tuple[str, ...]) -> tuple[Chosen, tuple[Problem, ...]]:
     """Resolve the overlap as declared; without a rule keep all rows, and warn of those that share people."""
     plan = analysis.overlap
+    sheet = _with_size(sheet, analysis)
     try:
         if plan is not None:
             named = [entry.row for entry in plan.named]
@@ -356,6 +357,14 @@ def _choose(sheet: Sheet, analysis: Analysis, columns: tuple[str, ...]) -> tuple
         for entry in probe.set_aside
     )
     return Chosen(sheet, (), (), probe.warnings), doubts
+
+
+def _with_size(sheet: Sheet, analysis: Analysis) -> Sheet:
+    """Let the rule ``largest_n`` look at the analysis's own n, where the sheet has no column for it."""
+    overlap, size = sheet.schema.overlap, analysis.columns.get("n")
+    if overlap is None or overlap.n in sheet.columns or size not in sheet.columns:
+        return sheet
+    return replace(sheet, schema=replace(sheet.schema, overlap=replace(overlap, n=size)))
 
 
 def _named_record(analysis: Analysis) -> list[dict[str, str]]:
