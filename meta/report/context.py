@@ -189,7 +189,7 @@ def _subgroup_block(analysis: Node, group: Node, unit: Unit) -> Block:
     by = group.at("by").text() or group.at("result", "by").text()
     title = group.at("title").text() or f"By {by}"
     return Block(title, tuple(subgroup_sentences(group)), _figure(analysis, f"subgroup-{re.sub(r'[^A-Za-z0-9_-]', '_', by)}", f"Forest plot, {title}"),
-                 (subgroup_table(group, unit, title),))
+                 (subgroup_table(group, unit, f"Estimates by {by}"),))
 
 
 def _regression_block(regression: Node, measure: str) -> Block:

@@ -135,6 +135,7 @@ def study_table(analysis: Node, unit: Unit, anchor: str) -> Table:
     counts = [name for name, _ in studies[0].at("counts").items()] if studies else []
     counts = counts or sorted({name for s in studies for name, _ in s.at("counts").items()})
     weighted = any(s.at("weight").exists for s in studies)
+    whole = all(s.at("used").is_true() for s in studies)
     decimals = column_decimals(
         [[_times(s.at(part).number(), unit.factor) for part in ("value", "low", "high")] for s in studies]
     )
@@ -143,6 +144,7 @@ def study_table(analysis: Node, unit: Unit, anchor: str) -> Table:
         *(Column(d.at("heading").text()) for d in described),
         *(Column(COUNT_HEADINGS.get(name, name), number=True) for name in counts),
         Column(f"{unit.heading} [CI]", number=True),
+        *([] if whole else [Column("Not used because", wide=True)]),
         *([Column("Weight", number=True)] if weighted else []),
         *(Column(c.at("heading").text(), wide=True) for c in extra),
         Column("Risk of bias"), Column("Source"), Column("Sheet rows"),
@@ -156,7 +158,8 @@ def study_table(analysis: Node, unit: Unit, anchor: str) -> Table:
             study.at("label").label(),
             *(_descriptor_cell(d, str(study.at("label").value)) for d in described),
             *(show_count(study.at("counts", name)) for name in counts),
-            estimate if used else join(estimate, f" not used: {study.at('reason').text() or 'no reason recorded'}"),
+            estimate,
+            *([] if whole else ["" if used else study.at("reason").text() or "no reason recorded"]),
             *([show_percent(study.at("weight"))] if weighted else []),
             *(entry.at("cells", c.at("name").text()).text() or MISSING for c in extra),
             entry.at("risk_of_bias").text() or NOT_ASSESSED,

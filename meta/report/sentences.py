@@ -264,8 +264,8 @@ def subgroup_sentences(group: Node) -> list[Sentence]:
         if test.at("reason").exists:
             out.append((f"The test is made {test.at('reason').text()}.",))
         out.append(("The comparison is between studies, not within them: groups differ in more than their name.",))
-    shared = result.at("common_tau2").is_true()
-    out.append(("The groups share one tau².",) if shared else ("Each group has a tau² of its own.",))
+    if result.at("common_tau2").is_true():
+        out.append(("The groups share one tau².",))
     outside = [label.label() for label in result.at("unlabelled").each()]
     if outside:
         out.append((f"In no group, because the sheet says nothing: {', '.join(outside)}.",))

@@ -69,7 +69,7 @@ def summary_table(analysis: Node, unit: Unit) -> Table:
     fit = analysis.at("fit")
     rows = [*_pooled_rows(analysis, unit), *_spread_rows(fit), *_basis_rows(fit, unit)]
     kept = tuple(r for r in rows if plain(r.cells[1]) not in ("", MISSING))
-    return Table(f"Summary: {analysis.at('title').text()}", (Column("Number"), Column("Value", number=True)), kept)
+    return Table(f"Summary: {analysis.at('title').text()}", (Column("Quantity"), Column("Value", number=True)), kept)
 
 
 def _pooled_rows(analysis: Node, unit: Unit) -> list[Row]:
@@ -91,8 +91,8 @@ def _pooled_rows(analysis: Node, unit: Unit) -> list[Row]:
         words = MEASURES.get(analysis.at("measure").text())
         scale = words.scale.removeprefix("the ") if words else "analysis scale"
         numbers = bracketed(*(show_significant(estimate.at(name)) for name in ("value", "low", "high")))
-        rows.append(row(f"On the analysis scale ({scale}), with standard error",
-                        join(numbers, ", SE ", show_significant(estimate.at("se")))))
+        rows.append(row(f"On the analysis scale ({scale})", numbers))
+        rows.append(row("Standard error on that scale", show_significant(estimate.at("se"))))
         if words is not None and words.null is not None:
             rows.append(row("Test of no difference", show_p(estimate.at("p"))))
     return rows

@@ -35,6 +35,11 @@ class Table:
     rows: tuple[Row, ...]
     notes: tuple[Sentence, ...] = ()
 
+    @property
+    def is_list(self) -> bool:
+        """Whether the table is a list of names and values."""
+        return len(self.columns) == 2
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
