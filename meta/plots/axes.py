@@ -14,10 +14,15 @@ from meta.plots.layout import Sheet, Stroke, wrap_text
 from meta.plots.theme import text_width
 from meta.tables.numbers import number_text
 
-#: An interval end may widen the axis by so many times the span of the central intervals; what reaches further gets an arrow.
+#: By how many times the span of the central range an axis may grow to show a study's value, a study's interval, or a pooled or
+#: prediction interval; what reaches further gets an arrow. On a linear axis one wide pooled interval does less harm than on a
+#: logarithmic one, where it squeezes everything else.
+POINT_REACH = 3.0
 STUDY_REACH = 1.0
-#: The same for pooled and prediction intervals, which matter more than one wild study.
 POOLED_REACH = 2.0
+POOLED_REACH_LOG = 1.0
+#: A span below this, in the unit of display, is no span: nobody reads twelve zeros.
+LEAST_SPAN = 1e-12
 #: Most ticks on an axis, and the least space between their labels, mm.
 MOST_TICKS = 7
 TICK_GAP = 1.6
@@ -102,18 +107,21 @@ def _limits(extent: Extent, log: bool) -> tuple[float, float]:
     always = usable(extent.always)
     if extent.floor is not None and not log:
         always.append(extent.floor)
-    core_low = always + [float(np.quantile(v, q)) for v, q in ((points, 0.05), (lows, 0.1)) if v]
-    core_high = always + [float(np.quantile(v, q)) for v, q in ((points, 0.95), (highs, 0.9)) if v]
+    # no interpolation: of five intervals the widest alone must not decide
+    core_low = always + [float(np.quantile(v, q, method="higher")) for v, q in ((points, 0.05), (lows, 0.1)) if v]
+    core_high = always + [float(np.quantile(v, q, method="lower")) for v, q in ((points, 0.95), (highs, 0.9)) if v]
     if not core_low:
         core_low = core_high = usable(extent.pooled) or [0.0]
-    low, high = min(core_low), max(core_high)
+    # of two studies the "higher" one is above the "lower" one
+    low, high = min(core_low + core_high), max(core_low + core_high)
     span = max(high - low, 1e-9 * max(abs(low), abs(high)), 1e-300)
     bottom, top = low, high
-    for values, reach in ((points + lows + highs, STUDY_REACH), (usable(extent.pooled), POOLED_REACH)):
+    pooled_reach = POOLED_REACH_LOG if log else POOLED_REACH
+    for values, reach in ((points, POINT_REACH), (lows + highs, STUDY_REACH), (usable(extent.pooled), pooled_reach)):
         near = [t for t in values if bottom - reach * span <= t <= top + reach * span]
         low, high = min([low, *near]), max([high, *near])
-    if high - low <= 1e-9 * max(abs(low), abs(high), 1e-300):
-        pad = 0.15 if log else (abs(high) * 0.1 or 1.0)
+    if high - low <= max(1e-9 * max(abs(low), abs(high)), LEAST_SPAN):
+        pad = 0.15 if log else (abs(high) * 0.1 if abs(high) > LEAST_SPAN else 1.0)
         low, high = low - pad, high + pad
     return low, high
 
@@ -169,37 +177,71 @@ def labels_fit(texts: Sequence[str], distance: float) -> bool:
 def _log_axis(low: float, high: float, start: float, end: float) -> Axis:
     """Return a logarithmic axis; ``low`` and ``high`` are powers of ten."""
     low, high = max(low, -300.0), min(high, 300.0)
-    room = abs(end - start)
-    for mantissas, every in _LOG_LADDER:
-        exponents = range(math.floor(low) - every, math.ceil(high) + every + 1)
-        marks = [
-            (math.log10(m) + e, m * 10.0**e, max(-e, 0) + (0 if m == int(m) else 1))
-            for e in exponents if e % every == 0 for m in mantissas
-        ]
-        span = high - low
-        # an end moves outwards to the next tick if that costs less than an eighth of the axis
-        below = max((t for t, *_ in marks if t <= low + 1e-9), default=low)
-        above = min((t for t, *_ in marks if t >= high - 1e-9), default=high)
-        left = below if low - below <= span / 8 else low - span / 50
-        right = above if above - high <= span / 8 else high + span / 50
-        inside = [mark for mark in marks if left - 1e-9 <= mark[0] <= right + 1e-9]
-        texts = [number_text(value, decimals) for _, value, decimals in inside]
-        widths = [text_width(text) for text in texts]
-        gaps = [
-            (b[0] - a[0]) / (right - left) * room - (wa + wb) / 2
-            for a, b, wa, wb in zip(inside, inside[1:], widths, widths[1:], strict=False)
-        ]
-        if all(gap >= TICK_GAP for gap in gaps) and len(inside) <= 2 * MOST_TICKS:
-            break
-    ticks = tuple((value, text) for (_, value, _), text in zip(inside, texts, strict=True))
+    span = high - low
+    places = [t for t, *_ in _log_marks(low - span / 8, high + span / 8, (1, 2, 5), 1)]
+    # an end moves outwards to the next tick if that costs less than an eighth of the axis
+    left = max((t for t in places if t <= low + 1e-9), default=low - span / 50)
+    right = min((t for t in places if t >= high - 1e-9), default=high + span / 50)
+    ticks = _log_ticks(left, right, abs(end - start))
     return Axis("log", _back("log", left), _back("log", right), start, end, ticks)
 
 
-#: Mantissas of the ticks and the decades between them, from the finest to the coarsest.
-_LOG_LADDER: tuple[tuple[tuple[float, ...], int], ...] = (
-    ((1, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9), 1),
-    ((1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8), 1), ((1, 1.5, 2, 3, 5, 7), 1), ((1, 2, 5), 1), ((1, 3), 1),
-    *(((1.0,), every) for every in (1, 2, 3, 5, 10, 20, 50, 100, 200)),
+def _log_ticks(left: float, right: float, room: float) -> tuple[tuple[float, str], ...]:
+    """Return ticks at 1, 2 and 5, coarser ones where their labels would touch, finer ones where there would be fewer than three."""
+    scale = room / (right - left)
+    chosen: list[tuple[float, float, str]] = []
+    for mantissas, every in _COARSER:
+        chosen = _log_marks(left, right, mantissas, every)
+        if _apart(chosen, scale):
+            break
+    if len(chosen) < 3:
+        for finer in _finer_marks(left, right):
+            if len(finer) >= 3 and _apart(finer, scale):
+                chosen = finer
+                break
+    return tuple((value, text) for _, value, text in chosen)
+
+
+def _log_marks(
+    left: float, right: float, mantissas: Sequence[float], every: int
+) -> list[tuple[float, float, str]]:
+    """Return place, value and label of mantissas times each power of ten that ``every`` divides, between two powers of ten."""
+    marks = []
+    for exponent in range(math.floor(left) - 1, math.ceil(right) + 1):
+        for mantissa in mantissas:
+            place = math.log10(mantissa) + exponent
+            if exponent % every == 0 and left - 1e-9 <= place <= right + 1e-9:
+                decimals = max(-exponent + (0 if float(mantissa).is_integer() else 1), 0)
+                value = float(f"{mantissa}e{exponent}")
+                marks.append((place, value, number_text(value, decimals)))
+    return marks
+
+
+def _finer_marks(left: float, right: float) -> list[list[tuple[float, float, str]]]:
+    """Return sets of ticks for an axis of less than a decade: more mantissas, then even steps from fine to coarse."""
+    low, high = 10.0**left, 10.0**right
+    sets = [_log_marks(left, right, (1, 1.5, 2, 3, 5, 7), 1)]
+    for step in _steps(high - low):
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        values = [i * step for i in range(max(first, 1), last + 1)]
+        sets.append([(math.log10(v), v, number_text(v, step_decimals(step))) for v in values])
+    return sets
+
+
+def _apart(marks: Sequence[tuple[float, float, str]], scale: float) -> bool:
+    """Return whether the labels of ticks leave a gap between them, at ``scale`` mm a decade."""
+    if len(marks) > 2 * MOST_TICKS:
+        return False
+    widths = [text_width(text) for *_, text in marks]
+    return all(
+        (b[0] - a[0]) * scale - (wide + next_wide) / 2 >= TICK_GAP
+        for (a, b), (wide, next_wide) in zip(pairwise(marks), pairwise(widths), strict=True)
+    )
+
+
+#: Mantissas of ticks and the decades between them, from 1-2-5 to the coarsest.
+_COARSER: tuple[tuple[tuple[float, ...], int], ...] = (
+    ((1, 2, 5), 1), ((1, 3), 1), *(((1.0,), every) for every in (1, 2, 3, 5, 10, 20, 50, 100, 200)),
 )
 
 

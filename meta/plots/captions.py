@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from meta.effects.measures import find_measure
 from meta.options import DisplayUnit, ModelSpec
 from meta.results import Fit, Subgroups
@@ -22,6 +24,9 @@ STATUS_WORDS = {
     "ok": "", "boundary": "τ² at its lower bound, 0", "several_maxima": "the likelihood has several maxima", "single_study": "one study",
     "one_sided": "one-sided bound", "not_converged": "not converged", "not_estimable": "not estimable",
 }
+
+#: Characters of a study's name in a description; a pasted abstract would drown the rest.
+_SPOKEN_NAME = 80
 
 _MODELS = {
     "random": "Random effects by inverse variance",
@@ -125,11 +130,16 @@ def interval_words(spec: ModelSpec) -> str:
     return words + (", never narrower than Wald" if guarded else "")
 
 
-def model_note(fit: Fit, sized: str = "") -> str:
-    """Return the line on model, intervals, prediction, and what the size of a square stands for (``sized``)."""
+def model_note(fit: Fit, sized: str = "", studies: bool = True) -> str:
+    """Return the line on model and intervals, and in a forest plot (``studies``) on prediction, study intervals and squares.
+
+    ``sized`` says what the area of a square stands for.
+    """
     spec = fit.spec
     method = f", τ² by {spec.tau2_method}" if spec.model == "random" else ""
     parts = [f"Pooled intervals: {interval_words(spec)}"]
+    if not studies:
+        return f"{_MODELS[spec.model]}{method}. {parts[0]}."
     if fit.prediction is not None:
         parts.append(f"prediction: {_prediction_words(fit)}")
     parts.append(f"studies: {_study_interval_words(fit)}")
@@ -188,3 +198,10 @@ def pooled_sentence(fit: Fit, unit: DisplayUnit) -> str:
 def prediction_text(low: float, high: float, decimals: int) -> str:
     """Return the bounds of a prediction interval for its row."""
     return bounds_text(low, high, decimals)
+
+
+def spoken_row(texts: Sequence[str]) -> str:
+    """Return a row of a table for screen readers: its name, cut where it is very long, and its last cell."""
+    there = [text for text in texts if text]
+    name = there[0] if len(there[0]) <= _SPOKEN_NAME else there[0][: _SPOKEN_NAME - 1] + "…"
+    return f"{name}: {there[-1]}" if len(there) > 1 else name

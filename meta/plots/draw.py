@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Affine2D, Transform
 
 from meta.plots import theme
-from meta.plots.layout import Disc, Page, Shape, Stroke, TextBox
+from meta.plots.layout import Disc, Page, Patch, Shape, Stroke, TextBox
 from meta.plots.theme import Face
 
 _MM_PER_INCH = 25.4
@@ -33,8 +33,8 @@ _GROUPS = ("figure.", "font.", "lines.", "patch.", "path.", "pdf.", "savefig.", 
 
 def settings() -> AbstractContextManager[None]:
     """Return a context in which matplotlib draws and writes by our settings, not by those of the user."""
-    default: dict[str, Any] = dict(matplotlib.rcParamsDefault)
-    chosen: Any = {key: value for key, value in default.items() if key.startswith(_GROUPS)} | _SETTINGS
+    default: Any = matplotlib.rcParamsDefault
+    chosen: Any = {key: value for key, value in sorted(default.items()) if key.startswith(_GROUPS)} | _SETTINGS
     return matplotlib.rc_context(chosen)
 
 
@@ -76,6 +76,8 @@ def _add_shape(figure: Figure, shape: Shape, order: int, millimetres: Transform)
         else Polygon(list(shape.points), closed=shape.fill is not None)
     )
     patch.set(facecolor=shape.fill or "none", edgecolor=edge, linewidth=shape.width, joinstyle="miter")
+    if isinstance(shape, Patch) and shape.dash:
+        patch.set_linestyle((0, shape.dash))
     patch.set(transform=millimetres, zorder=order, gid=f"shape-{order}")
     figure.add_artist(patch)
 

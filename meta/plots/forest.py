@@ -258,13 +258,15 @@ def _decimals(fit: Fit, subgroups: Subgroups | None, unit: DisplayUnit, measure:
     fits = [fit, *(subgroups.fits if subgroups is not None else ())]
     rows: list[tuple[float | None, ...]] = [(s.value, s.low, s.high) for s in fit.studies if s.used]
     rows.extend((f.natural.value, f.natural.low, f.natural.high) for f in fits if f.natural is not None)
+    # a value of 0 has no size, and its upper bound is the number that has to be read
+    rows = [(row[2], row[1], row[2]) if row[0] == 0.0 else row for row in rows]
     shown = [tuple(None if x is None else x * unit.factor for x in row) for row in rows]
     return column_decimals(shown, least=2 if measure.kind == "ratio" else 0)
 
 
 def _columns(shared: _Forest, headings: Mapping[str, str], arms: tuple[str, str]) -> list[Column]:
     """Return the columns from study to estimate."""
-    columns = [Column("Study", wraps=True, least=24.0)]
+    columns = [Column("Study", wraps=True, least=30.0)]
     columns.extend(Column(d.heading, d.align, wraps=True, least=13.0) for d in shared.descriptors)
     for name in shared.counts:
         base, arm = (name[:-1], int(name[-1])) if name[-1:] in ("1", "2") else (name, 0)
@@ -415,14 +417,8 @@ def _notes(
 
 def _description(fit: Fit, unit: DisplayUnit, lines: Sequence[Line]) -> str:
     """Return what the figure shows, in words and row by row, for readers who cannot see it."""
-    rows = "; ".join(_spoken(line.row) for line in lines)
+    rows = "; ".join(captions.spoken_row([cell.text for cell in line.row.cells]) for line in lines)
     return f"Forest plot of {fit.k} studies. {captions.pooled_sentence(fit, unit)} Axis: {unit.axis}. Rows: {rows}."
-
-
-def _spoken(row: Row) -> str:
-    texts = [cell.text for cell in row.cells if cell.text]
-    name = texts[0] if len(texts[0]) <= 80 else texts[0][:79] + "…"
-    return f"{name}: {texts[-1]}" if len(texts) > 1 else name
 
 
 def _empty_page(

@@ -6,6 +6,7 @@ overlap without drawing; ``draw.py`` only copies it to a matplotlib figure.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -71,6 +72,7 @@ class Patch:
     fill: str | None
     edge: str | None = None
     width: float = 0.0
+    dash: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,10 @@ _TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 _MARKS = "\u200e\u200f\u061c"
 
 
+#: Spaces at which a line may end: not those of ``k = 12`` or ``P < 0.001``, nor those inside ``[10.9, 14.7]``.
+_BREAK = re.compile(r"(?<![=<>]) (?![=<>])(?![^\[\]]{0,40}\])")
+
+
 def wrap_text(
     text: str, width: float, size: float = theme.TEXT_SIZE, face: Face = "regular", most: int | None = None
 ) -> list[str]:
@@ -133,8 +139,7 @@ def wrap_text(
     """
     lines: list[str] = []
     line = ""
-    # a cell is cut to MOST_LINES anyway: measuring all of 5,000 characters would cost more than drawing
-    for word in text.split(" "):
+    for word in _BREAK.split(text):
         trial = f"{line} {word}" if line else word
         if text_width(trial, size, face) <= width:
             line = trial
@@ -157,17 +162,20 @@ def wrap_text(
 def _break_word(word: str, width: float, size: float, face: Face) -> list[str]:
     """Break one word into pieces that fit, after a hyphen or slash if there is one; one character a piece at least."""
     pieces = []
-    while text_width(word, size, face) > width and len(word) > 1:
-        cut = 1
-        used = text_width(word[0], size, face)
-        while cut < len(word) and (used := used + text_width(word[cut], size, face)) <= width:
-            cut += 1
-        soft = max(word.rfind(mark, 1, cut) for mark in "-/_–")
-        if 0 < soft < cut - 1:
-            cut = soft + 1
-        pieces.append(word[:cut])
-        word = word[cut:]
-    return [*pieces, word]
+    start = 0
+    used = 0.0
+    soft = -1
+    for at, character in enumerate(word):
+        wide = text_width(character, size, face)
+        if used + wide > width and at > start:
+            cut = soft if soft > start else at
+            pieces.append(word[start:cut])
+            used = text_width(word[cut:at], size, face)
+            start, soft = cut, -1
+        used += wide
+        if character in "-/_–":
+            soft = at + 1
+    return [*pieces, word[start:]]
 
 
 @dataclass(slots=True)
@@ -253,6 +261,11 @@ class Grid:
     page_width: float
 
 
+#: By how much a long word may widen a column beyond its least width before it is broken, mm, and how much of a cell is looked at.
+_WORD = 12.0
+_LOOK = 200
+
+
 def column_widths(columns: Sequence[Column], rows: Sequence[Row], room: float) -> tuple[float, ...]:
     """Return the width of each column so that, with gaps, all fit into ``room`` mm as far as wrapping allows.
 
@@ -265,23 +278,43 @@ def column_widths(columns: Sequence[Column], rows: Sequence[Row], room: float) -
             if cell.span == 1 and not cell.flows:
                 cells[at] = max(cells[at], text_width(cell.text, cell.size, cell.face) + cell.indent)
     whole = [text_width(column.heading, face="bold") for column in columns]
-    words = [max(text_width(word, face="bold") for word in column.heading.split(" ")) for column in columns]
+    words = [max(text_width(word, face="bold") for word in _BREAK.split(column.heading)) for column in columns]
+    longest = list(words)
+    for row in rows:
+        for at, cell in _placed(row):
+            if cell.span == 1 and columns[at].wraps:
+                widest = max(text_width(word, cell.size, cell.face) for word in _BREAK.split(cell.text[:_LOOK]))
+                longest[at] = max(longest[at], min(widest + cell.indent, columns[at].least + _WORD))
     room -= theme.GAP * max(len(columns) - 1, 0)
     widths = [max(pair) for pair in zip(cells, whole, strict=True)]
     if sum(widths) > room:
         widths = [max(pair) for pair in zip(cells, words, strict=True)]
     if sum(widths) > room:
-        widths = _shrink(columns, widths, words, room)
-    return tuple(_widen_arms(columns, widths))
+        widths = _shrink(columns, widths, longest, room)
+    widths = _widen_arms(columns, widths, room)
+    widths[0] += max(min(_lacking(rows, widths), room - sum(widths)), 0.0)
+    return tuple(widths)
+
+
+def _lacking(rows: Sequence[Row], widths: Sequence[float]) -> float:
+    """Return by how much the first column is too narrow for the longest text that starts in it and spans others."""
+    lacks = [0.0]
+    for row in rows:
+        cell = row.cells[0]
+        have = sum(widths[: cell.span]) + theme.GAP * (cell.span - 1)
+        lacks.append(text_width(cell.text, cell.size, cell.face) + cell.indent - have if cell.span > 1 or cell.flows else 0.0)
+    return max(lacks)
 
 
 def _shrink(columns: Sequence[Column], widths: list[float], words: list[float], room: float) -> list[float]:
-    """Cap the columns that may wrap at a common width, found by halving, no lower than each one's least width."""
+    """Cap the columns that may wrap at a common width, found by halving, no lower than each one's least width and longest word."""
+
     def capped(cap: float) -> list[float]:
         return [
-            min(width, max(cap, column.least, min(word, 2 * column.least))) if column.wraps else width
+            min(width, max(cap, column.least, word)) if column.wraps else width
             for column, width, word in zip(columns, widths, words, strict=True)
         ]
+
     low, high = 0.0, max(widths)
     for _ in range(40):
         middle = (low + high) / 2
@@ -289,11 +322,13 @@ def _shrink(columns: Sequence[Column], widths: list[float], words: list[float], 
     return capped(low)
 
 
-def _widen_arms(columns: Sequence[Column], widths: list[float]) -> list[float]:
-    """Widen the columns of an arm whose name is longer than they are, up to a limit beyond which the name wraps."""
+def _widen_arms(columns: Sequence[Column], widths: list[float], room: float) -> list[float]:
+    """Widen the columns of an arm whose name is longer than they are, as far as there is room; its longest word always fits."""
     for start, stop in arm_spans(columns):
         have = sum(widths[start:stop]) + theme.GAP * (stop - start - 1)
-        want = min(text_width(columns[start].arm, face="bold"), 28.0)
+        name = text_width(columns[start].arm, face="bold")
+        word = max(text_width(part, face="bold") for part in _BREAK.split(columns[start].arm))
+        want = max(min(name, have + room - sum(widths)), min(word, 30.0))
         for at in range(start, stop):
             widths[at] += max(want - have, 0.0) / (stop - start)
     return widths
@@ -418,6 +453,6 @@ def _write_row(
         for i, line in enumerate(lines):
             sheet.write(
                 line, _edge(lefts[at] + cell.indent, room, align), first + i * theme.LINE_PITCH,
-                cell.size, cell.face, cell.color, align, full,
+                cell.size, cell.face, cell.color, align, full if i == len(lines) - 1 else "",
             )
     return height

@@ -12,8 +12,9 @@ from meta.plots.layout import Column, Page, Patch, Row, Sheet, Stroke, clean_tex
 from meta.plots.marks import Bar, Diamond, Mark, mark_shapes
 from meta.tables.numbers import number_text
 
-#: Least width of the plot, mm; below it, intervals cannot be told apart.
-LEAST_PLOT = 50.0
+#: Width that a plot keeps while the table can still wrap, and its least width before the page grows, mm.
+WANTED_PLOT = 50.0
+LEAST_PLOT = 42.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +99,13 @@ def lay_out_panel(panel: Panel) -> Page:
     """Compute where everything of a panel stands."""
     head = Sheet()
     top = write_title(head, panel.title, panel.width)
-    table = Sheet()
     rows = [line.row for line in panel.lines]
-    grid = place_table(table, panel.columns, rows, top, panel.width, LEAST_PLOT)
-    if grid.page_width > panel.width + 1e-6:
+    for plot in (WANTED_PLOT, LEAST_PLOT):
+        table = Sheet()
+        grid = place_table(table, panel.columns, rows, top, panel.width, plot)
+        if grid.page_width <= panel.width + 1e-6:
+            break
+    else:
         # the table is wider than the page asked for: the page grows
         return lay_out_panel(replace(panel, width=grid.page_width))
     axis = build_axis(panel.extent, panel.log, grid.plot_left, grid.plot_right)
@@ -169,8 +173,8 @@ def _write_favours(sheet: Sheet, panel: Panel, axis: Axis, top: float) -> float:
     x = min(max(axis.place(panel.null), axis.start + 14.0), axis.end - 14.0)
     left, right = panel.favours
     return max(
-        write_centred(sheet, clean_text(left), axis.start - 6.0, x - 1.5, top + 0.5),
-        write_centred(sheet, clean_text(right), x + 1.5, panel.width - 1.0, top + 0.5),
+        write_centred(sheet, clean_text(f"← {left}"), axis.start - 6.0, x - 1.5, top + 0.5),
+        write_centred(sheet, clean_text(f"{right} →"), x + 1.5, panel.width - 1.0, top + 0.5),
     )
 
 
