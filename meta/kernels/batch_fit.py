@@ -109,7 +109,8 @@ def fit_batch(
     saturated = (batch.k == p) & ((batch.k == 1) | (not estimated))
     for group, method in ((free, tau2_method), (saturated, None)):
         for chunk, columns, frame in turn_chunks(ys, vs, masks, x, np.flatnonzero(group)):
-            _fit_chunk(batch, chunk, columns, frame, method, None if fixed is None else fixed[chunk])
+            known = None if fixed is None else fixed[chunk]
+            _fit_chunk(batch, chunk, columns, frame, method, known, restricted=tau2_method == "REML")
     return batch
 
 
@@ -154,7 +155,14 @@ def _empty_batch(k: NDArray[np.int64], p: int) -> BatchFit:
 
 
 def _fit_chunk(
-    batch: BatchFit, rows: Rows, columns: Columns, frame: Frame, method: str | None, fixed: Floats | None
+    batch: BatchFit,
+    rows: Rows,
+    columns: Columns,
+    frame: Frame,
+    method: str | None,
+    fixed: Floats | None,
+    *,
+    restricted: bool,
 ) -> None:
     """Fit one chunk of rows and write it into ``batch``."""
     unit2 = np.ldexp(1.0, 2 * frame.exponent)
@@ -165,7 +173,7 @@ def _fit_chunk(
         estimates = estimate_tau2(columns, method, at_zero)
     else:
         estimates = Estimates(np.zeros(rows.size), np.zeros(rows.size, dtype=bool))
-    _write_rows(batch, rows, columns, frame, estimates, at_zero, restricted=method == "REML")
+    _write_rows(batch, rows, columns, frame, estimates, at_zero, restricted=restricted)
     failed = np.isnan(estimates.tau2)
     status = np.full(rows.size, Status.OK, dtype=np.int8)
     if method is not None and fixed is None:

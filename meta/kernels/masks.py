@@ -27,6 +27,10 @@ CHUNK_NUMBERS = 50_000
 RANK_RTOL = 1e-10
 
 
+#: A residual below this many times the largest effect is the rounding of a perfect fit, and counts as 0.
+ROUNDING = 8.0 * float(np.finfo(np.float64).eps)
+
+
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Analyses as columns, study-major, scaled by powers of two so that the smallest variance is near 1.
@@ -214,6 +218,8 @@ def _clear_of_design(
     diagonal = np.stack([triangle[j, j] for j in range(x.shape[0])])
     deficient = np.asarray((diagonal <= RANK_RTOL * lengths).any(axis=0), dtype=bool)
     residual, origin = remove_fit(y, basis, None)
+    noise = ROUNDING * np.maximum.reduce(np.abs(y), axis=0)
+    residual = np.where(np.abs(residual) <= noise, 0.0, residual)
     columns = Columns(residual, v, basis, v_min, k, x.shape[0])
     return columns, Frame(exponent, origin, triangle, deficient)
 
