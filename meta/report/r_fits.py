@@ -1,0 +1,356 @@
+"""The fits of an analysis as R code for metafor, each followed by its comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from meta.effects.measures import find_measure
+from meta.report.r_code import r_compare, r_number, r_string, r_title
+
+#: Relative tolerances of the comparisons. Closed forms and Fisher scoring agree to nearly all digits (worst
+#: seen 1e-9); metafor finds the bounds of tau2 by a root search (1e-10 seen); glmer stops where its likelihood
+#: is flat (estimates 1e-6, standard errors 4e-6, tau2 3e-7 seen with lme4 1.1-31).
+_TOLERANCE = {"exact": "1e-6", "bounds": "1e-4", "glmm": "1e-4", "glmm_tau2": "1e-3"}
+
+_TESTS = {("Wald", "none"): "z", ("t", "none"): "t", ("HKSJ", "none"): "knha", ("HKSJ", "se"): "adhoc"}
+
+Headers = Mapping[str, str]
+Texts = Mapping[str, Mapping[str, str]]
+
+
+def describe_fit(title: str, fit: Mapping[str, Any], data: str) -> list[str]:
+    """Return the R code of a fit without moderators to the studies of the R expression ``data``."""
+    lines = r_title(title)
+    status = fit["status"]
+    if status == "one_sided":
+        return lines + _one_sided(fit, data)
+    if fit["estimate"] is None:
+        return [*lines, f"# Nothing to compare: {status.replace('_', ' ')}, {fit['k']} usable studies."]
+    if status == "single_study":
+        return lines + _single_study(fit, data)
+    if _is_glmm(fit):
+        return lines + _glmm_call(fit, data, None) + _estimate(fit, data) + _glmm_extras(fit)
+    return lines + _normal_call(fit, data, None) + _estimate(fit, data) + _normal_extras(fit, data)
+
+
+def describe_regression(title: str, fit: Mapping[str, Any], headers: Headers, texts: Texts) -> list[str]:
+    """Return the R code of a fit with moderators; the design is built by name, not by R's factors."""
+    lines = r_title(f"{title} {fit['spec']['moderators']}")
+    if fit["coefficients"] is None:
+        return [
+            *lines,
+            f"# Nothing to compare: {fit['status'].replace('_', ' ')}, {fit['k']} usable studies.",
+        ]
+    names = fit["coefficients"]["names"][1:]
+    columns = [_design_column(name, headers, texts) for name in names]
+    lines.append("design <- cbind(" + ",\n                ".join(columns) + ")")
+    lines += ["complete <- rowSums(is.na(design)) == 0"]
+    call = _glmm_call if _is_glmm(fit) else _normal_call
+    # only the columns of numbers: a sheet may have a column called design, which would hide the matrix
+    lines += call(fit, "dat[complete, numbers]", "design[complete, , drop = FALSE]")
+    return lines + _coefficients(fit, names) + _moderator_test(fit)
+
+
+def describe_subgroups(result: Mapping[str, Any], headers: Headers, texts: Texts) -> list[str]:
+    """Return the R code of subgroups and of the test between them."""
+    by, levels, fits = result["by"], result["levels"], result["fits"]
+    column = f"dat[[{r_string(headers[by])}]]"
+    level_text = [r_string(texts[by].get(level, level)) for level in levels]
+    if result["common_tau2"]:
+        return _common_tau2(result, column, level_text)
+    lines = ["", "groups <- NULL"]
+    for level, text, fit in zip(levels, level_text, fits, strict=True):
+        lines += describe_fit(f"{by}: {level}", fit, f"dat[{column} %in% {text}, ]")
+        if fit["estimate"] is not None and fit["k"] >= 2:
+            lines.append("groups <- rbind(groups, c(fit$b[1], fit$se))")
+    test = result["test"]
+    if test["statistic"] is None:
+        return [*lines, "", "# No test between the groups."]
+    return [
+        *lines,
+        *r_title(f"between the groups of {by}, each with its own tau2"),
+        "weight <- 1 / groups[, 2]^2",
+        "q <- sum(weight * (groups[, 1] - weighted.mean(groups[, 1], weight))^2)",
+        *r_compare("Q between", test["statistic"], "q", _tolerance(fits[0], "exact", "glmm_tau2")),
+        *r_compare(
+            "p",
+            test["p"],
+            "pchisq(q, nrow(groups) - 1, lower.tail = FALSE)",
+            _tolerance(fits[0], "exact", "glmm_tau2"),
+        ),
+    ]
+
+
+def _common_tau2(result: Mapping[str, Any], column: str, level_text: Sequence[str]) -> list[str]:
+    """Return the R code of one model in which all groups share tau2."""
+    here = [i for i, fit in enumerate(result["fits"]) if fit["estimate"] is not None]
+    lines = r_title(f"{result['by']}, one tau2 for all groups")
+    if len(here) < 2:
+        return [*lines, "# Nothing to compare: fewer than two groups."]
+    fits = [result["fits"][i] for i in here]
+    lines += [
+        f"levels <- c({', '.join(level_text[i] for i in here)})",
+        f"inside <- {column} %in% levels",
+        f"design <- sapply(levels, function(level) as.numeric({column}[inside] == level))",
+    ]
+    call = _glmm_call if _is_glmm(fits[0]) else _normal_call
+    lines += call(fits[0], "dat[inside, numbers]", "design", intercept=False)
+    loose = _tolerance(fits[0], "exact", "glmm")
+    for place, fit in enumerate(fits, start=1):
+        estimate = fit["estimate"]
+        lines += r_compare(f"group {place} estimate", estimate["value"], f"fit$b[{place}]", loose)
+        lines += r_compare(f"group {place} se", estimate["se"], f"fit$se[{place}]", loose)
+    lines += _tau2(fits[0])
+    lines += call(fits[0], "dat[inside, numbers]", "design[, -1, drop = FALSE]")
+    return lines + _statistic(result["test"], loose)
+
+
+def _normal_call(
+    fit: Mapping[str, Any], data: str, design: str | None, *, intercept: bool = True
+) -> list[str]:
+    """Return the call of ``rma``."""
+    spec = fit["spec"]
+    mods = _mods(design, intercept)
+    test = _TESTS[spec["ci_method"], _guard(spec)]
+    note = []
+    if spec["model"] == "common" and spec["ci_method"] == "HKSJ":
+        note = ["# metafor warns that this interval is not meant for common-effect models."]
+    return [*note, f"fit <- rma(yi, vi, data = {data},{mods} {_rma_options(spec, test)})"]
+
+
+def _rma_options(spec: Mapping[str, Any], test: str) -> str:
+    method = spec["tau2_method"] or "EE"
+    level = r_number(100 * spec["level"])
+    return f'method = "{method}", test = "{test}",\n           level = {level}, control = tight'
+
+
+def _mods(design: str | None, intercept: bool) -> str:
+    """Return the arguments for a design matrix, on a line of their own."""
+    if design is None:
+        return ""
+    return f"\n           mods = {design}, intercept = {'TRUE' if intercept else 'FALSE'},\n          "
+
+
+def _guard(spec: Mapping[str, Any]) -> str:
+    """Return the guard of the mean's interval (it may be there for the prediction interval alone)."""
+    return str(spec["ci_guard"]) if spec["ci_method"] == "HKSJ" else "none"
+
+
+def _glmm_call(fit: Mapping[str, Any], data: str, design: str | None, *, intercept: bool = True) -> list[str]:
+    """Return the call of ``rma.glmm``; 25 nodes are the most that ``glmer`` takes."""
+    spec = fit["spec"]
+    counts = (
+        '"PLO", xi = events, ni = n'
+        if spec["model"] == "binomial_normal"
+        else '"IRLN", xi = events, ti = time'
+    )
+    mods = _mods(design, intercept)
+    note = []
+    if spec["ci_method"] == "profile":
+        note = [
+            "# results.json has profile-likelihood intervals of mean and tau2; rma.glmm has Wald ones only.",
+            "# Compared are the estimate, its standard error and tau2, all by maximum likelihood.",
+        ]
+    test = "t" if spec["ci_method"] == "t" else "z"
+    return [
+        *note,
+        f"fit <- rma.glmm(measure = {counts}, data = {data},{mods}",
+        f'           method = "ML", nAGQ = 25, test = "{test}",',
+        f"           level = {r_number(100 * spec['level'])}, control = tight_glmm)",
+    ]
+
+
+def _estimate(fit: Mapping[str, Any], data: str) -> list[str]:
+    """Compare the pooled estimate, and its interval where R makes the same kind."""
+    estimate, loose = fit["estimate"], _tolerance(fit, "exact", "glmm")
+    lines = [
+        *r_compare("estimate", estimate["value"], "fit$b", loose),
+        *r_compare("standard error", estimate["se"], "fit$se", loose),
+    ]
+    if fit["spec"]["ci_method"] != "profile":
+        lines += r_compare("low", estimate["low"], "fit$ci.lb", loose)
+        lines += r_compare("high", estimate["high"], "fit$ci.ub", loose)
+        lines += r_compare("p", estimate["p"], "fit$pval", loose)
+    natural = {
+        "logit": "transf.ilogit(fit$b)",
+        "log": "exp(fit$b)",
+        "double_arcsine": f"transf.ipft.hm(fit$b, targs = list(ni = {data}$n))",
+        "identity": "fit$b",
+    }[find_measure(fit["measure"]).transform]
+    return lines + r_compare("back-transformed", fit["natural"]["value"], natural, loose)
+
+
+def _normal_extras(fit: Mapping[str, Any], data: str) -> list[str]:
+    """Compare heterogeneity, tau2 with its interval, and the prediction interval."""
+    heterogeneity, tau2 = fit["heterogeneity"], fit["tau2"]
+    lines = _tau2(fit) if fit["spec"]["model"] == "random" else []
+    if heterogeneity is not None:
+        lines += r_compare("Q", heterogeneity["q"], "fit$QE", _TOLERANCE["exact"])
+        lines += r_compare("I2, percent", heterogeneity["i2"], "fit$I2", _TOLERANCE["exact"])
+    if tau2 is not None and tau2["ci_method"] == "QP" and tau2["high"] not in (None, 0.0):
+        lines += [
+            'bounds <- confint(fit, type = "QP", control = list(tol = 1e-12, maxiter = 20000))',
+            'bounds <- bounds$random["tau^2", ]',
+        ]
+        lines += r_compare("tau2 low", tau2["low"], "bounds[2]", _TOLERANCE["bounds"])
+        lines += r_compare("tau2 high", tau2["high"], "bounds[3]", _TOLERANCE["bounds"])
+    elif tau2 is not None and tau2["ci_method"] == "QP":
+        lines.append("# The Q-profile set of tau2 is empty, or has no upper end: not compared.")
+    return lines + _prediction(fit, data)
+
+
+def _prediction(fit: Mapping[str, Any], data: str) -> list[str]:
+    """Compare the prediction interval, whose definition is named, since metafor's own follows ``test``."""
+    prediction, spec = fit["prediction"], fit["spec"]
+    if prediction is None:
+        return []
+    method = prediction["method"]
+    if method.startswith("hk"):
+        test = "adhoc" if spec["ci_guard"] == "se" else "knha"
+        words = f'the HKSJ standard error (test = "{test}")'
+    else:
+        test, words = ("z" if method == "z" else "t"), "the Wald standard error"
+    quantile = {"z": "normal", "t_k1": "t(k - 1)", "hk_k1": "t(k - 1)"}.get(method, "t(k - 2)")
+    lines = [
+        f"# Prediction interval {method}: estimate -/+ {quantile} quantile * sqrt(tau2 + se^2), se {words}."
+    ]
+    if method.endswith("k2"):
+        lines += [
+            "# By hand: metafor's predict() takes k - 1 degrees of freedom here.",
+            f"plain <- rma(yi, vi, data = {data}, {_rma_options(spec, test)})",
+            f"half <- qt({_upper(spec)}, plain$k - 2) * sqrt(plain$tau2 + plain$se^2)",
+            "new <- list(pi.lb = plain$b[1] - half, pi.ub = plain$b[1] + half)",
+        ]
+    else:
+        lines += [
+            f'# predict() does this after test = "{test}".',
+            f"new <- predict(rma(yi, vi, data = {data}, {_rma_options(spec, test)}))",
+        ]
+    lines += r_compare("prediction low", prediction["low"], "new$pi.lb", _TOLERANCE["exact"])
+    return lines + r_compare("prediction high", prediction["high"], "new$pi.ub", _TOLERANCE["exact"])
+
+
+def _glmm_extras(fit: Mapping[str, Any]) -> list[str]:
+    """Compare tau2, the statistics of heterogeneity, and the prediction interval under a GLMM."""
+    lines, spec, prediction = _tau2(fit), fit["spec"], fit["prediction"]
+    heterogeneity = fit["heterogeneity"]
+    if heterogeneity is not None:
+        lines += r_compare("Q, likelihood ratio", heterogeneity["q"], "fit$QE.LRT", _TOLERANCE["glmm"])
+    if prediction is None:
+        return lines
+    quantile = {"z": "qnorm({q})", "t_k1": "qt({q}, fit$k - 1)", "t_k2": "qt({q}, fit$k - 2)"}[
+        prediction["method"]
+    ]
+    lines += [
+        f"# Prediction interval {prediction['method']}: estimate -/+ quantile * sqrt(tau2 + se^2), by hand.",
+        f"half <- {quantile.format(q=_upper(spec))} * sqrt(fit$tau2 + fit$se^2)",
+    ]
+    lines += r_compare("prediction low", prediction["low"], "fit$b[1] - half", _TOLERANCE["glmm_tau2"])
+    return lines + r_compare(
+        "prediction high", prediction["high"], "fit$b[1] + half", _TOLERANCE["glmm_tau2"]
+    )
+
+
+def _tau2(fit: Mapping[str, Any]) -> list[str]:
+    tau2 = fit["tau2"]
+    if tau2 is None:
+        return []
+    return r_compare("tau2", tau2["value"], "fit$tau2", _tolerance(fit, "exact", "glmm_tau2"))
+
+
+def _single_study(fit: Mapping[str, Any], data: str) -> list[str]:
+    """Compare the one study: its Wald interval, or under a GLMM its exact one."""
+    spec, natural = fit["spec"], fit["natural"]
+    level = r_number(spec["level"])
+    if not _is_glmm(fit):
+        lines = [f"one <- {data}", f"half <- qnorm({_upper(spec)}) * sqrt(one$vi)"]
+        lines += r_compare("estimate", fit["estimate"]["value"], "one$yi", _TOLERANCE["exact"])
+        lines += r_compare("low", fit["estimate"]["low"], "one$yi - half", _TOLERANCE["exact"])
+        return lines + r_compare("high", fit["estimate"]["high"], "one$yi + half", _TOLERANCE["exact"])
+    lines = [
+        f"one <- {data}",
+        f"exact <- {_exact_test(spec['model'], 'one')}, conf.level = {level})$conf.int",
+    ]
+    lines += r_compare("low, exact", natural["low"], "exact[1]", _TOLERANCE["exact"])
+    return lines + r_compare("high, exact", natural["high"], "exact[2]", _TOLERANCE["exact"])
+
+
+def _one_sided(fit: Mapping[str, Any], data: str) -> list[str]:
+    """Compare the exact bound of the pooled count where there are no events at all, or nothing but events."""
+    natural, level = fit["natural"], r_number(fit["spec"]["level"])
+    side, bound, place = ("less", "high", 2) if natural["low"] == 0.0 else ("greater", "low", 1)
+    return [
+        "# No model can be fitted; compared is the exact one-sided bound of the pooled count.",
+        f"all <- {data}",
+        f"exact <- {_exact_test(fit['spec']['model'], 'all')}, conf.level = {level},",
+        f'                    alternative = "{side}")$conf.int',
+        *r_compare(f"{bound}, exact", natural[bound], f"exact[{place}]", _TOLERANCE["exact"]),
+    ]
+
+
+def _exact_test(model: str, data: str) -> str:
+    """Return the opening of R's exact test of a pooled count, without its closing bracket."""
+    if model == "binomial_normal":
+        return f"binom.test(sum({data}$events), sum({data}$n)"
+    return f"poisson.test(sum({data}$events), sum({data}$time)"
+
+
+def _design_column(name: str, headers: Headers, texts: Texts) -> str:
+    """Return the R expression of one design column: a number, or the indicator of ``column: level``."""
+    if name in headers:
+        return f"as.numeric(dat[[{r_string(headers[name])}]])"
+    # the longest column wins, should one column's name begin with another's and a colon
+    owners = sorted((column for column in headers if name.startswith(f"{column}: ")), key=len)
+    if owners:
+        column = owners[-1]
+        level = name[len(column) + 2 :]
+        text = texts[column].get(level, level)
+        return f"as.numeric(dat[[{r_string(headers[column])}]] == {r_string(text)})"
+    return "1 / dat$n"
+
+
+def _coefficients(fit: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Compare every coefficient, its standard error, and its interval where R makes the same kind."""
+    found, loose = fit["coefficients"], _tolerance(fit, "exact", "glmm_tau2")
+    lines: list[str] = []
+    for i, name in enumerate(("intercept", *names)):
+        lines += r_compare(f"{name}", found["value"][i], f"fit$b[{i + 1}]", loose)
+        lines += r_compare("  standard error", found["se"][i], f"fit$se[{i + 1}]", loose)
+        if fit["spec"]["ci_method"] != "profile":
+            lines += r_compare("  low", found["low"][i], f"fit$ci.lb[{i + 1}]", loose)
+            lines += r_compare("  high", found["high"][i], f"fit$ci.ub[{i + 1}]", loose)
+    return lines + (_tau2(fit) if fit["spec"]["model"] != "common" else [])
+
+
+def _moderator_test(fit: Mapping[str, Any]) -> list[str]:
+    """Compare the joint test of the moderators, where R makes the same kind."""
+    if fit["moderator_test"] is None:
+        return []
+    if fit["spec"]["ci_method"] != "profile":
+        return _statistic(fit["moderator_test"], _tolerance(fit, "exact", "glmm_tau2"))
+    return [
+        "# results.json tests the moderators by a likelihood ratio. rma.glmm's test is a Wald test, and lme4 has",
+        "# no comparable log-likelihoods with more than one node: not compared.",
+    ]
+
+
+def _statistic(test: Mapping[str, Any], tolerance: str) -> list[str]:
+    """Compare a joint test of coefficients; metafor calls chi-squared and F by one name."""
+    return [
+        *r_compare("test of moderators", test["statistic"], "fit$QM", tolerance),
+        *r_compare("p", test["p"], "fit$QMp", tolerance),
+    ]
+
+
+def _upper(spec: Mapping[str, Any]) -> str:
+    """Return the probability below the upper bound of an interval: 0.975 at 95%."""
+    return r_number(1.0 - (1.0 - float(spec["level"])) / 2.0)
+
+
+def _is_glmm(fit: Mapping[str, Any]) -> bool:
+    return str(fit["spec"]["model"]) in ("binomial_normal", "poisson_normal")
+
+
+def _tolerance(fit: Mapping[str, Any], normal: str, glmm: str) -> str:
+    return _TOLERANCE[glmm if _is_glmm(fit) else normal]
