@@ -166,6 +166,8 @@ def _covariates(answer: Answer) -> dict[str, dict[str, Value]]:
     """Return the columns that subgroups, moderators and the order of a cumulative analysis rest on: typed values by study."""
     plan, effects = answer.plan, answer.effects
     names = [group.by for group in plan.subgroups]
+    if answer.spec.moderators is not None:
+        names += formula_columns(answer.spec.moderators)
     for moderator in plan.moderators:
         names += [*formula_columns(moderator.formula), *moderator.show]
     if plan.cumulative is not None:

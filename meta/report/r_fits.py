@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from meta.bias.asymmetry import INVERSE_SIZE
 from meta.effects.measures import find_measure
+from meta.errors import ReportError
 from meta.report.r_code import r_compare, r_number, r_string, r_title
 
-#: Relative tolerances of the comparisons. Closed forms and Fisher scoring agree to nearly all digits (worst
-#: seen 1e-9); metafor finds the bounds of tau2 by a root search (1e-10 seen); glmer stops where its likelihood
-#: is flat (estimates 1e-6, standard errors 4e-6, tau2 3e-7 seen with lme4 1.1-31).
+#: Relative tolerances of the comparisons. Closed forms and Fisher scoring agree to nearly all digits (1e-9 seen);
+#: metafor finds the bounds of tau2 by a root search (1e-10 seen); glmer stops where its likelihood is flat
+#: (estimates 1e-6, standard errors 4e-6, tau2 3e-7 seen with lme4 1.1-31).
 _TOLERANCE = {"exact": "1e-6", "bounds": "1e-4", "glmm": "1e-4", "glmm_tau2": "1e-3"}
 
 _TESTS = {("Wald", "none"): "z", ("t", "none"): "t", ("HKSJ", "none"): "knha", ("HKSJ", "se"): "adhoc"}
@@ -300,14 +302,16 @@ def _design_column(name: str, headers: Headers, texts: Texts) -> str:
     """Return the R expression of one design column: a number, or the indicator of ``column: level``."""
     if name in headers:
         return f"as.numeric(dat[[{r_string(headers[name])}]])"
+    if name == INVERSE_SIZE:
+        return "1 / dat$n"
     # the longest column wins, should one column's name begin with another's and a colon
     owners = sorted((column for column in headers if name.startswith(f"{column}: ")), key=len)
-    if owners:
-        column = owners[-1]
-        level = name[len(column) + 2 :]
-        text = texts[column].get(level, level)
-        return f"as.numeric(dat[[{r_string(headers[column])}]] == {r_string(text)})"
-    return "1 / dat$n"
+    if not owners:
+        raise ReportError(f"coefficient {name!r} belongs to no column of effects.csv ({', '.join(headers)})")
+    column = owners[-1]
+    level = name[len(column) + 2 :]
+    text = texts[column].get(level, level)
+    return f"as.numeric(dat[[{r_string(headers[column])}]] == {r_string(text)})"
 
 
 def _coefficients(fit: Mapping[str, Any], names: Sequence[str]) -> list[str]:
@@ -330,8 +334,8 @@ def _moderator_test(fit: Mapping[str, Any]) -> list[str]:
     if fit["spec"]["ci_method"] != "profile":
         return _statistic(fit["moderator_test"], _tolerance(fit, "exact", "glmm_tau2"))
     return [
-        "# results.json tests the moderators by a likelihood ratio. rma.glmm's test is a Wald test, and lme4 has",
-        "# no comparable log-likelihoods with more than one node: not compared.",
+        "# results.json tests the moderators by a likelihood ratio. rma.glmm's test is a Wald test, and",
+        "# lme4 has no comparable log-likelihoods with more than one node: not compared.",
     ]
 
 

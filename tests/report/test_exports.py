@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from meta.bias.asymmetry import check_sample_size
 from meta.effects.compute import effect_sizes
 from meta.effects.sizes import EffectSizes
+from meta.errors import ReportError
 from meta.models.design import formula_columns
 from meta.models.fitting import fit_model
 from meta.models.subgroups import fit_subgroups
@@ -286,6 +287,13 @@ def test_moderators_of_the_main_analysis() -> None:
     assert 'cat("\\nmain analysis ~ years\\n")' in script
     assert "mods = design[complete, , drop = FALSE], intercept = TRUE" in script
     assert "transf.ilogit" not in script
+
+
+def test_a_coefficient_without_its_column_is_an_error_not_another_column() -> None:
+    analysis = example(formulas=("~ years",))
+    analysis["covariates"] = {}
+    with pytest.raises(ReportError, match=r"coefficient 'years' belongs to no column of effects\.csv"):
+        r_script(analysis)
 
 
 def test_one_tau2_for_all_groups_is_one_model() -> None:
