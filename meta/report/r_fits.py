@@ -10,7 +10,7 @@ from meta.effects.measures import find_measure
 from meta.errors import ReportError
 from meta.report.r_code import r_compare, r_number, r_string, r_title
 
-#: Relative tolerances of the comparisons. Closed forms and Fisher scoring agree to nearly all digits (1e-9 seen);
+#: Relative tolerances of comparisons. Closed forms and Fisher scoring agree to nearly all digits (1e-9 seen);
 #: metafor finds the bounds of tau2 by a root search (1e-10 seen); glmer stops where its likelihood is flat
 #: (estimates 1e-6, standard errors 4e-6, tau2 3e-7 seen with lme4 1.1-31).
 _TOLERANCE = {"exact": "1e-6", "bounds": "1e-4", "glmm": "1e-4", "glmm_tau2": "1e-3"}
