@@ -28,10 +28,12 @@ numbers <- c({numeric})
 for (name in numbers) dat[[name]] <- as.numeric(dat[[name]])
 dat <- dat[dat$used == 1, ]
 
+compared <- 0
 compare <- function(what, results, r, tolerance) {{
   r <- unname(as.numeric(r))
   cat(sprintf("  %-38s results.json %20.12g   R %20.12g\\n", what, results, r))
   stopifnot(all.equal(results, r, tolerance = tolerance, scale = pmax(abs(results), 0.01)))
+  compared <<- compared + 1
 }}
 
 # metafor iterates to a looser precision unless told otherwise.
@@ -40,7 +42,7 @@ tight_glmm <- list(glmerCtrl = list(optimizer = "bobyqa", tolPwrss = 1e-10,
                                     optCtrl = list(maxfun = 2e5, rhoend = 1e-9)))"""
 
 R_TAIL = """
-cat("\\nEvery comparison holds.\\n")
+cat(sprintf("\\n%d comparisons, and all hold.\\n", compared))
 """
 
 
@@ -67,13 +69,17 @@ def r_compare(what: str, results: float | str | None, r: str, tolerance: str) ->
     """Return the line that compares a number of ``results.json`` with R's; none where there is no number."""
     if results is None or isinstance(results, str):
         return []
-    return [f"compare({r_string(what)}, {r_number(results)}, {r}, {tolerance})"]
+    return [f"compare({r_string(_printable(what))}, {r_number(results)}, {r}, {tolerance})"]
 
 
 def r_title(text: str) -> list[str]:
     """Return lines that print a heading, in one line and without control characters."""
-    printable = "".join(character if character.isprintable() else " " for character in text)
-    return ["", f"cat({r_string(chr(10) + printable + chr(10))})"]
+    return ["", f"cat({r_string(chr(10) + _printable(text) + chr(10))})"]
+
+
+def _printable(text: str) -> str:
+    """Return text for a screen: one line, and nothing that a terminal would obey."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _r_character(character: str) -> str:
