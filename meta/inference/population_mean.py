@@ -12,8 +12,8 @@ Floats = NDArray[np.float64]
 
 #: Half-width of the normal distribution that is summed over; what lies outside is below 1e-18.
 REACH = 9.0
-#: Largest step of the sum in z, and in the linear predictor. The trapezoid rule errs by exp(-2 pi^2 / step) for the logistic function,
-#: whose nearest pole is pi away: 1e-17.
+#: Largest step of the sum in z, and in the linear predictor. The trapezoid rule errs by exp(-2 pi^2 / step)
+#: for the logistic function, whose nearest pole is pi away: 1e-17.
 STEP = 0.5
 
 
@@ -26,7 +26,9 @@ class PopulationMeans:
     high: Floats
 
 
-def population_mean(family: str, mu: Floats, tau2: Floats, covariance: Floats, quantile: Floats) -> PopulationMeans:
+def population_mean(
+    family: str, mu: Floats, tau2: Floats, covariance: Floats, quantile: Floats
+) -> PopulationMeans:
     """Return the mean proportion or rate over settings, with a delta interval on the link scale.
 
     Parameters
@@ -46,7 +48,8 @@ def population_mean(family: str, mu: Floats, tau2: Floats, covariance: Floats, q
 
     Notes
     -----
-    The link of the mean is differentiated: with m = E[g], d logit(m) = d m / (m (1 - m)); log E[exp(mu + tau z)] = mu + tau^2 / 2.
+    The link of the mean is differentiated: with m = E[g], d logit(m) = d m / (m (1 - m)); log E[exp(mu +
+    tau z)] = mu + tau^2 / 2.
     """
     tau = np.sqrt(tau2)
     if family == "poisson":
@@ -64,12 +67,14 @@ def population_mean(family: str, mu: Floats, tau2: Floats, covariance: Floats, q
 def _logistic_normal(mu: Floats, tau: Floats) -> tuple[Floats, Floats, Floats]:
     """Return logit E[expit(mu + tau z)] and its derivatives in mu and tau, shape (B,), by the trapezoid rule.
 
-    The number of points is chosen row by row, in powers of two, and the points of a row are added one after the other.
+    The number of points is chosen row by row, in powers of two, and the points of a row are added one after
+    the other.
     """
     link, by_mu, by_tau = mu.copy(), np.ones_like(mu), np.zeros_like(mu)
     spread = np.isfinite(mu) & (tau > 0.0)
     size = np.where(spread, tau, 1.0)
-    # the mass of a small mean sits up to tau standard deviations out, but no farther than the turn of the logistic
+    # the mass of a small mean sits up to tau standard deviations out, but no farther than the turn of the
+    # logistic
     reach = REACH + np.minimum(size, np.abs(np.where(spread, mu, 0.0)) / size)
     points = np.exp2(np.ceil(np.log2(reach * np.maximum(1.0, size) / STEP)))
     for count in np.unique(points[spread]):

@@ -1,4 +1,4 @@
-"""Maximum likelihood for counts with a normal random intercept (binomial, logit link; Poisson, log link), many analyses at once."""
+"""Maximum likelihood for counts with a normal random intercept: binomial or Poisson, many analyses at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from meta.kernels.status import Status
 
 FAMILIES = ("binomial", "poisson")
 
-#: A standard error beyond this on the link scale, columns of unit size, means that a coefficient runs to infinity (separation).
+#: A standard error beyond this on the link scale, columns of unit size, means that a coefficient runs to
+#: infinity (separation).
 SE_MAX = 1e3
 #: A slope in tau2 at 0 below this share of the information is zero: only rounding is left.
 SLOPE_RTOL = 1e-10
@@ -34,9 +35,10 @@ ZERO_TAU = 1e-6
 class GlmmBatch:
     """B fitted analyses, link scale; NaN where an analysis has no estimate.
 
-    ``beta`` is (B, p), ``tau2`` (B,); ``covariance`` (B, p + 1, p + 1) is the inverse observed information of (beta, tau), tau last and
-    NaN where tau2 is 0 or given. ``loglik`` has all constants; ``common_loglik`` is that of the fit at tau2 = 0, ``common_beta`` (B, p)
-    its coefficients, ``deviance`` twice its distance from the saturated model. ``nodes`` is the largest number of nodes an integral
+    ``beta`` is (B, p), ``tau2`` (B,); ``covariance`` (B, p + 1, p + 1) is the inverse observed information
+    of (beta, tau), tau last and NaN where tau2 is 0 or given. ``loglik`` has all constants;
+    ``common_loglik`` is that of the fit at tau2 = 0, ``common_beta`` (B, p) its coefficients, ``deviance``
+    twice its distance from the saturated model. ``nodes`` is the largest number of nodes an integral
     needed. ``k`` studies, ``status`` one ``Status`` each.
     """
 
@@ -74,7 +76,9 @@ def fit_glmm(
     tau2: float | None = None,
     nodes: int | None = None,
 ) -> GlmmBatch:
-    """Fit y_i | u_i ~ Binomial(n_i, expit(x_i'beta + u_i)) or Poisson(t_i exp(x_i'beta + u_i)), u_i ~ N(0, tau2), by maximum likelihood.
+    """Fit counts with a normal random intercept by maximum likelihood.
+
+    y_i | u_i ~ Binomial(n_i, expit(x_i'beta + u_i)) or Poisson(t_i exp(x_i'beta + u_i)), u_i ~ N(0, tau2).
 
     Parameters
     ----------
@@ -94,9 +98,10 @@ def fit_glmm(
     Returns
     -------
     GlmmBatch
-        Status ``one_sided`` without any event or with nothing but events; ``not_estimable`` without studies, where the design has not
-        full rank or as many columns as studies, where a coefficient runs to infinity (a level without events) or tau does (every study all or nothing);
-        ``single_study``, ``boundary``, ``several_maxima``, ``not_converged`` and ``ok``.
+        Status ``one_sided`` without any event or with nothing but events; ``not_estimable`` without
+        studies, where the design has not full rank or as many columns as studies, where a coefficient runs
+        to infinity (a level without events) or tau does (every study all or nothing); ``single_study``,
+        ``boundary``, ``several_maxima``, ``not_converged`` and ``ok``.
 
     Raises
     ------
@@ -105,7 +110,8 @@ def fit_glmm(
 
     References
     ----------
-    Stijnen, Hamza & Ozdemir (2010), Statistics in Medicine 29, 3046-3067; Liu & Pierce (1994), Biometrika 81, 624-629.
+    Stijnen, Hamza & Ozdemir (2010), Statistics in Medicine 29, 3046-3067; Liu & Pierce (1994), Biometrika
+    81, 624-629.
     """
     rules = LADDER if nodes is None else (Rule("hermite", nodes),)
     problem = check_problem(family, events, size, mask, design, rules)
@@ -120,7 +126,12 @@ def fit_glmm(
 
 
 def check_problem(
-    family: str, events: ArrayLike, size: ArrayLike, mask: ArrayLike, design: ArrayLike, rules: tuple[Rule, ...] = LADDER
+    family: str,
+    events: ArrayLike,
+    size: ArrayLike,
+    mask: ArrayLike,
+    design: ArrayLike,
+    rules: tuple[Rule, ...] = LADDER,
 ) -> Problem:
     """Check and broadcast the input of a batch; left-out cells become 0 events of 1."""
     if family not in FAMILIES:
@@ -131,7 +142,8 @@ def check_problem(
         e, n = (np.broadcast_to(np.asarray(a, dtype=np.float64), used.shape) for a in (events, size))
     except ValueError as error:
         raise ModelError(
-            f"events {np.shape(events)} and size {np.shape(size)} must have shape (k,) or (B, k) of the mask {used.shape}"
+            f"events {np.shape(events)} and size {np.shape(size)} must have shape (k,) or (B, k) "
+            f"of the mask {used.shape}"
         ) from error
     if x.ndim != 2 or x.shape[0] != used.shape[1]:
         raise ModelError(f"design must have shape (k, p) with k = {used.shape[1]}; got {x.shape}")
@@ -143,11 +155,14 @@ def check_problem(
         row, study = (int(i) for i in bad[0])
         limit = "0 <= events <= n, n > 0" if family == "binomial" else "events >= 0, person-time > 0"
         raise ModelError(
-            f"analysis {row + 1} uses study {study + 1} with events={e[row, study]:g}, size={n[row, study]:g}; must be {limit}"
+            f"analysis {row + 1} uses study {study + 1} with events={e[row, study]:g}, "
+            f"size={n[row, study]:g}; must be {limit}"
         )
-    finite = np.isfinite(x).all(axis=1)
+    finite = np.asarray(np.isfinite(x).all(axis=1))
     if (used & ~finite).any():
-        raise ModelError(f"design row {int(np.argwhere(used & ~finite)[0][1]) + 1} is not finite, and its study is used")
+        raise ModelError(
+            f"design row {int(np.argwhere(used & ~finite)[0][1]) + 1} is not finite, and its study is used"
+        )
     return Problem(
         family == "binomial",
         np.where(used, e, 0.0),
@@ -161,7 +176,12 @@ def check_problem(
 def take_cells(problem: Problem, basis: Basis, rows: Ints) -> Cells:
     """Lay out the cells of the analyses ``rows``."""
     return build_cells(
-        problem.binomial, problem.events[rows], problem.size[rows], problem.mask[rows], basis.columns[:, rows], problem.rules
+        problem.binomial,
+        problem.events[rows],
+        problem.size[rows],
+        problem.mask[rows],
+        basis.columns[:, rows],
+        problem.rules,
     )
 
 
@@ -194,8 +214,8 @@ def _triage(problem: Problem, basis: Basis, estimated: bool) -> tuple[NDArray[np
     # as many coefficients as studies: nothing is left to estimate tau2 from
     status[(k == 0) | ~basis.full_rank | ((k == p) & (k > 1) & estimated)] = Status.NOT_ESTIMABLE
     if problem.binomial and p == 1:
-        # all or nothing everywhere, and both: the better the larger tau, up to a coin that only knows 0 and 1. Single people say
-        # nothing about tau, so there 0 is as good as any.
+        # all or nothing everywhere, and both: the better the larger tau, up to a coin that only knows 0 and
+        # 1. Single people say nothing about tau, so there 0 is as good as any.
         extreme = (problem.events == 0.0) | (problem.events == problem.size)
         plural = (problem.mask & (problem.size > 1.0)).any(axis=1)
         runaway = (extreme | ~problem.mask).all(axis=1) & plural & (status == Status.OK) & (k > 1)
@@ -227,11 +247,22 @@ def _fit_open(problem: Problem, basis: Basis, rows: Ints, best: GlmmBatch, tau2:
         theta = common.theta.copy()
         theta[p] = np.sqrt(tau2)
         held = climb_settled(cells, theta, coefficients)
-        _record(basis, rows, best, everything, cells, held, np.where(held.converged, int(Status.OK), int(Status.NOT_CONVERGED)), held=True)
+        _record(
+            basis,
+            rows,
+            best,
+            everything,
+            cells,
+            held,
+            np.where(held.converged, int(Status.OK), int(Status.NOT_CONVERGED)),
+            held=True,
+        )
 
 
 def _has_maximum(common: Climb, coefficients: tuple[int, ...]) -> Bools:
-    """Return where the fit at tau2 = 0 exists: under separation the ascent ends far out, with a standard error without measure.
+    """Return where the fit at tau2 = 0 exists.
+
+    Under separation the ascent ends far out, with a standard error beyond all measure.
 
     Whether a coefficient runs to infinity does not depend on tau, so this decides for every tau2.
     """
@@ -247,7 +278,7 @@ def _take_climb(end: Climb, rows: Ints) -> Climb:
 
 
 def _fit_tau(basis: Basis, rows: Ints, cells: Cells, common: Climb, best: GlmmBatch) -> None:
-    """Climb every maximum the scan brackets, compare with tau2 = 0 where that is one too, and record the best of each analysis."""
+    """Climb every maximum the scan brackets, compare with tau2 = 0 where that is one, and record the best."""
     q = cells.design.shape[0] + 1
     information = cells.add(_information_of_mean(cells, common))
     slope = 0.5 * common.value.hessian[-1, -1]
@@ -271,12 +302,16 @@ def _fit_tau(basis: Basis, rows: Ints, cells: Cells, common: Climb, best: GlmmBa
             runaway = tau[here] >= TAU_MAX
             real = summit.converged[here] & ~runaway & (tau[here] > ZERO_TAU * spread[owner])
             found[bracket + 1, owner] = np.where(real, tau[here], np.nan)
-            higher = (summit.value.loglik[here] > winner[owner] + LOGLIK_TIE) & (tau[here] > ZERO_TAU * spread[owner])
+            higher = (summit.value.loglik[here] > winner[owner] + LOGLIK_TIE) & (
+                tau[here] > ZERO_TAU * spread[owner]
+            )
             winner[owner] = np.where(higher, summit.value.loglik[here], winner[owner])
             failed = np.where(runaway, int(Status.NOT_ESTIMABLE), int(Status.NOT_CONVERGED))
             status[owner] = np.where(higher, np.where(real, int(Status.OK), failed), status[owner])
             choice[owner] = np.where(higher, here, choice[owner])
-    status = np.where((_count_distinct(found) > 1) & (status <= int(Status.BOUNDARY)), int(Status.SEVERAL_MAXIMA), status)
+    status = np.where(
+        (_count_distinct(found) > 1) & (status <= int(Status.BOUNDARY)), int(Status.SEVERAL_MAXIMA), status
+    )
     status = np.where(best.k[rows] == 1, int(Status.SINGLE_STUDY), status)
     zero, inner = np.flatnonzero(choice < 0), np.flatnonzero(choice >= 0)
     _record(basis, rows, best, zero, cells.take(zero), _take_climb(common, zero), status[zero])
@@ -286,7 +321,10 @@ def _fit_tau(basis: Basis, rows: Ints, cells: Cells, common: Climb, best: GlmmBa
 
 
 def _information_of_mean(cells: Cells, common: Climb) -> Floats:
-    """Return each study's information about its own mean at tau2 = 0 (C,), the scale against which a slope in tau2 is none."""
+    """Return each study's information about its own mean at tau2 = 0, shape (C,).
+
+    It is the scale against which a slope in tau2 is none.
+    """
     return mean_variance(cells, linear_predictor(cells, common.theta))[1]
 
 
@@ -300,9 +338,17 @@ def _count_distinct(found: Floats) -> Ints:
 
 
 def _record(
-    basis: Basis, rows: Ints, best: GlmmBatch, which: Ints, cells: Cells, end: Climb, status: Ints, *, held: bool = False
+    basis: Basis,
+    rows: Ints,
+    best: GlmmBatch,
+    which: Ints,
+    cells: Cells,
+    end: Climb,
+    status: Ints,
+    *,
+    held: bool = False,
 ) -> None:
-    """Write the fits ``end`` (their cells in ``cells``) of the analyses ``rows[which]``; what failed stays NaN."""
+    """Write the fits ``end`` (their cells in ``cells``) of ``rows[which]``; what failed stays NaN."""
     if not which.size:
         return
     p = end.theta.shape[0] - 1
@@ -311,7 +357,9 @@ def _record(
     free = tuple(range(p + 1)) if with_tau else tuple(range(p))
     factor = factorise(part(end.value, free)[1])
     good = factor.definite & (status <= int(Status.SINGLE_STUDY))
-    best.status[place] = np.where(good | (status > int(Status.SINGLE_STUDY)), status, int(Status.NOT_CONVERGED))
+    best.status[place] = np.where(
+        good | (status > int(Status.SINGLE_STUDY)), status, int(Status.NOT_CONVERGED)
+    )
     covariance = np.full((p + 1, p + 1, which.size), np.nan)
     covariance[: len(free), : len(free)] = invert(factor)
     local = basis.take(place)

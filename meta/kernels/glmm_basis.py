@@ -1,4 +1,4 @@
-"""Columns of a design made orthogonal for each analysis, so that a calendar year and an indicator are equally easy to fit."""
+"""Columns of a design made orthogonal, so that a calendar year and an indicator are equally easy to fit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from meta.kernels.masks import RANK_RTOL, Floats, Mask, Rows, orthonormalise
 
 @dataclass(slots=True)
 class Basis:
-    """Columns Q (p, R, k) with mean square 1 over the used studies of each analysis, and triangle T (p, p, R) with X = Q T.
+    """Columns Q (p, R, k) and triangle T (p, p, R) with X = Q T.
+
+    Each column has mean square 1 over the studies its analysis uses.
 
     ``full_rank`` (R,) says where X has full column rank.
     """
@@ -22,7 +24,9 @@ class Basis:
 
     def take(self, rows: Rows) -> Basis:
         """Return the basis of the analyses ``rows``."""
-        return Basis(np.take(self.columns, rows, axis=1), np.take(self.triangle, rows, axis=2), self.full_rank[rows])
+        return Basis(
+            np.take(self.columns, rows, axis=1), np.take(self.triangle, rows, axis=2), self.full_rank[rows]
+        )
 
     def to_gamma(self, beta: Floats) -> Floats:
         """Turn coefficients of X (p, R) into those of Q."""
@@ -54,7 +58,7 @@ class Basis:
 
 
 def orthogonal_basis(design: Floats, mask: Mask) -> Basis:
-    """Make the columns of ``design`` (k, p) orthogonal over the used studies of each analysis, ``mask`` (R, k)."""
+    """Make the columns of ``design`` (k, p) orthogonal over the studies that ``mask`` (R, k) uses."""
     # sums run study after study, which takes two columns
     used = np.ascontiguousarray(mask.T if mask.shape[0] > 1 else np.repeat(mask.T, 2, axis=1))
     share = 1.0 / np.maximum(used.sum(axis=0), 1)

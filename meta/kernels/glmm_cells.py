@@ -1,8 +1,9 @@
 """Cells: the studies of all analyses in one axis, and the constants of their likelihoods.
 
-A *cell* is one study in one analysis. Cells lie in one axis of length C, study after study and analysis after analysis within a study,
-without those left out; per-analysis sums run through them in that order (``np.bincount`` adds one after the other), so the bits of an
-analysis depend neither on its batch nor on the studies it leaves out.
+A *cell* is one study in one analysis. Cells lie in one axis of length C, study after study and analysis
+after analysis within a study, without those left out; per-analysis sums run through them in that order
+(``np.bincount`` adds one after the other), so the bits of an analysis depend neither on its batch nor on
+the studies it leaves out.
 """
 
 from __future__ import annotations
@@ -22,9 +23,13 @@ Bools = NDArray[np.bool_]
 
 @dataclass(slots=True)
 class Cells:
-    """The studies of all analyses, shape (C,) each; ``design`` is (p, C), ``analyses`` the number of analyses (rows).
+    """The studies of all analyses, shape (C,) each.
 
-    ``level`` is the rung of ``rules`` each integral stands on and ``eta`` its last mode, both kept from call to call.
+    ``design`` is (p, C), ``analyses`` the number of analyses (rows).
+
+    ``level`` is the rung of ``rules`` each integral stands on and ``eta`` its last mode, both kept from
+    call to call. Without ``settle`` a single rule is taken for what it is: its own approximation is
+    differentiated.
     """
 
     binomial: bool
@@ -38,9 +43,10 @@ class Cells:
     level: NDArray[np.int8]
     eta: Floats
     rules: tuple[Rule, ...] = LADDER
+    settle: bool = True
 
     def take(self, rows: Ints) -> Cells:
-        """Return the cells of the analyses ``rows``, renumbered in that order; an analysis may be taken several times."""
+        """Return the cells of the analyses ``rows``, renumbered so; one may be taken several times."""
         if rows.size == self.analyses and np.array_equal(rows, np.arange(rows.size)):
             return replace(self, level=self.level.copy(), eta=self.eta.copy())
         order = np.argsort(rows, kind="stable")
@@ -67,11 +73,11 @@ class Cells:
 
     def add(self, values: Floats) -> Floats:
         """Sum ``values`` (C,) over the studies of each analysis, study after study: shape (analyses,)."""
-        return np.bincount(self.row, weights=values, minlength=self.analyses)
+        return np.asarray(np.bincount(self.row, values, self.analyses), dtype=np.float64)
 
 
 def stirling_error(n: Floats) -> Floats:
-    """Return log(n!) minus Stirling's formula, accurate to rounding where differences of log-gammas lose all digits.
+    """Return log(n!) minus Stirling's formula, accurate where differences of log-gammas lose all digits.
 
     References
     ----------
@@ -81,12 +87,17 @@ def stirling_error(n: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         exact = gammaln(small + 1.0) - (small + 0.5) * np.log(small) + small - 0.5 * np.log(2.0 * np.pi)
         m = np.square(n)
-        series = (1.0 / 12.0 - (1.0 / 360.0 - (1.0 / 1260.0 - (1.0 / 1680.0 - 1.0 / (1188.0 * m)) / m) / m) / m) / n
+        series = (
+            1.0 / 12.0 - (1.0 / 360.0 - (1.0 / 1260.0 - (1.0 / 1680.0 - 1.0 / (1188.0 * m)) / m) / m) / m
+        ) / n
     return np.where(n > 15.0, series, exact)
 
 
 def saturated_loglik(binomial: bool, events: Floats, size: Floats) -> Floats:
-    """Return the log-probability of each count under its own best parameter, all constants included; 0 for 0 of n and n of n."""
+    """Return the log-probability of each count under its own best parameter, all constants included.
+
+    It is 0 for 0 of n, n of n, and no events.
+    """
     rest = size - events if binomial else np.full_like(events, np.inf)
     inner = (events > 0) & (rest > 0)
     e = np.where(inner, events, 1.0)
@@ -97,8 +108,10 @@ def saturated_loglik(binomial: bool, events: Floats, size: Floats) -> Floats:
     return np.where(inner, value, 0.0)
 
 
-def build_cells(binomial: bool, events: Floats, size: Floats, mask: Bools, design: Floats, rules: tuple[Rule, ...]) -> Cells:
-    """Lay out the used studies of every analysis: ``events``, ``size``, ``mask`` are (R, k), ``design`` is (p, R, k)."""
+def build_cells(
+    binomial: bool, events: Floats, size: Floats, mask: Bools, design: Floats, rules: tuple[Rule, ...]
+) -> Cells:
+    """Lay out the studies used: ``events``, ``size``, ``mask`` are (R, k), ``design`` is (p, R, k)."""
     study, row = np.nonzero(np.ascontiguousarray(mask.T))
     e, n = events[row, study], size[row, study]
     turned = binomial & (2.0 * e > n)
@@ -115,4 +128,5 @@ def build_cells(binomial: bool, events: Floats, size: Floats, mask: Bools, desig
         level=np.zeros(row.size, dtype=np.int8),
         eta=np.full(row.size, np.nan),
         rules=rules,
+        settle=rules is LADDER,
     )

@@ -1,8 +1,9 @@
-"""The marginal likelihood of counts with a normal random intercept: one integral a study, exact first and second derivatives.
+"""The marginal likelihood of counts with a normal random intercept: one integral a study, exact derivatives.
 
-Within a cell the integral runs over the standardised random effect u with eta = a + tau u, a the linear predictor:
-h(u) = l(a + tau u) - u^2 / 2, with l the log-likelihood of the study. h is concave. Nodes are the first axis of ``(nodes, C)`` arrays
-and are added row after row; a single column would be summed in another order, so there are never fewer than two.
+Within a cell the integral runs over the standardised random effect u with eta = a + tau u, a the linear
+predictor: h(u) = l(a + tau u) - u^2 / 2, with l the log-likelihood of the study. h is concave. Nodes are
+the first axis of ``(nodes, C)`` arrays and are added row after row; a single column would be summed in
+another order, so there are never fewer than two.
 """
 
 from __future__ import annotations
@@ -18,21 +19,32 @@ from meta.kernels.quadrature import LADDER, Rule, hermite_rule, panel_rule
 
 #: Doubles in one (nodes, C) temporary: about ten of them stay in a second-level cache.
 BLOCK = 32768
-#: An integral is settled once the next rule moves its logarithm by less than this; a sum over 50 studies then moves by less than 1e-9.
+#: An integral is settled once the next rule moves its logarithm by less than this; a sum over 50 studies
+#: then moves by less than 1e-9.
 LOG_INTEGRAL_TOL = 2e-11
-#: The mode only centres the rule: a last Newton step below this many posterior standard deviations is accurate to its square.
+#: The mode only centres the rule: a last Newton step below this many posterior standard deviations is
+#: accurate to its square.
 MODE_TOL = 1e-5
-#: Panels cover the set where the integrand is above exp(-40) of its peak: what is outside weighs less than a rounding.
+#: Newton steps to a mode: 2 to 5 are typical; far out on the exponential it takes one a unit of the link.
+MODE_STEPS = 1000
+#: A rule has missed part of an integrand when the mean slope of h, or its product with the distance from
+#: the mode, is off by this.
+MISSED = 1e-4
+#: Panels cover the set where the integrand is above exp(-40) of its peak: what is outside weighs less than
+#: a rounding.
 SUPPORT_DROP = 40.0
+#: Halvings that find the edge of that set, from outside: to a twenty-fifth of a standard deviation.
+SUPPORT_HALVINGS = 8
 #: Beyond this exponent exp() overflows; the integrand is zero long before.
 EXP_LIMIT = 650.0
-#: Half-width of the central difference of the exact gradient (second-order error 1e-9), used only with a fixed rule.
+#: Half-width of the central difference of the exact gradient (second-order error 1e-9), used only with a
+#: fixed rule.
 DIFFERENCE = 1e-4
 
 
 @dataclass(slots=True)
 class Value:
-    """Log-likelihood (R,), gradient (q, R) and Hessian (q, q, R) in the p coefficients and tau (q = p + 1)."""
+    """Log-likelihood (R,), gradient (q, R), Hessian (q, q, R) in the p coefficients and tau (q = p + 1)."""
 
     loglik: Floats
     gradient: Floats
@@ -65,21 +77,27 @@ def evaluate_common(cells: Cells, theta: Floats) -> Value:
     mean, variance = mean_variance(cells, a)
     residual = cells.events - mean
     flat = np.zeros_like(a)
-    return _collect(cells, _Marginal(_log_density(cells, a, mean), residual, flat, -variance, flat, np.square(residual) - variance))
+    return _collect(
+        cells,
+        _Marginal(
+            _log_density(cells, a, mean), residual, flat, -variance, flat, np.square(residual) - variance
+        ),
+    )
 
 
 def evaluate(cells: Cells, theta: Floats) -> Value:
     """Evaluate the marginal log-likelihood, gradient and Hessian of each analysis at ``theta`` (p + 1, R)."""
     a, t = linear_predictor(cells, theta), np.abs(theta[-1])[cells.row]
-    if cells.rules is LADDER:
-        return _collect(cells, _marginal(cells, a, t))
-    return _collect(cells, _marginal_of_rule(cells, a, t))
+    return _collect(cells, _marginal(cells, a, t) if cells.settle else _marginal_of_rule(cells, a, t))
 
 
 def raise_levels(cells: Cells, theta: Floats) -> Bools:
-    """Move each integral up the ladder until the next rung no longer moves it; return which analyses changed, shape (R,)."""
+    """Move each integral up the ladder until the next rung no longer moves it.
+
+    Returns which analyses changed, shape (R,).
+    """
     changed = np.zeros(cells.analyses, dtype=bool)
-    if cells.rules is not LADDER:
+    if not cells.settle:
         return changed
     a, t = linear_predictor(cells, theta), np.abs(theta[-1])[cells.row]
     centre, scale = _find_modes(cells, a, t)
@@ -106,7 +124,7 @@ def mean_variance(cells: Cells, eta: Floats) -> tuple[Floats, Floats]:
 
 
 def _log_density(cells: Cells, eta: Floats, mean: Floats) -> Floats:
-    """Return the log-probability of the events at ``eta``, without cancellation near the study's own best value."""
+    """Return the log-probability of the events at ``eta``, without cancellation near their own best value."""
     e = cells.events
     some = np.where(e > 0, e, 1.0)
     gap = mean - e
@@ -120,7 +138,9 @@ def _log_density(cells: Cells, eta: Floats, mean: Floats) -> Floats:
     rest = cells.size - e
     # log((n - mean) / rest); rest >= n / 2 after turning round, and n - mean = n expit(-eta)
     far = gap > 0.5 * rest
-    other = np.where(far, _log_expit(-eta) + np.log(cells.size / rest), np.log1p(np.where(far, 0.0, -gap / rest)))
+    other = np.where(
+        far, _log_expit(-eta) + np.log(cells.size / rest), np.log1p(np.where(far, 0.0, -gap / rest))
+    )
     return np.asarray(cells.constant + (first + rest * other))
 
 
@@ -129,15 +149,22 @@ def _log_expit(x: Floats) -> Floats:
 
 
 def _find_modes(cells: Cells, a: Floats, t: Floats) -> tuple[Floats, Floats]:
-    """Return the mode m of h (C,) and its scale s = (-h''(m))^-1/2; Newton on eta inside a bracket, frozen cell by cell."""
+    """Return the mode m of h and its scale s = (-h''(m))^-1/2, shape (C,).
+
+    Newton on eta inside a bracket, frozen cell by cell.
+    """
     tt = np.square(t)
     pull = tt * (cells.events - mean_variance(cells, a)[0])
-    low, high = a + np.minimum(pull, 0.0), a + np.maximum(pull, 0.0)
+    # the mode lies between the linear predictor and the study's own value
+    with np.errstate(divide="ignore"):
+        own = np.log(cells.events / (cells.size - cells.events if cells.binomial else cells.size))
+    low = a + np.where(pull < 0.0, np.minimum(np.maximum(pull, own - a), 0.0), 0.0)
+    high = a + np.where(pull > 0.0, np.maximum(np.minimum(pull, own - a), 0.0), 0.0)
     eta = np.where(np.isnan(cells.eta), _first_guess(cells, a, tt), cells.eta)
     eta = np.clip(eta, low, high)
     active = np.ones(a.size, dtype=bool)
     spread = np.zeros_like(a)
-    for _ in range(200):
+    for _ in range(MODE_STEPS):
         mean, variance = mean_variance(cells, eta)
         force = eta - a - tt * (cells.events - mean)
         slope = 1.0 + tt * variance
@@ -159,14 +186,16 @@ def _find_modes(cells: Cells, a: Floats, t: Floats) -> tuple[Floats, Floats]:
 
 
 def _first_guess(cells: Cells, a: Floats, tt: Floats) -> Floats:
-    """Return the compromise between the prior and the study's own value, 1/2 added, as if both were normal."""
+    """Return the compromise of prior and own value, 1/2 added, as if both were normal."""
     e = cells.events + 0.5
     rest = cells.size - cells.events + 0.5 if cells.binomial else cells.size
     own, variance = np.log(e / rest), 1.0 / e + (1.0 / rest if cells.binomial else 0.0)
     return np.asarray((a * variance + own * tt) / (variance + tt))
 
 
-def _offsets(cells: Cells, index: Ints, rule: Rule, centre: Floats, scale: Floats, t: Floats) -> tuple[Floats, Floats]:
+def _offsets(
+    cells: Cells, index: Ints, rule: Rule, centre: Floats, scale: Floats, t: Floats
+) -> tuple[Floats, Floats]:
     """Return offsets from the mode (N, C) and weights (N, C) of ``rule`` for the cells ``index``."""
     if rule.kind == "hermite":
         x, w = hermite_rule(rule.count)
@@ -178,15 +207,16 @@ def _offsets(cells: Cells, index: Ints, rule: Rule, centre: Floats, scale: Float
 
 
 def _support(cells: Cells, index: Ints, centre: Floats, t: Floats) -> tuple[Floats, Floats]:
-    """Return how far left (negative) and right of the mode the integrand stays above exp(-SUPPORT_DROP) of its peak.
+    """Return how far left (negative) and right of the mode the integrand is above exp(-SUPPORT_DROP) of it.
 
-    -h'' is at least 1, so a bound of sqrt(2 * SUPPORT_DROP) holds on either side; bisection narrows it from outside.
+    -h'' is at least 1, so a bound of sqrt(2 * SUPPORT_DROP) holds on either side; bisection narrows it from
+    outside.
     """
     widest = float(np.sqrt(2.0 * SUPPORT_DROP))
     ends = []
     for direction in (-1.0, 1.0):
         inside, outside = np.zeros(index.size), np.full(index.size, widest)
-        for _ in range(20):
+        for _ in range(SUPPORT_HALVINGS):
             middle = 0.5 * (inside + outside)
             drop = _height(cells, index, (direction * middle)[None, :], centre, t)[0][0]
             below = drop < -SUPPORT_DROP
@@ -195,12 +225,15 @@ def _support(cells: Cells, index: Ints, centre: Floats, t: Floats) -> tuple[Floa
     return ends[0], ends[1]
 
 
-def _height(cells: Cells, index: Ints, du: Floats, centre: Floats, t: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return h(m + du) - h(m), residual events - mean and variance at ``du`` (N, C), for the cells ``index``."""
+def _height(
+    cells: Cells, index: Ints, du: Floats, centre: Floats, t: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return h(m + du) - h(m), residual and variance at ``du`` (N, C), for the cells ``index``."""
     e, n, tau = cells.events[index], cells.size[index], t[index]
     eta = cells.eta[index]
-    growth = np.expm1(np.minimum(tau * du, EXP_LIMIT))
-    height = e * (tau * du) - du * (centre[index] + 0.5 * du)
+    rise = np.minimum(tau * du, EXP_LIMIT)
+    growth = np.expm1(rise)
+    height = e * rise - du * (centre[index] + 0.5 * du)
     if not cells.binomial:
         mode = n * np.exp(np.minimum(eta, EXP_LIMIT))
         mean = mode * (1.0 + growth)
@@ -214,7 +247,10 @@ def _height(cells: Cells, index: Ints, du: Floats, centre: Floats, t: Floats) ->
 
 
 def _blocks(cells: Cells, pending: Ints, level: NDArray[np.int8]) -> list[tuple[Ints, Rule]]:
-    """Split the cells ``pending`` by rule and into pieces that fit the cache, each with at least two columns (the last repeated)."""
+    """Split the cells ``pending`` by rule, and into pieces that fit the cache.
+
+    Each has at least two columns (the last repeated).
+    """
     pieces = []
     for rung in np.unique(level):
         rule = cells.rules[int(rung)]
@@ -226,7 +262,9 @@ def _blocks(cells: Cells, pending: Ints, level: NDArray[np.int8]) -> list[tuple[
     return pieces
 
 
-def _log_integral(cells: Cells, pending: Ints, level: NDArray[np.int8], centre: Floats, scale: Floats, t: Floats) -> Floats:
+def _log_integral(
+    cells: Cells, pending: Ints, level: NDArray[np.int8], centre: Floats, scale: Floats, t: Floats
+) -> Floats:
     """Return the logarithm of the integral of exp(h(u) - h(m)) for the cells ``pending``, in that order."""
     total = np.empty(cells.row.size)
     for index, rule in _blocks(cells, pending, level):
@@ -236,41 +274,63 @@ def _log_integral(cells: Cells, pending: Ints, level: NDArray[np.int8], centre: 
     return total[pending]
 
 
-def _moments(cells: Cells, a: Floats, t: Floats) -> tuple[Floats, Floats]:
-    """Return posterior moments (12, C) and the log-integral with its constants (C,).
+def _moments(cells: Cells, a: Floats, t: Floats, *, of_rule: bool) -> tuple[Floats, Floats]:
+    """Return posterior moments (8, C) and the log-integral with its constants (C,).
 
-    Moments, in order: r, r u, r^2, r^2 u, r^2 u^2, v, v u, v u^2, u, u du, r du; with r the residual, v the variance, du = u - m.
+    Moments, in order: r, r u, r^2, r^2 u, r^2 u^2, v, v u, v u^2; with r the residual and v the variance.
+    ``of_rule`` puts u, u du, r du (du = u - m) in the place of those from the third on.
     """
     centre, scale = _find_modes(cells, a, t)
-    moments = np.empty((11, a.size))
-    total = np.empty(a.size)
-    for index, rule in _blocks(cells, np.arange(a.size), cells.level):
-        du, w = _offsets(cells, index, rule, centre, scale, t)
-        height, r, v = _height(cells, index, du, centre, t)
-        w = w * np.exp(height)
-        mass = np.add.reduce(w, axis=0)
-        total[index] = np.log(mass)
-        w /= mass
-        u = centre[index] + du
-        wr, wv = w * r, w * v
-        wru, wvu, wrr = wr * u, wv * u, wr * r
-        wrru = wrr * u
-        for slot, array in enumerate((wr, wru, wrr, wrru, wrru * u, wv, wvu, wvu * u, w * u, w * u * du, wr * du)):
-            moments[slot, index] = np.add.reduce(array, axis=0)
+    moments, total = np.empty((8, a.size)), np.empty(a.size)
+    pending = np.arange(a.size)
+    while pending.size:
+        missed = np.zeros(a.size, dtype=bool)
+        for index, rule in _blocks(cells, pending, cells.level[pending]):
+            du, w = _offsets(cells, index, rule, centre, scale, t)
+            height, r, v = _height(cells, index, du, centre, t)
+            w = w * np.exp(height)
+            mass = np.add.reduce(w, axis=0)
+            total[index] = np.log(mass)
+            w /= mass
+            u = centre[index] + du
+            wr, wu = w * r, w * u
+            products = (
+                (wr, wr * u, wu, wu * du, wr * du)
+                if of_rule
+                else (wr, wr * u, *_second_moments(w, wr, r, v, u))
+            )
+            for slot, array in enumerate(products):
+                moments[slot, index] = np.add.reduce(array, axis=0)
+            if not of_rule:
+                slope = t[index] * wr - wu
+                lever, stretch = np.add.reduce(slope, axis=0), 1.0 + np.add.reduce(slope * du, axis=0)
+                missed[index] = (np.abs(lever) + np.abs(stretch) > MISSED) & (
+                    cells.level[index] < len(cells.rules) - 1
+                )
+        pending = np.flatnonzero(missed)
+        cells.level[pending] += 1
     peak = _log_density(cells, cells.eta, mean_variance(cells, cells.eta)[0]) - 0.5 * np.square(centre)
     return moments, peak - 0.5 * np.log(2.0 * np.pi) + total
 
 
+def _second_moments(w: Floats, wr: Floats, r: Floats, v: Floats, u: Floats) -> tuple[Floats, ...]:
+    """Return r^2, r^2 u, r^2 u^2, v, v u, v u^2, each times its weight: what second derivatives add up."""
+    wrr, wv = wr * r, w * v
+    wrru, wvu = wrr * u, wv * u
+    return wrr, wrru, wrru * u, wv, wvu, wvu * u
+
+
 def _marginal(cells: Cells, a: Floats, t: Floats) -> _Marginal:
-    """Differentiate under the integral sign: exact once the rule has settled (Louis's identity for the second derivatives)."""
-    (r, ru, rr, rru, rruu, v, vu, vuu, *_), log = _moments(cells, a, t)
-    # by symmetry the slope in tau and the mixed curvature vanish at tau = 0; the rule leaves a rounding there
+    """Differentiate under the integral sign: exact once the rule has settled (Louis's identity)."""
+    (r, ru, rr, rru, rruu, v, vu, vuu), log = _moments(cells, a, t, of_rule=False)
+    # by symmetry the slope in tau and the mixed curvature vanish at tau = 0; the rule leaves a rounding
+    # there
     ru_exact, mixed = np.where(t > 0.0, ru, 0.0), np.where(t > 0.0, rru - r * ru - vu, 0.0)
     return _Marginal(log, r, ru_exact, rr - np.square(r) - v, mixed, rruu - np.square(ru) - vuu)
 
 
 def _marginal_of_rule(cells: Cells, a: Floats, t: Floats) -> _Marginal:
-    """Differentiate the value a fixed rule gives, moving nodes included, so that few nodes too are maximised exactly (tests)."""
+    """Differentiate what a fixed rule gives, moving nodes included, so that few nodes too have a maximum."""
     d = DIFFERENCE
     log, ga, gt = _gradient_of_rule(cells, a, t)
     _, a_up, t_at_a_up = _gradient_of_rule(cells, a + d, t)
@@ -279,16 +339,22 @@ def _marginal_of_rule(cells: Cells, a: Floats, t: Floats) -> _Marginal:
     _, _, t_down = _gradient_of_rule(cells, a, np.abs(t - d))
     t_down = np.where(t < d, -t_down, t_down)
     return _Marginal(
-        log, ga, gt, (a_up - a_down) / (2.0 * d), (t_at_a_up - t_at_a_down) / (2.0 * d), (t_up - t_down) / (2.0 * d)
+        log,
+        ga,
+        gt,
+        (a_up - a_down) / (2.0 * d),
+        (t_at_a_up - t_at_a_down) / (2.0 * d),
+        (t_up - t_down) / (2.0 * d),
     )
 
 
 def _gradient_of_rule(cells: Cells, a: Floats, t: Floats) -> tuple[Floats, Floats, Floats]:
     """Return value and gradient in (a, tau) of the rule's own approximation.
 
-    The nodes m + s x move with the parameters: by the chain rule, m' E[h'] + (log s)' (1 + E[h' du]) is added to E[dh].
+    The nodes m + s x move with the parameters: by the chain rule, m' E[h'] + (log s)' (1 + E[h' du]) is
+    added to E[dh].
     """
-    (r, ru, _, _, _, _, _, _, u, udu, rdu), log = _moments(cells, a, t)
+    (r, ru, u, udu, rdu, *_), log = _moments(cells, a, t, of_rule=True)
     eta = cells.eta
     mean, v = mean_variance(cells, eta)
     dv = v * (1.0 - 2.0 * mean / cells.size) if cells.binomial else v

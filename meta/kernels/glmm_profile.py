@@ -23,7 +23,7 @@ FITTED = (int(Status.OK), int(Status.BOUNDARY), int(Status.SEVERAL_MAXIMA))
 
 @dataclass(slots=True)
 class _Top:
-    """The fitted analyses ``rows`` of a batch, in a basis whose last column is the coefficient in question."""
+    """The fitted analyses ``rows``, in a basis whose last column is the coefficient in question."""
 
     rows: Ints
     cells: Cells
@@ -34,12 +34,18 @@ class _Top:
 
 
 def profile_coefficients(
-    family: str, events: ArrayLike, size: ArrayLike, mask: ArrayLike, design: ArrayLike, batch: GlmmBatch, level: float
+    family: str,
+    events: ArrayLike,
+    size: ArrayLike,
+    mask: ArrayLike,
+    design: ArrayLike,
+    batch: GlmmBatch,
+    level: float,
 ) -> tuple[Floats, Floats]:
     """Return profile-likelihood bounds of every coefficient.
 
-    The bound is the first point, going outwards from the estimate, at which the log-likelihood, at its best in everything else, has
-    fallen by half the chi-squared(1) quantile; infinite where it never does.
+    The bound is the first point, going outwards from the estimate, at which the log-likelihood, at its best
+    in everything else, has fallen by half the chi-squared(1) quantile; infinite where it never does.
 
     Parameters
     ----------
@@ -76,9 +82,18 @@ def profile_coefficients(
 
 
 def profile_tau2(
-    family: str, events: ArrayLike, size: ArrayLike, mask: ArrayLike, design: ArrayLike, batch: GlmmBatch, level: float
+    family: str,
+    events: ArrayLike,
+    size: ArrayLike,
+    mask: ArrayLike,
+    design: ArrayLike,
+    batch: GlmmBatch,
+    level: float,
 ) -> tuple[Floats, Floats]:
-    """Return profile-likelihood bounds of tau2, shapes (B,); the lower one is 0 wherever tau2 = 0 itself lies within the cut."""
+    """Return profile-likelihood bounds of tau2, shape (B,).
+
+    The lower one is 0 wherever tau2 = 0 itself lies within the cut.
+    """
     cut = 0.5 * float(chdtri(1, 1.0 - level))
     low, high = np.full_like(batch.tau2, np.nan), np.full_like(batch.tau2, np.nan)
     p = batch.beta.shape[1]
@@ -92,7 +107,14 @@ def profile_tau2(
     theta = top.theta.copy()
     theta[p] = tau + np.where(width > 0.0, np.minimum(width, 2.0 * (tau + spread)), spread)
     up = np.ones(tau.size)
-    high[top.rows] = np.square(_walk_settled(top.cells.take(np.arange(tau.size)), theta, Walk(p, tau, up, np.full(tau.size, np.inf), top.loglik, cut), free))
+    high[top.rows] = np.square(
+        _walk_settled(
+            top.cells.take(np.arange(tau.size)),
+            theta,
+            Walk(p, tau, up, np.full(tau.size, np.inf), top.loglik, cut),
+            free,
+        )
+    )
     low[top.rows] = 0.0
     below = np.flatnonzero(batch.common_loglik[top.rows] < top.loglik - cut)
     if below.size:
@@ -106,7 +128,10 @@ def profile_tau2(
 def likelihood_ratios(
     family: str, events: ArrayLike, size: ArrayLike, mask: ArrayLike, design: ArrayLike, batch: GlmmBatch
 ) -> Floats:
-    """Return twice the log-likelihood lost by holding each coefficient at 0, shape (B, p); NaN where there is no answer."""
+    """Return twice the log-likelihood lost by holding each coefficient at 0, shape (B, p).
+
+    NaN where there is no answer.
+    """
     statistic = np.full_like(batch.beta, np.nan)
     p = batch.beta.shape[1]
     for j in range(p):
@@ -124,9 +149,15 @@ def likelihood_ratios(
 
 
 def _prepare(
-    family: str, events: ArrayLike, size: ArrayLike, mask: ArrayLike, design: ArrayLike, batch: GlmmBatch, j: int
+    family: str,
+    events: ArrayLike,
+    size: ArrayLike,
+    mask: ArrayLike,
+    design: ArrayLike,
+    batch: GlmmBatch,
+    j: int,
 ) -> _Top:
-    """Lay out the fitted analyses anew with coefficient ``j`` last: to hold it is then to hold the last coefficient of the basis."""
+    """Lay out the fitted analyses with coefficient ``j`` last: to hold it is to hold that of the basis."""
     problem = check_problem(family, events, size, mask, design)
     p = batch.beta.shape[1]
     order = [*(i for i in range(p) if i != j), j]
@@ -143,7 +174,7 @@ def _prepare(
 
 
 def _walk_settled(cells: Cells, theta: Floats, start: Walk, free: tuple[int, ...]) -> Floats:
-    """Walk to the bounds, raise the nodes of integrals that have not settled there, and walk on from there until none moves."""
+    """Walk to the bounds, raise the nodes of integrals not settled there, and walk on until none moves."""
     theta, bound = walk(cells, theta, start, free)
     for _ in range(MAX_ROUNDS):
         rows = np.flatnonzero(raise_levels(cells, theta) & ~np.isnan(bound))

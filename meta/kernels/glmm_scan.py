@@ -1,4 +1,4 @@
-"""Where the likelihood, with the coefficients at their best for each tau, has its maxima: a scan that no start can miss in silence."""
+"""Where the profile likelihood in tau has its maxima: a scan, so that no start misses one in silence."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from meta.kernels.quadrature import Rule
 
 #: tau of the scan, as multiples of a moment estimate of the total spread between studies.
 SCAN = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-#: Nodes of the scan: it only needs the sign of a slope, and where it errs the ascents that follow set it right.
+#: Nodes of the scan: it only needs the sign of a slope, and where it errs the ascents that follow set it
+#: right.
 SCAN_RULE = (Rule("hermite", 7),)
-#: The coefficients at a point of the scan need be no nearer to their best than this (twice the log-likelihood still to gain).
+#: The coefficients at a point of the scan need be no nearer to their best than this (twice the log-
+#: likelihood still to gain).
 SCAN_TOL = 1e-3
 #: Newton steps at a point of the scan: the problem is concave.
 SCAN_STEPS = 12
@@ -22,7 +24,7 @@ SCAN_STEPS = 12
 
 @dataclass(slots=True)
 class Starts:
-    """Starts of ascents: the analysis each belongs to, the bracket it lies in (0 the lowest), and theta (p + 1, S)."""
+    """Starts of ascents: the analysis of each, its bracket (0 the lowest), and theta (p + 1, S)."""
 
     owner: Ints
     bracket: Ints
@@ -30,7 +32,7 @@ class Starts:
 
 
 def empirical(cells: Cells) -> tuple[Floats, Floats]:
-    """Return each study's logit or log rate and its variance (C,), 1/2 added throughout; turned round with its cell."""
+    """Return each study's logit or log rate and its variance (C,), 1/2 added; turned round with its cell."""
     e = cells.events + 0.5
     rest = cells.size - cells.events + 0.5 if cells.binomial else cells.size
     return np.log(e / rest), 1.0 / e + (1.0 / rest if cells.binomial else 0.0)
@@ -45,7 +47,10 @@ def first_coefficients(cells: Cells) -> Floats:
 
 
 def total_spread(cells: Cells, gamma: Floats) -> Floats:
-    """Return a rough standard deviation (R,) of the studies' own values around the fit ``gamma``, never below a typical error."""
+    """Return a rough standard deviation (R,) of the studies' own values around the fit ``gamma``.
+
+    It is never below a typical sampling error.
+    """
     own, variance = empirical(cells)
     fitted = np.zeros_like(own)
     for j in range(cells.design.shape[0]):
@@ -92,7 +97,10 @@ def find_starts(cells: Cells, common: Climb, slope: Floats, searched: Bools) -> 
 
 
 def _bracket(rows: Ints, tau: Floats, slopes: Floats, gammas: Floats) -> Starts:
-    """Interpolate a start in every bracket: linear in tau2, on the slopes at its ends; beyond the scan the last point serves."""
+    """Interpolate a start in every bracket: linear in tau2, on the slopes at its ends.
+
+    Beyond the scan its last point serves.
+    """
     up = slopes > 0.0
     turning = up & ~np.concatenate([up[1:], np.zeros((1, rows.size), dtype=bool)])
     bracket, owner = np.nonzero(turning)
@@ -100,7 +108,8 @@ def _bracket(rows: Ints, tau: Floats, slopes: Floats, gammas: Floats) -> Starts:
     here, there = slopes[bracket, owner], slopes[above, owner]
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(above > bracket, here / (here - there), 0.0)
-    # the slope falls steeply first: an even split of a wide bracket beats a secant that lands at its upper end
+    # the slope falls steeply first: an even split of a wide bracket beats a secant that lands at its upper
+    # end
     share = np.clip(share, 0.02, 0.9)
     low, high = np.square(tau[bracket, owner]), np.square(tau[above, owner])
     start = np.sqrt(low + share * (high - low))

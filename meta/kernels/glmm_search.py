@@ -12,14 +12,18 @@ from meta.kernels.glmm_likelihood import Value, evaluate, raise_levels
 
 Evaluate = Callable[[Cells, Floats], Value]
 
-#: Converged once the Newton decrement (twice the log-likelihood still to be gained) is below this: the last step, which is taken,
-#: is then 1e-8 standard errors long.
+#: Converged once the Newton decrement (twice the log-likelihood still to be gained) is below this: the last
+#: step, which is taken, is then 1e-8 standard errors long.
 DECREMENT_TOL = 1e-16
 #: A step may lower the log-likelihood by this much per unit of its size: the rounding of a sum.
 ROUNDING = 1e-12
-#: A tau beyond this (a factor e^100 between settings one standard deviation apart) means that the likelihood rises for ever.
-TAU_MAX = 100.0
-#: Newton steps before an ascent counts as failed. Typical are 3 to 6; a step that had to be shortened counts too.
+#: With less than this to be gained (twice the log-likelihood) the gradient decides alone: a rule that has
+#: not settled yet may tell of a loss where there is none.
+NEAR_TOL = 1e-2
+#: A tau beyond this (a factor e^300 between settings one standard deviation apart) counts as infinite.
+TAU_MAX = 300.0
+#: Newton steps before an ascent counts as failed. Typical are 3 to 6; a step that had to be shortened
+#: counts too.
 MAX_STEPS = 100
 #: An ascent whose steps have been shortened below this share sits on the rounding of its log-likelihood,
 SMALLEST_SCALE = 1e-7
@@ -31,7 +35,10 @@ MAX_ROUNDS = 10
 
 @dataclass(slots=True)
 class Factor:
-    """L D L' of a symmetric (n, n, R) matrix; a pivot that is not positive is replaced by its size and noted in ``definite``."""
+    """L D L' of a symmetric (n, n, R) matrix.
+
+    A pivot that is not positive is replaced by its size, and noted in ``definite``.
+    """
 
     lower: list[list[Floats]]
     pivots: list[Floats]
@@ -97,7 +104,9 @@ def dot(a: Floats, b: Floats) -> Floats:
 def take_value(value: Value, rows: Ints) -> Value:
     """Return the analyses ``rows`` of a ``Value``."""
     return Value(
-        value.loglik[rows], np.take(value.gradient, rows, axis=1), np.ascontiguousarray(np.take(value.hessian, rows, axis=2))
+        value.loglik[rows],
+        np.take(value.gradient, rows, axis=1),
+        np.ascontiguousarray(np.take(value.hessian, rows, axis=2)),
     )
 
 
@@ -172,13 +181,18 @@ def climb(
         done = arrived | (shrink < SMALLEST_SCALE) | ((at[-1] >= TAU_MAX) & (last in free))
         at[index] += np.where(arrived, step, 0.0)
         at[-1] = np.abs(at[-1])
-        if done.any():
+        keep = np.flatnonzero(~done)
+        if keep.size < done.size:
             rows = active[done]
             theta[:, rows] = at[:, done]
             put_value(value, rows, take_value(now, np.flatnonzero(done)))
-            # a step shortened to nothing means that the log-likelihood no longer resolves what is left to gain
-            converged[rows] = (factor.definite & (decrement <= max(tolerance, STALLED_TOL)) & ((at[-1] < TAU_MAX) | (last not in free)))[done]
-            keep = np.flatnonzero(~done)
+            # a step shortened to nothing means that the log-likelihood no longer resolves what is left to
+            # gain
+            converged[rows] = (
+                factor.definite
+                & (decrement <= max(tolerance, STALLED_TOL))
+                & ((at[-1] < TAU_MAX) | (last not in free))
+            )[done]
             if not keep.size:
                 write_back(cells, here, active)
                 return Climb(theta, value, converged)
@@ -189,7 +203,12 @@ def climb(
         trial[index] += scale * step
         trial[-1] = np.minimum(np.abs(trial[-1]), np.maximum(TAU_MAX, at[-1]))
         after = evaluate_at(here, trial)
-        better = after.loglik >= now.loglik - ROUNDING * (1.0 + np.abs(now.loglik))
+        slack = np.where(
+            factor.definite[keep] & (decrement[keep] <= NEAR_TOL),
+            NEAR_TOL,
+            ROUNDING * (1.0 + np.abs(now.loglik)),
+        )
+        better = after.loglik >= now.loglik - slack
         shrink = np.where(better, 1.0, 0.25 * shrink)
         at = np.where(better, trial, at)
         now = _choose(better, after, now)
@@ -217,9 +236,12 @@ def climb_settled(cells: Cells, theta: Floats, free: tuple[int, ...]) -> Climb:
 
 
 def step_limit(step: Floats, at: Floats, index: Ints) -> Floats:
-    """Return the share of each step that keeps it where the quadratic can be trusted: a few units of the link, tau no more than trebled.
+    """Return the share of each step that keeps it where the quadratic can be trusted.
 
-    Downwards tau may pass 0 by half its size: a step of twice its size would be turned back to where it began.
+    That is a few units of the link; tau is no more than trebled.
+
+    Downwards tau may pass 0 by half its size: a step of twice its size would be turned back to where it
+    began.
     """
     share = np.ones(step.shape[1])
     last = at.shape[0] - 1

@@ -1,4 +1,4 @@
-"""The way from a maximum down to where the profile likelihood has lost a given amount, for many analyses at once."""
+"""The way from a maximum down to where the profile likelihood has lost a given amount."""
 
 from __future__ import annotations
 
@@ -9,14 +9,24 @@ import numpy as np
 from meta.kernels.glmm_cells import Bools, Cells, Floats, Ints
 from meta.kernels.glmm_likelihood import evaluate
 from meta.kernels.glmm_scan import total_spread
-from meta.kernels.glmm_search import ROUNDING, TAU_MAX, carry, dot, factorise, part, solve, step_limit, write_back
+from meta.kernels.glmm_search import (
+    NEAR_TOL,
+    ROUNDING,
+    TAU_MAX,
+    carry,
+    dot,
+    factorise,
+    part,
+    solve,
+    step_limit,
+    write_back,
+)
 
-#: The other parameters are near enough to their best to judge the profile, with a second-order correction, when this much of the
-#: log-likelihood (twice) is still to be gained.
-NEAR_TOL = 1e-2
-#: ... and for the last step.
+#: The other parameters must be as near to their best as this (twice the log-likelihood still to be gained)
+#: for the last step; to judge the profile at all, to second order, ``NEAR_TOL`` will do.
 LAST_TOL = 1e-9
-#: A last step shorter than this share of the way from the estimate; Newton's error is then of the order of its square.
+#: A last step shorter than this share of the way from the estimate; Newton's error is then of the order of
+#: its square.
 WAY_RTOL = 1e-6
 #: Evaluations before a walk counts as failed. Typical are 5 to 8.
 MAX_EVALUATIONS = 200
@@ -28,7 +38,9 @@ SMALL_TAU = 1e-3
 
 @dataclass(slots=True)
 class Walk:
-    """What is sought: parameter ``fixed`` leaves ``best`` (R,) in ``direction`` (R,) until the profile is ``cut`` below ``loglik`` (R,).
+    """What is sought: where the profile is ``cut`` below ``loglik`` (R,).
+
+    Parameter ``fixed`` leaves ``best`` (R,) in ``direction`` (R,).
 
     ``outside`` (R,) is a point known to be lower than that, or infinite.
     """
@@ -42,14 +54,17 @@ class Walk:
 
     def take(self, rows: Ints) -> Walk:
         """Return the walks ``rows``."""
-        return Walk(self.fixed, self.best[rows], self.direction[rows], self.outside[rows], self.loglik[rows], self.cut)
+        return Walk(
+            self.fixed, self.best[rows], self.direction[rows], self.outside[rows], self.loglik[rows], self.cut
+        )
 
 
 def walk(cells: Cells, theta: Floats, start: Walk, free: tuple[int, ...]) -> tuple[Floats, Floats]:
     """Find where each profile has lost ``start.cut``.
 
-    Every evaluation moves two things: the other parameters by their Newton step towards their best, and, where they are near it, the
-    parameter itself by a Newton step on the signed root of the loss, which is nearly linear in it; inside a bracket.
+    Every evaluation moves two things: the other parameters by their Newton step towards their best, and,
+    where they are near it, the parameter itself by a Newton step on the signed root of the loss, which is
+    nearly linear in it; inside a bracket.
 
     Parameters
     ----------
@@ -75,7 +90,13 @@ def walk(cells: Cells, theta: Floats, start: Walk, free: tuple[int, ...]) -> tup
     """
     end, bound = theta.copy(), np.full(cells.analyses, np.nan)
     active, here, want, at = np.arange(cells.analyses), cells, start, theta.copy()
-    state = _State(start.best.copy(), start.outside.copy(), total_spread(cells, at[:-1]), at.copy(), np.full(cells.analyses, -np.inf))
+    state = _State(
+        start.best.copy(),
+        start.outside.copy(),
+        total_spread(cells, at[:-1]),
+        at.copy(),
+        np.full(cells.analyses, -np.inf),
+    )
     for _ in range(MAX_EVALUATIONS):
         answer = _advance(here, at, want, free, state)
         done = np.flatnonzero(~np.isnan(answer))
@@ -94,7 +115,7 @@ def walk(cells: Cells, theta: Floats, start: Walk, free: tuple[int, ...]) -> tup
 
 @dataclass(slots=True)
 class _State:
-    """Of each walk: the bracket, a scale for tau, and where the last ascent of the other parameters began, with its value."""
+    """Of each walk: the bracket, a scale for tau, where the last ascent of the others began, its value."""
 
     inside: Floats
     outside: Floats
@@ -110,7 +131,10 @@ class _State:
 
 @dataclass(slots=True)
 class _Look:
-    """What one evaluation shows: the others' Newton step and its gain, the loss of the profile and its slope in the parameter."""
+    """What one evaluation shows.
+
+    The others' Newton step and its gain, the loss of the profile and its slope in the parameter.
+    """
 
     step: Floats
     follow: Floats
@@ -136,7 +160,7 @@ def _look(cells: Cells, at: Floats, want: Walk, free: tuple[int, ...]) -> _Look:
 
 
 def _advance(cells: Cells, at: Floats, want: Walk, free: tuple[int, ...], state: _State) -> Floats:
-    """Evaluate at ``at`` and move it on, in place; return the bound of each walk that has arrived, NaN elsewhere."""
+    """Evaluate at ``at`` and move it on, in place; return the bounds of walks that arrived, NaN elsewhere."""
     look = _look(cells, at, want, free)
     index, last = np.array(free, dtype=np.intp), at.shape[0] - 1
     tau_free = want.fixed != last
@@ -161,8 +185,9 @@ def _advance(cells: Cells, at: Floats, want: Walk, free: tuple[int, ...], state:
     at[index] += delta
     at[last] = np.abs(at[last])
     if tau_free:
-        at[last] = np.where(stuck, 0.5 * state.spread, np.minimum(at[last], TAU_MAX))
+        at[last] = np.where(stuck, 0.5 * state.spread, at[last])
         at[last] = np.where(far, np.abs(moved - want.best) + state.spread, at[last])
+        at[last] = np.minimum(at[last], TAU_MAX)
     at[want.fixed] = np.where(near | far, moved, x)
     at[:] = np.where(fell, back, at)
     state.base = np.where(near | far | stuck, -np.inf, state.base)
@@ -170,8 +195,9 @@ def _advance(cells: Cells, at: Floats, want: Walk, free: tuple[int, ...], state:
 
 
 def _next_point(look: _Look, want: Walk, state: _State, x: Floats, judged: Bools) -> tuple[Floats, Bools]:
-    """Return where to look for the bound next, and whether that is a full Newton step; the bracket is narrowed first."""
-    # the loss is known to second order in what the others still have to gain; nearer to the cut than that it decides nothing
+    """Return where to look next, and whether that is a full Newton step; the bracket is narrowed first."""
+    # the loss is known to second order in what the others still have to gain; nearer to the cut than that
+    # it decides nothing
     clear = judged & (np.abs(look.lost - want.cut) > 5.0 * look.gain)
     state.outside = np.where(clear & (look.lost > want.cut), x, state.outside)
     state.inside = np.where(clear & (look.lost < want.cut), x, state.inside)
@@ -180,20 +206,35 @@ def _next_point(look: _Look, want: Walk, state: _State, x: Floats, judged: Bools
     usable = falling & (root > 1e-3 * goal)
     with np.errstate(divide="ignore", invalid="ignore"):
         target = np.where(usable, x + (root - goal) * root / look.slope, np.nan)
-        between = usable & ((target - state.inside) * want.direction > 0.0) & ((state.outside - target) * want.direction > 0.0)
+        between = (
+            usable
+            & ((target - state.inside) * want.direction > 0.0)
+            & ((state.outside - target) * want.direction > 0.0)
+        )
     open_end = np.isinf(state.outside)
     way = np.abs(x - want.best)
     too_far = open_end & (np.abs(target - want.best) > 3.0 * way)
     newton = between & ~too_far
-    bisected = np.where(open_end, want.best + want.direction * 2.5 * way, 0.5 * (state.inside + np.where(open_end, x, state.outside)))
+    bisected = np.where(
+        open_end,
+        want.best + want.direction * 2.5 * way,
+        0.5 * (state.inside + np.where(open_end, x, state.outside)),
+    )
     return np.where(newton, target, bisected), newton
 
 
-def _judge(look: _Look, want: Walk, state: _State, x: Floats, moved: Floats, near: Bools, newton: Bools) -> Floats:
-    """Return the bound where a walk has arrived: by a last short step, in a closed bracket (the profile jumps there), or nowhere."""
+def _judge(
+    look: _Look, want: Walk, state: _State, x: Floats, moved: Floats, near: Bools, newton: Bools
+) -> Floats:
+    """Return the bound where a walk has arrived, NaN elsewhere.
+
+    It ends by a last short step, in a closed bracket (the profile jumps there), or nowhere.
+    """
     way = np.abs(moved - want.best)
     arrived = near & newton & (look.gain <= LAST_TOL) & (np.abs(moved - x) <= WAY_RTOL * way)
     answer = np.where(arrived, moved, np.nan)
     closed = near & ~newton & (np.abs(state.outside - state.inside) <= WAY_RTOL * way)
     answer = np.where(closed, moved, answer)
-    return np.where(near & (look.lost < want.cut) & (np.abs(x - want.best) > FAR), want.direction * np.inf, answer)
+    return np.where(
+        near & (look.lost < want.cut) & (np.abs(x - want.best) > FAR), want.direction * np.inf, answer
+    )

@@ -18,8 +18,9 @@ PANEL_NODES = 20
 class Rule:
     """How one integral over the real line is done.
 
-    ``hermite``: ``count`` Gauss-Hermite nodes around the mode, scaled by the curvature there. ``panels``: ``count`` equal panels of
-    ``PANEL_NODES`` Gauss-Legendre nodes over the support of the integrand, for integrands that are not bell-shaped.
+    ``hermite``: ``count`` Gauss-Hermite nodes around the mode, scaled by the curvature there. ``panels``:
+    ``count`` equal panels of ``PANEL_NODES`` Gauss-Legendre nodes over the support of the integrand, for
+    integrands that are not bell-shaped.
     """
 
     kind: str
@@ -31,24 +32,29 @@ class Rule:
         return self.count if self.kind == "hermite" else self.count * PANEL_NODES
 
 
-#: The ladder an integral climbs until its logarithm stops moving. Gauss-Hermite does for all but zero (or full) counts under a large
-#: tau; the panels halve from rung to rung, and the last resolves the step of a zero count at tau = 100.
+#: The ladder an integral climbs until its logarithm stops moving. Gauss-Hermite does for all but zero (or
+#: full) counts under a large tau; the panels halve from rung to rung, and the last resolves the step of a
+#: zero count at tau = 300.
 LADDER = (
     Rule("hermite", 15),
     Rule("hermite", 25),
-    Rule("hermite", 41),
+    Rule("panels", 2),
+    Rule("panels", 4),
     Rule("panels", 8),
     Rule("panels", 16),
     Rule("panels", 32),
     Rule("panels", 64),
     Rule("panels", 128),
     Rule("panels", 256),
+    Rule("panels", 512),
 )
 
 
 @lru_cache(maxsize=64)
 def hermite_rule(nodes: int) -> tuple[Floats, Floats]:
-    """Return offsets ``x`` and weights ``w`` with integral f(u) du = s * sum w f(m + s x), exact for a polynomial times exp(-(u-m)^2/2s^2).
+    """Return offsets ``x`` and weights ``w`` with integral f(u) du = s * sum w f(m + s x).
+
+    Exact for a polynomial times exp(-(u - m)^2 / 2 s^2).
 
     Shapes (nodes,); the weight function exp(-x^2 / 2) is divided out, so ``f`` is the whole integrand.
     """

@@ -1,4 +1,4 @@
-"""The GLMMs on counts: from the kernel's numbers to intervals, tests, heterogeneity, prediction, population mean."""
+"""The GLMMs on counts: from the kernel's numbers to intervals, tests, heterogeneity and predictions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlog1py, xlogy
 
-from meta.effects.exact import clopper_pearson, clopper_pearson_high, clopper_pearson_low, poisson_exact, poisson_exact_high
+from meta.effects.exact import (
+    clopper_pearson,
+    clopper_pearson_high,
+    clopper_pearson_low,
+    poisson_exact,
+    poisson_exact_high,
+)
 from meta.inference.heterogeneity import h2_from_tau2, i2_from_tau2
 from meta.inference.intervals import joint_test, two_sided_quantile, wald_interval
 from meta.inference.p_values import chi2_p, two_sided_p
@@ -53,17 +59,19 @@ def infer_glmm(
     design : array of shape (k, p)
         Design matrix.
     spec : ModelSpec
-        Model ``binomial_normal`` or ``poisson_normal``. ``tau2_ci=None`` spares the interval of tau2, the costliest number.
+        Model ``binomial_normal`` or ``poisson_normal``. ``tau2_ci=None`` spares the interval of tau2, the
+        costliest number.
     intercept_only : bool
         No moderators: prediction interval and population mean exist, a moderator test does not.
 
     Returns
     -------
     FittedRows
-        Under ``profile`` the statistic is the signed root of the likelihood ratio against 0 on the analysis scale (a proportion of 50%,
-        a rate of 1), and the moderator test is the likelihood ratio against the model with the intercept alone, chi-squared; under
-        ``Wald`` it is Wald's chi-squared, under ``t`` Wald's F. A single study keeps its exact interval under every ``ci_method``, and
-        its z test (``profile``: likelihood ratio). ``weights`` is None: a GLMM has none.
+        Under ``profile`` the statistic is the signed root of the likelihood ratio against 0 on the analysis
+        scale (a proportion of 50%, a rate of 1), and the moderator test is the likelihood ratio against the
+        model with the intercept alone, chi-squared; under ``Wald`` it is Wald's chi-squared, under ``t``
+        Wald's F. A single study keeps its exact interval under every ``ci_method``, and its z test
+        (``profile``: likelihood ratio). ``weights`` is None: a GLMM has none.
     """
     used = np.atleast_2d(np.asarray(mask, dtype=bool))
     e = np.where(used, events, 0.0)
@@ -91,18 +99,42 @@ def infer_glmm(
     one_sided_low, one_sided_high = _one_sided(data, batch, spec.level)
     q = np.where(failed, np.nan, batch.deviance)
     return FittedRows(
-        value=batch.beta, se=se, low=low, high=high, statistic=statistic, p_value=p_value, covariance=covariance,
-        df=np.where(failed, np.nan, df), tau2=batch.tau2, tau2_low=tau2_low, tau2_high=tau2_high,
-        q=q, q_df=np.where(failed, np.nan, free), q_p=chi2_p(q, free),
-        q_wald=np.where(failed, np.nan, q_wald), q_wald_df=np.where(failed, np.nan, wald_free),
+        value=batch.beta,
+        se=se,
+        low=low,
+        high=high,
+        statistic=statistic,
+        p_value=p_value,
+        covariance=covariance,
+        df=np.where(failed, np.nan, df),
+        tau2=batch.tau2,
+        tau2_low=tau2_low,
+        tau2_high=tau2_high,
+        q=q,
+        q_df=np.where(failed, np.nan, free),
+        q_p=chi2_p(q, free),
+        q_wald=np.where(failed, np.nan, q_wald),
+        q_wald_df=np.where(failed, np.nan, wald_free),
         q_wald_p=np.where(failed, np.nan, chi2_p(q_wald, wald_free)),
-        i2=i2_from_tau2(batch.tau2, typical), h2=h2_from_tau2(batch.tau2, typical),
+        i2=i2_from_tau2(batch.tau2, typical),
+        h2=h2_from_tau2(batch.tau2, typical),
         typical_variance=np.where(failed, np.nan, typical),
-        prediction_low=prediction[0], prediction_high=prediction[1], prediction_df=prediction[2],
-        population_value=population.value, population_low=population.low, population_high=population.high,
-        one_sided_low=one_sided_low, one_sided_high=one_sided_high,
-        test_statistic=test.statistic, test_df=test.df, test_df2=test.df2, test_p=test.p,
-        loglik=batch.loglik, k=batch.k, status=batch.status, weights=None,
+        prediction_low=prediction[0],
+        prediction_high=prediction[1],
+        prediction_df=prediction[2],
+        population_value=population.value,
+        population_low=population.low,
+        population_high=population.high,
+        one_sided_low=one_sided_low,
+        one_sided_high=one_sided_high,
+        test_statistic=test.statistic,
+        test_df=test.df,
+        test_df2=test.df2,
+        test_p=test.p,
+        loglik=batch.loglik,
+        k=batch.k,
+        status=batch.status,
+        weights=None,
         tau2_interval_empty=np.zeros(batch.k.shape, dtype=bool),
     )
 
@@ -116,7 +148,9 @@ def _intervals(
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Return bounds, statistic and p of each coefficient, shape (B, p)."""
     if spec.ci_method == "profile":
-        low, high = profile_coefficients(data.family, data.events, data.size, data.mask, data.design, batch, spec.level)
+        low, high = profile_coefficients(
+            data.family, data.events, data.size, data.mask, data.design, batch, spec.level
+        )
         ratio = likelihood_ratios(data.family, data.events, data.size, data.mask, data.design, batch)
         return low, high, np.sign(batch.beta) * np.sqrt(ratio), chi2_p(ratio, np.ones_like(ratio))
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -127,7 +161,7 @@ def _intervals(
 
 @dataclass(frozen=True, slots=True)
 class _Singles:
-    """Analyses of one study: which, exact bounds on the link scale, signed root of the likelihood ratio against 0."""
+    """Analyses of one study: which, exact bounds on the link scale, signed root of the likelihood ratio."""
 
     rows: NDArray[np.intp]
     low: Floats
@@ -159,7 +193,9 @@ def _tau2_interval(data: _Data, batch: GlmmBatch, spec: ModelSpec) -> tuple[Floa
 
 
 def empirical_values(family: str, events: Floats, size: Floats) -> tuple[Floats, Floats, Mask]:
-    """Return each study's logit or log rate, its variance, and whether a cell is zero; 1/2 is added to the cells of those studies.
+    """Return each study's logit or log rate, its variance, and whether a cell is zero.
+
+    1/2 is added to the cells of those studies.
 
     A rate has one cell, its events; a proportion two, events and non-events.
     """
@@ -174,7 +210,7 @@ def empirical_values(family: str, events: Floats, size: Floats) -> tuple[Floats,
 
 
 def _inverse_variance(data: _Data, free: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return the typical variance, Q over the studies without a zero cell and its degrees of freedom, shape (B,).
+    """Return the typical variance, Q over the studies without a zero cell and its degrees of freedom.
 
     The typical variance is (k - p) / tr(P), as in the inverse-variance models; NaN where k = p.
     """
@@ -192,7 +228,9 @@ def _inverse_variance(data: _Data, free: Floats) -> tuple[Floats, Floats, Floats
     return typical, q, wald_free
 
 
-def _population(data: _Data, batch: GlmmBatch, df: Floats, spec: ModelSpec, intercept_only: bool) -> PopulationMeans:
+def _population(
+    data: _Data, batch: GlmmBatch, df: Floats, spec: ModelSpec, intercept_only: bool
+) -> PopulationMeans:
     """Return the mean over settings; a single study speaks for no other."""
     rows = batch.k.size
     if not intercept_only:
@@ -201,13 +239,21 @@ def _population(data: _Data, batch: GlmmBatch, df: Floats, spec: ModelSpec, inte
     return population_mean(data.family, mu, batch.tau2, batch.covariance, two_sided_quantile(spec.level, df))
 
 
-def _predict(batch: GlmmBatch, se: Floats, spec: ModelSpec, intercept_only: bool) -> tuple[Floats, Floats, Floats]:
-    """Return bounds and degrees of freedom of the prediction interval, which uses the maximum-likelihood standard error."""
+def _predict(
+    batch: GlmmBatch, se: Floats, spec: ModelSpec, intercept_only: bool
+) -> tuple[Floats, Floats, Floats]:
+    """Return bounds and degrees of freedom of the prediction interval, by the likelihood's standard error."""
     rows = batch.k.size
     if spec.pi_method is None or not intercept_only:
         return _nothing(rows), _nothing(rows), _nothing(rows)
     low, high, df = prediction_interval(
-        batch.beta[:, 0], se[:, 0], se[:, 0], batch.tau2, batch.k.astype(np.float64), spec.pi_method, spec.level
+        batch.beta[:, 0],
+        se[:, 0],
+        se[:, 0],
+        batch.tau2,
+        batch.k.astype(np.float64),
+        spec.pi_method,
+        spec.level,
     )
     return low, high, np.where(np.isnan(low), np.nan, df)
 
@@ -227,7 +273,8 @@ def _test_moderators(
 ) -> _JointTest:
     """Test all coefficients but the intercept together; all, if the design has no column of ones."""
     rows = batch.k.size
-    ones = (data.design == 1.0) | ~data.mask.any(axis=0)[:, None]
+    unused = ~np.asarray(data.mask.any(axis=0))
+    ones = (data.design == 1.0) | unused[:, None]
     intercept = [j for j in range(data.design.shape[1]) if ones[:, j].all()][:1]
     tested = [j for j in range(data.design.shape[1]) if j not in intercept]
     if intercept_only or not tested:
@@ -242,7 +289,7 @@ def _test_moderators(
 
 
 def _one_sided(data: _Data, batch: GlmmBatch, level: float) -> tuple[Floats, Floats]:
-    """Return natural bounds where there are no events, or nothing but events: exact and one-sided for the pooled count."""
+    """Return natural bounds where there are no events, or nothing else: exact and one-sided."""
     low, high = _nothing(batch.k.size), _nothing(batch.k.size)
     rows = np.flatnonzero(batch.status == Status.ONE_SIDED)
     total = np.zeros(rows.size)
