@@ -165,7 +165,7 @@ def _as_lookalike(text: str) -> CellFault | None:
     if meant == text or not NUMBER.fullmatch(meant) or not (len(text) == 1 or re.search("[0-9]", text)):
         return None
     message = f"{quote(text)} has letters among its digits"
-    return CellFault("number-with-letters", message, f"is {meant} meant?")
+    return CellFault("number-with-letters", message, f"is {shorten(meant)} meant?")
 
 
 def _as_comma(text: str) -> CellFault | None:
@@ -182,7 +182,8 @@ def _as_unit(text: str) -> CellFault | None:
     found = re.fullmatch(r"([+-]?[0-9.]+)\s*(?:%|percent|per cent)", text)
     if found is None:
         return None
-    return CellFault("number-with-unit", f"{quote(text)} carries its unit", f"write {found[1]} without it")
+    message = f"{quote(text)} carries its unit"
+    return CellFault("number-with-unit", message, f"write {shorten(found[1])} without it")
 
 
 def _as_untidy(text: str) -> CellFault | None:
@@ -190,7 +191,8 @@ def _as_untidy(text: str) -> CellFault | None:
     plain = re.sub(r"\s", "", unicodedata.normalize("NFKC", text)).translate(_DASHES)
     if not NUMBER.fullmatch(plain):
         return None
-    return CellFault("not-a-number", f"{quote(text)} is not written as a plain number", f"is {plain} meant?")
+    message = f"{quote(text)} is not written as a plain number"
+    return CellFault("not-a-number", message, f"is {shorten(plain)} meant?")
 
 
 def _parse_number(text: str) -> float:

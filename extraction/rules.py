@@ -228,7 +228,7 @@ def _check_quotes(row: CheckedRow, schema: SheetSchema, findings: Findings) -> N
 def quoted_percents(text: str, events: str, n: str) -> list[str]:
     """Return the percentages that a note quotes as printed and whose nearest fraction is ``events/n``."""
     quoted = []
-    for sentence in re.split(r"(?<=[.;]) (?=[A-Z])", text):
+    for sentence in re.split(r"(?<=[.]) (?=[A-Z0-9])", text):
         fractions = list(_FRACTION.finditer(sentence))
         for printed in _PRINTED.finditer(sentence):
             nearby = min(

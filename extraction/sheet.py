@@ -66,7 +66,8 @@ class Sheet:
         return len(self.rows)
 
     def column(self, name: str) -> tuple[Value, ...]:
-        """Return the typed cells of one column, row by row."""
+        """Return the typed cells of one column, row by row; SheetError if there is no such column."""
+        self._require(name)
         return tuple(row.values[name] for row in self.rows)
 
     def select(self, keep: Callable[[Row], bool]) -> Sheet:
@@ -74,8 +75,17 @@ class Sheet:
         return replace(self, rows=tuple(r for r in self.rows if keep(r)), whole=self.whole or self)
 
     def where(self, **equals: Value) -> Sheet:
-        """Return the rows whose columns equal the given values, for example ``where(onset="total")``."""
+        """Return the rows whose columns equal the given values, for example ``where(onset="total")``.
+
+        Raises SheetError if there is no such column.
+        """
+        for name in equals:
+            self._require(name)
         return self.select(lambda row: all(row.values[c] == v for c, v in equals.items()))
+
+    def _require(self, name: str) -> None:
+        if name not in self.columns:
+            raise SheetError(f"{self.file} has no column {name!r}; {suggest(name, self.columns)}")
 
     def to_frame(self) -> pd.DataFrame:
         """Return the typed cells as a table, with ``file``, ``line`` and ``hash`` in its index."""
@@ -172,9 +182,7 @@ def check_sheet(
 
 def hash_cells(cells: Sequence[str]) -> str:
     """Return the SHA-256 of the cells of a row, in order, spaces and all: of them as a JSON list in UTF-8."""
-    return sha256(
-        json.dumps(list(cells), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-    )
+    return sha256(json.dumps(list(cells), ensure_ascii=False, separators=(",", ":")))
 
 
 def write_sheet(sheet: Sheet, path: str | Path) -> None:

@@ -33,9 +33,10 @@ MAX_CELLS = 2_000_000
 #: Longest text in a cell that Excel accepts; openpyxl would cut it without a word.
 MAX_XLSX_TEXT = 32_767
 
-#: Characters that XML cannot hold or changes; written as Excel writes them, ``_x000D_``.
+#: Characters that XML cannot hold or changes; written as Excel writes them, ``_x000D_``. NUL and halves of
+#: surrogate pairs are not read back: they are no text.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
-_ESCAPED = re.compile("_x([0-9A-Fa-f]{4})_")
+_ESCAPED = re.compile("_x(?!0000|[Dd][89A-Fa-f])([0-9A-Fa-f]{4})_")
 
 #: Time written into every workbook and every part of it, so that the same sheet gives the same bytes.
 _EPOCH = datetime.datetime(1980, 1, 1)
