@@ -1,4 +1,4 @@
-"""Three broken copies of shipped sheets, ten faults each: all named by line, column and rule, none besides."""
+"""Three broken copies of shipped sheets, ten faults each: all named by line, column, rule; none besides."""
 
 from __future__ import annotations
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import pytest
 
+import extraction
 from extraction.checks import looks_misspelt
 from extraction.errors import Problem, ProblemsError
 from extraction.rules import printed_unit, quoted_percents
@@ -219,3 +221,52 @@ def test_problems_come_in_the_order_of_the_file_and_errors_first_when_raised(tmp
     assert str(caught.value).startswith(
         "2 problems:\n  sheet.csv line 2, n: 'x' is not a number [not-a-number]"
     )
+
+
+# Rules of the evidence sheets, by editing a shipped row
+
+
+def edit_row(tmp_path: Path, name: str, line: int, **cells: str) -> list[Place]:
+    """Change cells of one row of a shipped sheet; return what is found in that row."""
+    source = Path(extraction.__file__).parent / "evidence" / f"{name}.csv"
+    with open(source, newline="", encoding="utf-8") as stream:
+        table = list(csv.reader(stream))
+    for column, text in cells.items():
+        table[line - 1][table[0].index(column)] = text
+    with open(tmp_path / f"{name}.csv", "w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows(table)
+    return [place for place in places(check_sheet(tmp_path / f"{name}.csv", name)[1]) if place[0] == line]
+
+
+def test_parts_of_a_row_must_not_exceed_its_whole(tmp_path: Path) -> None:
+    line = 17  # Doyle2017: 28 events of 171, 23 in men and 5 in women
+    assert edit_row(tmp_path, "trs_incidence", line, events_male="24") == [
+        (line, "events", "28", "parts-exceed-whole", "error")
+    ]
+    assert edit_row(tmp_path, "trs_incidence", line, events_female="", events_male="29") == [
+        (line, "events", "28", "parts-exceed-whole", "error")
+    ]
+    assert edit_row(tmp_path, "trs_incidence", line, n_male="100", n_female="72") == [
+        (line, "n", "171", "parts-exceed-whole", "error")
+    ]
+    assert edit_row(tmp_path, "trs_incidence", line, n_male="100", n_female="71", events_female="4") == []
+
+
+def test_a_survival_estimate_is_not_compared_with_counts(tmp_path: Path) -> None:
+    line = 33  # Oosthuizen2003: 7 of 57, 12.3%, a count
+    assert edit_row(tmp_path, "td_incidence", line, pct_reported="14.0", measure_type="risk") == []
+    assert edit_row(tmp_path, "td_incidence", line, pct_reported="14.0") == [
+        (line, "pct_reported", "14.0", "percent-contradicts-counts", "warning")
+    ]
+
+
+def test_counts_are_required_only_where_an_analysis_takes_the_row(tmp_path: Path) -> None:
+    assert edit_row(tmp_path, "clozapine_response", 3, responders="") == []  # sensitivity
+    assert edit_row(tmp_path, "clozapine_response", 2, responders="", criterion_type="") == [
+        (2, "criterion_type", "", "required-missing", "error"),
+        (2, "responders", "", "required-missing", "error"),
+    ]  # fmt: skip
+    # a cell that is wrong is not missing as well
+    assert edit_row(tmp_path, "clozapine_response", 2, responders="x") == [
+        (2, "responders", "x", "not-a-number", "error")
+    ]

@@ -37,9 +37,10 @@ SUSPICIONS = {
 
 #: Text that has done harm in a spreadsheet, a page or a parser.
 HOSTILE = (
-    '=HYPERLINK("http://x","y")', "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "'=1", "''=1", "'", "''",
+    '=HYPERLINK("http://x","y")', "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "'=1", "''=1",
     "'plain", "=", "-", "-0.5", "\uff1d1+1", '"', '"=1"', "a,b", "a\nb", "a\r\nb", "a\rb",
-    "<script>alert(1)</script>", '"><img onerror=x>', "\u202eabc", "\u2028x", "\x0bx", "\x85x", "x" * 5000, " ", " lead", "trail ",
+    "'", "''", "<script>alert(1)</script>",
+    '"><img onerror=x>', "\u202eabc", "\u2028x", "\x0bx", "\x85x", "x" * 5000, " ", " lead", "trail ",
     "_x000D_", "_x0041_x0042_", "_xD800_", "_x0000_", "NA", "007", "#5", "1;2", "a|b", "\ufeffx",
 )  # fmt: skip
 
