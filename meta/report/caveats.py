@@ -66,8 +66,6 @@ def _status_caveat(status: str) -> Caveat | None:
                                "seen.",))
     if status == "not_converged":
         return Caveat(status, ("The model did not converge, and no number of it is shown.",))
-    if status == "not_pooled":
-        return Caveat(status, ("The groups are answers to different questions; an average over them would answer none.",))
     if status == "one_sided":
         return Caveat(status, ("All studies point one way, so only a one-sided bound exists: it takes the studies as one sample and "
                                "says nothing about how settings differ.",))

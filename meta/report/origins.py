@@ -15,6 +15,7 @@ from meta.report.pieces import (
     clean_text,
     join,
     listed,
+    scaled,
     show_count,
     show_number,
     show_percent,
@@ -70,7 +71,7 @@ def selection_steps(analysis: Node) -> list[Sentence]:
     steps = [join(show_count(selection.at("rows_in_sheet")), f" rows in the sheet {analysis.at('sheet').text()}.")]
     for rule in selection.at("filters").each():
         words = rule.at("text").text() or f"{rule.at('column').text()} {rule.at('test').text()}"
-        steps.append(join(f"{upper_first(words)}: ", show_count(rule.at("removed")), " taken away, ", show_count(rule.at("left")), " left."))
+        steps.append(join(f"Kept where {words}: ", show_count(rule.at("removed")), " taken away, ", show_count(rule.at("left")), " left."))
     if selection.at("spread").exists:
         steps.append(_spread_text(selection.at("spread")))
     steps.extend((f"{derived.at('column').text()} = {derived.at('text').text()}.",) for derived in selection.at("derived").each())
@@ -137,7 +138,7 @@ def study_table(analysis: Node, unit: Unit, anchor: str) -> Table:
     weighted = any(s.at("weight").exists for s in studies)
     whole = all(s.at("used").is_true() for s in studies)
     decimals = column_decimals(
-        [[_times(s.at(part).number(), unit.factor) for part in ("value", "low", "high")] for s in studies]
+        [[scaled(s.at(part).number(), unit.factor) for part in ("value", "low", "high")] for s in studies]
     )
     columns = [
         Column("Study"),
@@ -179,10 +180,6 @@ def _descriptor_cell(descriptor: Node, label: str) -> str:
     marked = descriptor.at("marked").value
     sign = descriptor.at("sign").text() if isinstance(marked, list) and label in marked else ""
     return f"{text}{sign}" if text else MISSING
-
-
-def _times(x: float | None, factor: float) -> float | None:
-    return None if x is None else x * factor
 
 
 def bias_table(analyses: list[tuple[Node, str]]) -> Table:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from meta.tables.numbers import (
     MISSING,
     Number,
+    column_decimals,
     count_text,
     decimals_for,
     df_text,
@@ -253,12 +254,19 @@ def read_unit(analysis: Node, *, ratio: bool) -> Unit:
     after = f" {per.group(0)[:1].lower()}{per.group(0)[1:]}" if per else ""
     natural = analysis.at("fit", "natural")
     places = [natural.at(name) for name in ("value", "low", "high")]
-    if not natural.exists:
-        places = [study.at("value") for study in analysis.at("fit", "studies").each()]
-    numbers = [None if x is None else x * factor for x in (place.number() for place in places)]
-    decimals = decimals_for(numbers, least=RATIO_DECIMALS if ratio else 0)
+    least = RATIO_DECIMALS if ratio else 0
+    if natural.exists:
+        decimals = decimals_for([scaled(place.number(), factor) for place in places], least=least)
+    else:
+        studies = [[s.at(part) for part in ("value", "low", "high")] for s in analysis.at("fit", "studies").each()]
+        decimals = column_decimals([[scaled(x.number(), factor) for x in study] for study in studies], least=least)
     before = "" if per else lower_first(heading)
     return Unit(factor, heading, axis, after, before, decimals)
+
+
+def scaled(x: float | None, factor: float) -> float | None:
+    """Return a number in the unit of display; nothing stays nothing."""
+    return None if x is None else x * factor
 
 
 def lower_first(text: str) -> str:

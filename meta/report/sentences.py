@@ -59,12 +59,12 @@ def basis_text(fit: Node, unit: Unit, link: str = "") -> Sentence:
     return join(studies_text(fit, link), *((" with ", people) if people else ()))
 
 
-def estimate_text(fit: Node, unit: Unit, link: str = "") -> Sentence:
-    """Return ``17.1 per 100 people (95% CI 13.9 to 21.0)`` or ``risk ratio 1.73 (95% CI 0.95 to 3.15)``."""
+def estimate_text(fit: Node, unit: Unit, link: str = "", *, words: bool = True) -> Sentence:
+    """Return ``17.1 per 100 people (95% CI 13.9 to 21.0)`` or ``risk ratio 1.73 (95% CI 0.95 to 3.15)``; the unit if ``words``."""
     natural, level = fit.at("natural"), show_level(fit.at("spec", "level"))
-    before = f"{unit.before} " if unit.before else ""
+    before = f"{unit.before} " if unit.before and words else ""
     interval = ranged(unit.show(natural.at("low")), unit.show(natural.at("high")))
-    head = join(before, unit.show(natural.at("value"), link), unit.after)
+    head = join(before, unit.show(natural.at("value"), link), unit.after if words else "")
     return head if plain(interval) == MISSING else join(head, " (", level, " CI ", interval, _null_clause(fit), ")")
 
 
@@ -150,7 +150,7 @@ def _by_group(analysis: Node, unit: Unit, link: str) -> Sentence:
     for i, level in enumerate(result.at("levels").each()):
         fit = result.at("fits", i)
         if fit.at("natural").exists:
-            parts.append(join(f"{level.label()} ", estimate_text(fit, unit, link), ", ", basis_text(fit, unit, link)))
+            parts.append(join(f"{level.label()} ", estimate_text(fit, unit, link, words=not parts), ", ", basis_text(fit, unit, link)))
         else:
             parts.append((f"{level.label()} not estimable",))
     if not parts:
@@ -182,7 +182,7 @@ def result_sentences(analysis: Node, unit: Unit) -> list[Sentence]:
     if people.exists:
         out.append(
             join("Averaged over settings (population mean) it is ", unit.show(people.at("value")), " (",
-                 unit.range(people.at("low"), people.at("high")), ").")
+                 show_level(fit.at("spec", "level")), " CI ", unit.range(people.at("low"), people.at("high")), ").")
         )
     out.extend(heterogeneity_sentences(fit, unit))
     out.extend(s for s in (_null_sentence(analysis), threshold_sentence(analysis, unit)) if s)
@@ -204,9 +204,9 @@ def heterogeneity_sentences(fit: Node, unit: Unit) -> list[Sentence]:
     if tau2.exists and fit.at("spec", "model").text() != "common":
         bounds = ranged(show_tau2(tau2.at("low")), show_tau2(tau2.at("high")))
         known = plain(bounds) != MISSING
-        figures.append(join("tau² ", show_tau2(tau2.at("value")), *((" (", level, " CI ", bounds, ")") if known else ())))
+        figures.append(join("tau²\u00a0", show_tau2(tau2.at("value")), *((" (", level, " CI ", bounds, ")") if known else ())))
     if spread.at("i2").exists:
-        figures.append(join("I² ", show_percent(spread.at("i2"))))
+        figures.append(join("I²\u00a0", show_percent(spread.at("i2"))))
     if spread.at("q").exists:
         figures.append(
             join("Q ", show_significant(spread.at("q")), " on ", show_df(spread.at("df")), " df (", show_p(spread.at("p")), ")")

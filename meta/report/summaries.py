@@ -38,14 +38,13 @@ def glance_table(analyses: list[tuple[Node, Unit]]) -> Table:
         natural = fit.at("natural")
         behind = f"#{anchor}-studies"
         estimate = unit.interval(natural.at("value"), natural.at("low"), natural.at("high"))
-        words = unit.after.strip() or unit.before
         rows.append(
             row(
                 Link(analysis.at("title").text(), f"#{anchor}"),
                 show_count(fit.at("k"), behind),
                 people_text(fit, unit) or MISSING,
                 linked(estimate[:1], behind) + estimate[1:],
-                words,
+                unit.heading,
                 _prediction(fit, unit),
                 show_percent(fit.at("heterogeneity", "i2")),
             )
@@ -103,7 +102,7 @@ def _spread_rows(fit: Node) -> list[Row]:
     common = fit.at("spec", "model").text() == "common"
     glmm = spread.at("q_wald").exists or fit.at("spec", "model").text().endswith("_normal")
     rows = []
-    if tau2.exists and not common:
+    if tau2.exists and not common and fit.at("k").number() != 1:
         rows.append(row(join("tau² [", show_level(fit.at("spec", "level")), " CI]"),
                         bracketed(*(show_tau2(tau2.at(name)) for name in ("value", "low", "high")))))
     rows.append(row("I²", show_percent(spread.at("i2"))))
@@ -127,7 +126,8 @@ def _basis_rows(fit: Node, unit: Unit) -> list[Row]:
         rows.append(row("Events", show_count(totals.at("events"))))
     if totals.at("events1").exists:
         rows.append(row("Events", join(show_count(totals.at("events1")), " against ", show_count(totals.at("events2")))))
-    rows.append(row("Status", fit.at("status").text().replace("_", " ")))
+    status = fit.at("status").text()
+    rows.append(row("Status", "" if status == "ok" else status.replace("_", " ")))
     return rows
 
 
@@ -143,7 +143,7 @@ def subgroup_table(group: Node, unit: Unit, title: str) -> Table:
             row(
                 level.text(), show_count(fit.at("k")), people_text(fit, unit) or MISSING,
                 unit.interval(natural.at("value"), natural.at("low"), natural.at("high")),
-                _prediction(fit, unit), show_tau2(fit.at("tau2", "value")), show_percent(fit.at("heterogeneity", "i2")),
+                _prediction(fit, unit), _spread_of_several(fit.at("tau2", "value"), fit.at("k")), show_percent(fit.at("heterogeneity", "i2")),
                 "" if status == "ok" else status,
             )
         )
@@ -152,6 +152,11 @@ def subgroup_table(group: Node, unit: Unit, title: str) -> Table:
         Column("Prediction interval", number=True), Column("tau²", number=True), Column("I²", number=True), Column("Status"),
     )
     return Table(title, columns, tuple(rows))
+
+
+def _spread_of_several(tau2: Node, k: Node) -> Piece:
+    """Show tau2, but not of one study, which has none to show."""
+    return MISSING if k.number() == 1 else show_tau2(tau2)
 
 
 def coefficient_table(fit: Node, measure: str, title: str) -> Table:
@@ -182,7 +187,7 @@ def refits_table(refits: Node, unit: Unit, first: str, title: str) -> Table:
                 label.text(), show_count(refits.at("k", i)),
                 unit.interval(refits.at("natural", i), refits.at("natural_low", i), refits.at("natural_high", i)),
                 unit.range(refits.at("natural_prediction_low", i), refits.at("natural_prediction_high", i)),
-                show_tau2(refits.at("tau2", i)), show_percent(refits.at("i2", i)), "; ".join(words),
+                _spread_of_several(refits.at("tau2", i), refits.at("k", i)), show_percent(refits.at("i2", i)), "; ".join(words),
             )
         )
     columns = (
@@ -200,7 +205,7 @@ def reference_table(analysis: Node, unit: Unit, title: str) -> Table:
         natural = fit.at("natural")
         rows.append(
             row("This review", analysis.at("title").text(), show_count(fit.at("k")), people_text(fit, unit) or MISSING,
-                unit.interval(natural.at("value"), natural.at("low"), natural.at("high")), unit.after.strip() or unit.before, "",
+                unit.interval(natural.at("value"), natural.at("low"), natural.at("high")), unit.heading, "",
                 strong=True)
         )
     columns = (

@@ -94,7 +94,7 @@ def count_text(x: Number) -> str:
 def decimals_for(values: Iterable[Number], *, least: int = 0) -> int:
     """Return how many decimals one value and its interval need.
 
-    Two to four significant digits by the size of the middle number (``17.1``, ``4.24``, ``0.045``), and then as
+    Two to four significant digits by the size of the largest number (``17.1``, ``4.24``, ``0.045``), and then as
     many more as it takes for numbers that differ to be shown as different, so that an interval does not collapse
     onto its estimate.
 
@@ -112,7 +112,7 @@ def decimals_for(values: Iterable[Number], *, least: int = 0) -> int:
     """
     finite = sorted({float(x) for x in values if x is not None and math.isfinite(x)})
     sizes = sorted(abs(x) for x in finite if x != 0.0)
-    decimals = max(least, _decimals_by_size(sizes[len(sizes) // 2]) if sizes else 0)
+    decimals = max(least, _decimals_by_size(sizes[-1]) if sizes else 0)
     decimals = min(decimals, MOST_DECIMALS)
     while decimals < MOST_DECIMALS and len({number_text(x, decimals) for x in finite}) < len(finite):
         decimals += 1

@@ -148,7 +148,7 @@ class TestQuotable:
         fit = results["analyses"]["trs_total"]["fit"]
         fit.update(status="not_pooled", natural=None, population_mean=None)
         assert "trials 17.1 per 100 people (95% CI 12.7 to 22.8), 4 studies with" in quote(results, "trs_total")
-        assert "; symptoms 4.8 per 100 people" in quote(results, "trs_total")
+        assert "; symptoms 4.8 (95% CI" in quote(results, "trs_total")
         assert "Nothing is pooled across the groups." in quote(results, "trs_total")
 
     def test_a_mean_that_a_new_setting_need_not_share(self, results: dict[str, Any]) -> None:
@@ -215,8 +215,8 @@ class TestResults:
     def test_result(self, results: dict[str, Any]) -> None:
         text = self.said(result_sentences(*entry(results, "trs_total")))
         assert "The pooled value is 17.1 per 100 people (95% CI 12.7 to 22.8) for the median setting" in text
-        assert "Averaged over settings (population mean) it is 18.8 (14.0 to 24.1)." in text
-        assert "tau² 0.283 (95% CI 0.110 to 0.940), I² 94%, Q 187 on 8 df (P < 0.001)" in text
+        assert "Averaged over settings (population mean) it is 18.8 (95% CI 14.0 to 24.1)." in text
+        assert "tau²\u00a00.283 (95% CI 0.110 to 0.940), I²\u00a094%, Q 187 on 8 df (P < 0.001)" in text
 
     def test_common_effect_speaks_of_no_tau2(self, results: dict[str, Any]) -> None:
         node, unit = entry(results, "maxima")
@@ -297,7 +297,7 @@ class TestResults:
 
     def test_selection(self, results: dict[str, Any]) -> None:
         text = self.said(selection_steps(entry(results, "trs_total")[0]))
-        assert text.startswith("30 rows in the sheet trs. Onset is total: 12 taken away, 18 left.")
+        assert text.startswith("30 rows in the sheet trs. Kept where onset is total: 12 taken away, 18 left.")
         assert "1 set aside because they share people" in text
 
 
