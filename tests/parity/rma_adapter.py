@@ -1,4 +1,4 @@
-"""Adapter of the topics made by ``rma``: a case's spec and data become our arrays, and our numbers get metafor's names."""
+"""Adapter of the topics made by ``rma``: a case becomes our arrays, and our numbers get metafor's names."""
 
 from __future__ import annotations
 
@@ -145,7 +145,12 @@ def make_spec(case: Mapping[str, Any], pi_method: str | None = None) -> ModelSpe
     if model == "common":
         return ModelSpec(model=model, ci_method=ci_method, ci_guard=guard, level=level)
     return ModelSpec(
-        model=model, tau2_method=tau2_method, ci_method=ci_method, ci_guard=guard, pi_method=pi_method, level=level
+        model=model,
+        tau2_method=tau2_method,
+        ci_method=ci_method,
+        ci_guard=guard,
+        pi_method=pi_method,
+        level=level,
     )
 
 
@@ -158,7 +163,7 @@ def answer_case(
     pi_method: str | None = None,
     centre: bool = False,
 ) -> Answer:
-    """Fit a case by our kernel; ``tau2`` fixes it, ``centre`` takes the plain mean out of the effects first."""
+    """Fit a case; ``tau2`` fixes it, ``centre`` takes the plain mean out of the effects first."""
     y, v = numbers(columns["yi"]), numbers(columns["vi"])
     if centre:
         y = y - np.nanmean(y)
@@ -186,7 +191,7 @@ def log_likelihoods(answer: Answer) -> dict[str, float]:
 
 
 def score(answer: Answer, tau2: float, method: str) -> float:
-    """Return the slope of the log-likelihood in tau2 over its negative part, from plain matrices (for excuses)."""
+    """Return the slope of the log-likelihood in tau2 over its negative part, from plain matrices."""
     used = answer.mask[0]
     x, y, v = answer.design[used], answer.y[used], answer.v[used]
     w = np.diag(1.0 / (v + tau2))
@@ -195,8 +200,10 @@ def score(answer: Answer, tau2: float, method: str) -> float:
     return float((y @ p @ p @ y - trace) / trace)
 
 
-def compare_fit(tally: Tally, case: Mapping[str, Any], answer: Answer, *, skip: Callable[[str], bool]) -> None:
-    """Compare every field of a fitted model; ``skip`` says which are left to the caller (he accounts for them)."""
+def compare_fit(
+    tally: Tally, case: Mapping[str, Any], answer: Answer, *, skip: Callable[[str], bool]
+) -> None:
+    """Compare every field of a fitted model but those the caller accounts for (``skip``)."""
     expected, rows = case["expected"], answer.rows
     se = np.where(rows.se[0] > 0.0, rows.se[0], 1.0)
     typical = float(np.nan_to_num(rows.typical_variance[0]))
@@ -232,7 +239,19 @@ def compare_fit(tally: Tally, case: Mapping[str, Any], answer: Answer, *, skip: 
         ours_ll = log_likelihoods(answer)
         for method, block in expected["fit"].items():
             tally.compare(case, f"ll {method}", ours_ll[method], block["ll"], scale=1.0)
-    compared = {*simple, "QM", "QMdf", "QMp", "fit", "names", "tau2.fixed", "predict", "predict.riley", "confint", "R2"}
+    compared = {
+        *simple,
+        "QM",
+        "QMdf",
+        "QMp",
+        "fit",
+        "names",
+        "tau2.fixed",
+        "predict",
+        "predict.riley",
+        "confint",
+        "R2",
+    }
     for name in expected:
         if name in LATER_FIELDS:
             tally.defer_field(name)
@@ -247,8 +266,10 @@ def _factor_of(answer: Answer, free: float) -> float:
     return float(hksj_factor(answer.batch.residual_q, np.array([free]), answer.spec.ci_guard)[0])
 
 
-def _compare_joint_test(tally: Tally, case: Mapping[str, Any], answer: Answer, skip: Callable[[str], bool]) -> None:
-    """Compare QM; where there are no moderators metafor tests the intercept, so QM is the square of its statistic."""
+def _compare_joint_test(
+    tally: Tally, case: Mapping[str, Any], answer: Answer, skip: Callable[[str], bool]
+) -> None:
+    """Compare QM; without moderators metafor tests the intercept, so QM is the square of its statistic."""
     expected, rows = case["expected"], answer.rows
     if "QM" not in expected or skip("QM"):
         return
@@ -268,7 +289,8 @@ def compare_prediction(
     expected, spec = case["expected"], case["spec"]
     methods = PREDICTION[spec.get("test", "z")]
     if "tau2" in spec:
-        # where tau2 is given, metafor's Riley interval does not count it among the parameters estimated: k - 1
+        # where tau2 is given, metafor's Riley interval does not count it among the parameters estimated: k -
+        # 1
         methods = methods[0], methods[1].replace("k2", "k1")
     for field, pi_method in zip(("predict", "predict.riley"), methods, strict=True):
         if "pi.lb" not in expected.get(field, {}):
@@ -303,7 +325,9 @@ def compare_interval(
         for number, block in golden.items():
             if number in ours:
                 # metafor too reports [0, 0] where no tau2 is compatible
-                tally.compare(case, f"confint {number} {name}", ours[number], block[name], scale=scales[number])
+                tally.compare(
+                    case, f"confint {number} {name}", ours[number], block[name], scale=scales[number]
+                )
     if "ci.null" in golden or empty:
         tally.compare(case, "confint empty", float(empty), float(golden.get("ci.null", False)))
 

@@ -37,7 +37,10 @@ def test_intervals_of_tau2(open_tally: Callable[[str, float], Tally]) -> None:
 
 def check_case(tally: Tally, case: dict[str, Any]) -> None:
     columns, expected = tally.topic.columns(case["data"]), case["expected"]
-    names = {"~ ablat": ["intrcpt", "ablat"], "~ ablat + alloc": ["intrcpt", "ablat", "allocrandom", "allocsystematic"]}
+    names = {
+        "~ ablat": ["intrcpt", "ablat"],
+        "~ ablat + alloc": ["intrcpt", "ablat", "allocrandom", "allocsystematic"],
+    }
     mods = case["spec"]["model"].get("mods")
     answer = answer_case(case, columns, ["intrcpt"] if mods is None else names[mods])
     if case["id"] == "ci-fixed":
@@ -45,7 +48,9 @@ def check_case(tally: Tally, case: dict[str, Any]) -> None:
         ours = np.column_stack([rows.value[0], rows.low[0], rows.high[0]])
         tally.compare(case, "fixed", ours, expected["fixed"])
         for name in ("lb", "ub"):
-            tally.excuse_field(case, f"random {name}", "confint() was run at its default tolerance, 1e-4 here")
+            tally.excuse_field(
+                case, f"random {name}", "confint() was run at its default tolerance, 1e-4 here"
+            )
         check_bounds(answer, 0.90)
         expected = {"tau2": expected["random"]}
     else:
@@ -56,4 +61,7 @@ def check_case(tally: Tally, case: dict[str, Any]) -> None:
     method = METHODS[case["spec"]["model"]["method"]][1]
     if method in ("REML", "ML") and golden > 0.0:
         # ours solves the equation at least as well
-        assert abs(score(answer, float(answer.rows.tau2[0]), method)) <= abs(score(answer, golden, method)) + 1e-12
+        assert (
+            abs(score(answer, float(answer.rows.tau2[0]), method))
+            <= abs(score(answer, golden, method)) + 1e-12
+        )

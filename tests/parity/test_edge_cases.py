@@ -22,6 +22,8 @@ from meta.errors import ModelError, OptionError
 from meta.kernels.status import Status
 from meta.options import ModelSpec
 
+#: Worst seen 9.0e-9: metafor leaves 3e-14 of a tau2 whose estimate is 0 (against 1e-3 of the typical
+#: variance).
 TOLERANCE = 1e-8
 
 
@@ -52,7 +54,7 @@ def test_edge_cases(open_tally: Callable[[str, float], Tally]) -> None:
 
 def check_case(tally: Tally, case: dict[str, Any]) -> None:
     if case["spec"].get("method") == "XX":
-        with pytest.raises(OptionError, match="tau2_method under model='random' must be one of .*; got 'XX'"):
+        with pytest.raises(OptionError, match=r"tau2_method under model='random' must be one of .* 'XX'"):
             ModelSpec(tau2_method="XX")
         tally.run.add(case["id"])
     elif case["data"] == "mods" or "onelevel" in case["id"]:
@@ -60,7 +62,10 @@ def check_case(tally: Tally, case: dict[str, Any]) -> None:
     elif not isinstance(case["data"], dict) and case["data"] in REFUSED:
         with pytest.raises(ModelError, match=REFUSED[case["data"]]):
             answer_case(case, tally.topic.columns(case["data"]), ["intrcpt"])
-        tally.run.add(case["id"])
+        if case["expected"] is None:
+            tally.run.add(case["id"])
+        else:
+            tally.excuse(case, "R averages an infinite effect; we refuse it")
     elif case["expected"] is None:
         check_not_estimable(tally, case)
     else:
@@ -68,7 +73,7 @@ def check_case(tally: Tally, case: dict[str, Any]) -> None:
 
 
 def check_one_level(tally: Tally, case: dict[str, Any]) -> None:
-    """A factor with one level: R cannot build contrasts; an indicator of the level repeats the intercept, and we say so."""
+    """A factor with one level: R has no contrasts; its indicator repeats the intercept, and we say it."""
     names = ["intrcpt", "ga"]
     answer = answer_case(case, tally.topic.columns("onelevel"), names)
     assert answer.status is Status.NOT_ESTIMABLE
@@ -97,7 +102,9 @@ def check_numbers(tally: Tally, case: dict[str, Any]) -> None:
         assert abs(score(answer, float(answer.rows.tau2[0]), "REML")) < 1e-10 or answer.rows.tau2[0] == 0.0
         fixed = expected["tau2"]
     if case["id"] in ("edge-tiny-PM-z", "edge-bign-PM-z"):
-        excused["tau2"] = "metafor's tolerance is absolute, and these variances are 1e-12 and 1e-9; ours has Q(tau2) = k - 1"
+        excused["tau2"] = (
+            "metafor's tolerance is absolute, and the variances tiny; ours has Q(tau2) = k - 1"
+        )
         assert answer.batch.residual_q[0] == pytest.approx(answer.batch.k[0] - 1, rel=1e-12)
         fixed = expected["tau2"]
     if answer.batch.k[0] == answer.batch.p:
@@ -113,7 +120,9 @@ def check_numbers(tally: Tally, case: dict[str, Any]) -> None:
             excused[name] = "metafor cannot invert a covariance of 0; the statistic is infinite and p 0"
         if case["data"] == "perfect":
             for name in ("zval", "pval"):
-                excused[name] = "the intercept is 0 with a standard error of 0: no statistic; metafor divides rounding by 0"
+                excused[name] = (
+                    "0 / 0 is no statistic; metafor divides its rounding by 0"
+                )
     for name, reason in excused.items():
         tally.excuse_field(case, name, reason)
     compare_fit(tally, case, answer, skip=lambda name: name in excused or name in ("yi", "vi"))

@@ -35,7 +35,7 @@ def check_case(tally: Tally, case: dict[str, Any]) -> None:
     columns, expected = tally.topic.columns(case["data"]), case["expected"]
     fixed = case["spec"].get("tau2")
     answer = answer_case(case, columns, expected["names"], tau2=fixed)
-    compare_fit(tally, case, answer, skip=lambda name: False)
+    compare_fit(tally, case, answer, skip=lambda _: False)
     compare_prediction(tally, case, columns, fixed)
     if "confint" in expected:
         compare_interval(tally, case, answer, expected["confint"])
