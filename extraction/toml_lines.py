@@ -57,7 +57,7 @@ class _Scanner:
             elif self.text[self.at] == "[":
                 self._move(1)
                 table = self._inside(self._read_key())
-                self.lines.setdefault(table, self.line)
+                self._note(table)
                 self._move(1)
             else:
                 self._read_pair(table)
@@ -66,10 +66,14 @@ class _Scanner:
         """Return the path of a new item of an array of tables."""
         array = (*self._inside(key[:-1]), key[-1])
         self._items[array] = self._items.get(array, -1) + 1
-        self.lines.setdefault(array, self.line)
         item: Path = (*array, self._items[array])
-        self.lines[item] = self.line
+        self._note(item)
         return item
+
+    def _note(self, table: Path) -> None:
+        """Give a table its line, and those around it that no line of their own has named yet."""
+        for end in range(1, len(table) + 1):
+            self.lines.setdefault(table[:end], self.line)
 
     def _inside(self, key: list[str]) -> Path:
         """Return the path of a table header, with the place of the last item of each array on the way."""

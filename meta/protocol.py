@@ -82,7 +82,8 @@ def check_protocol(path: str | Path) -> tuple[Protocol | None, tuple[Problem, ..
     faults = list(shaped.faults)
     if shaped.protocol is not None:
         found = check_rules(shaped.protocol, place.parent)
-        faults += [Fault(shaped.original(f.path), f.rule, f.message, f.advice) for f in found]
+        placed = [Fault(shaped.original(f.path), f.rule, f.message, f.advice) for f in found]
+        faults += [fault for fault in placed if not _is_named(fault, shaped.faults)]
     lines = find_lines(text)
     problems = {_to_problem(place.name, raw, lines, fault) for fault in faults}
     ordered = sorted(problems, key=lambda p: (p.line or 0, p.column or "", p.rule, p.message))
@@ -181,6 +182,12 @@ def _without(protocol: Protocol, bad: set[Place], original: Any) -> Protocol | N
             "analyses": tuple(a for i, a in enumerate(protocol.analyses) if is_good(("analyses", i))),
         }
     )
+
+
+def _is_named(fault: Fault, before: tuple[Fault, ...]) -> bool:
+    """Say whether a fault only echoes one before it: of the same value, or of a test left out of a filter."""
+    echo = {f.path[:-1] for f in before} if fault.rule == "filter-tests" else {f.path for f in before}
+    return fault.path in echo
 
 
 def _syntax_problem(file: str, error: tomllib.TOMLDecodeError) -> Problem:

@@ -208,7 +208,7 @@ def _check_model(here: Path, analysis: Analysis) -> Iterator[Fault]:
     measure = MEASURES.get(analysis.measure)
     kind = _GLMM_KINDS.get(spec.model)
     if measure is not None and kind is not None and measure.kind != kind:
-        message = f"model {spec.model!r} is fitted to counts of a {kind}; {measure.code} is a {measure.name}"
+        message = f"model {spec.model!r} is fitted to counts of a {kind}, and {measure.code} is no {kind}"
         advice = 'choose another profile, or set model = {model = "poisson_normal"} for rates'
         yield Fault((*here, "model" if analysis.model.model else "profile"), "model-measure", message, advice)
 

@@ -61,8 +61,11 @@ _MESSAGES = {
     "string_pattern_mismatch": "must be lower-case letters, digits, - and _, at most 60 (it names files)",
 }
 
-#: Keys whose absence hides nothing else: reading goes on with this text in their place.
-_STAND_IN = {"title", "question", "reason", "heading", "axis", "words", "source", "sign"}
+#: What stands in for a required value that is missing or wrong, so that it hides nothing else; or else text.
+_STAND_INS: dict[str | int, Any] = {"id": "stand-in", "columns": {}, "value": 0, "factor": 1}
+
+#: Without these nothing can be checked.
+_INDISPENSABLE = ("sheets", "analyses")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,38 +107,39 @@ def shape_protocol(raw: Mapping[str, Any]) -> Shaped:
         As ``tomllib`` gives it.
     """
     bad: set[Path] = set()
-    stand_ins: set[Path] = set()
+    replaced: set[Path] = set()
     faults: dict[Path, Fault] = {}
     while True:
         places: dict[Path, Path] = {}
         document = _prune(raw, (), (), bad, places)
-        for path in (p for p in stand_ins if not any(p[:end] in bad for end in range(len(p)))):
+        for path in (p for p in replaced if not any(p[:end] in bad for end in range(len(p)))):
             table = look_up(document, _translate(path[:-1], places))
             if isinstance(table, dict):
-                table[path[-1]] = "-"
+                table[path[-1]] = _STAND_INS.get(path[-1], "-")
         try:
             return Shaped(Protocol.model_validate(document), tuple(faults.values()), places)
         except ValidationError as error:
             found = _faults(error, document, Shaped(None, (), places))
-        before = len(bad) + len(stand_ins)
         for fault in found:
-            known = any(fault.path[: len(path)] == path for path in bad)
-            if not known and fault.path not in faults:
-                faults[fault.path] = fault
-            _set_aside(fault, bad, stand_ins)
-        if len(bad) + len(stand_ins) == before or () in bad:
+            if not any(fault.path[:end] in bad for end in range(1, len(fault.path) + 1)):
+                faults.setdefault(fault.path, fault)
+        before = len(bad) + len(replaced)
+        for fault in found:
+            _set_aside(fault, bad, replaced)
+        if len(bad) + len(replaced) == before or () in bad:
             return Shaped(None, tuple(faults.values()), places)
 
 
-def _set_aside(fault: Fault, bad: set[Path], stand_ins: set[Path]) -> None:
-    """Decide what is left out for a fault: the value, or what cannot be read without the missing key."""
-    missing = fault.rule == "missing-key" or fault.path in bad
-    if not missing:
-        bad.add(fault.path)
-    elif fault.path[-1] in _STAND_IN:
-        stand_ins.add(fault.path)
+def _set_aside(fault: Fault, bad: set[Path], replaced: set[Path]) -> None:
+    """Decide what is left out or replaced for a fault: the value, or what a missing key makes unreadable."""
+    path = fault.path
+    if fault.rule != "missing-key":
+        # a stand-in that is refused as well takes the table around it along
+        bad.add(path[:-1] if path in replaced else path)
+    elif path in replaced or path[-1] in _INDISPENSABLE:
+        bad.add(path[:-1])
     else:
-        bad.add(fault.path[:-1])
+        replaced.add(path)
 
 
 def _prune(node: Any, here: Path, new: Path, bad: set[Path], places: dict[Path, Path]) -> Any:
@@ -181,7 +185,13 @@ def _faults(error: ValidationError, document: Any, shaped: Shaped) -> list[Fault
     by_place: dict[Path, list[Mapping[str, Any]]] = defaultdict(list)
     for detail in error.errors(include_url=False, include_input=False):
         by_place[shaped.original(_place(detail, document))].append(detail)
-    return [_fault(path, details) for path, details in by_place.items()]
+    # pydantic counts only valid items: a list is too short only where nothing inside it is wrong
+    inside = {path[:end] for path in by_place for end in range(len(path))}
+    return [
+        _fault(path, details)
+        for path, details in by_place.items()
+        if not (details[0]["type"] == "too_short" and path in inside)
+    ]
 
 
 def _place(detail: Mapping[str, Any], document: Any) -> Path:
