@@ -206,6 +206,16 @@ def test_variances_over_ten_decades(method: str) -> None:
             assert float(((w * residual) ** 2).sum() / against) == pytest.approx(1.0, rel=1e-9)
 
 
+def test_one_dominant_weight_leaves_the_others_their_digits() -> None:
+    """tr P is the difference of two numbers of 1e10 that agree in their first ten digits."""
+    y, v = np.array([0.3, 2.5, 0.2, -3.0, 1.9]), np.array([1e-10, 1.0, 1.2, 0.7, 2.0])
+    fit = fit_batch(y, v, np.ones((1, 5), dtype=bool), np.ones((5, 1)), tau2_method="DL")
+    w = 1.0 / v.astype(np.longdouble)
+    trace = sum(w[i] * (w.sum() - w[i]) for i in range(1, 5)) / w.sum() + w[0] * w[1:].sum() / w.sum()
+    assert fit.typical_variance[0] == pytest.approx(float(4.0 / trace), rel=1e-14)
+    assert fit.tau2[0] == pytest.approx(float((fit.q[0] - 4.0) / trace), rel=1e-14)
+
+
 def test_statuses_and_their_numbers() -> None:
     y, v = np.array([0.3, 0.9, 0.2, 0.5]), np.array([0.04, 0.09, 0.05, 0.06])
     design = np.column_stack([np.ones(4), [1.0, 2.0, 3.0, 4.0]])
