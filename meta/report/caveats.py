@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meta.report.pieces import Node, Sentence, join, show_level, show_percent, show_tau2
+from meta.report.pieces import Node, Sentence, join, show_level, show_percent, show_tau2, squared
 from meta.report.words import MEASURES, NOT_ASSESSED, NUMBER_WORDS
 
 #: From this many studies on, their number needs no caveat of its own (IntHout et al. 2014; FIELD: "k = 2 to 4, with a caveat").
@@ -38,7 +38,7 @@ def list_caveats(analysis: Node) -> list[Caveat]:
         _dispersion_caveat(analysis, status),
         _boundary_caveat(fit),
     ]
-    found += [Caveat("note", (_sentence(note.text()),)) for note in fit.at("notes").each()]
+    found += [Caveat("note", (_sentence(squared(note.text())),)) for note in fit.at("notes").each()]
     found.append(_bias_caveat(analysis))
     return [caveat for caveat in found if caveat is not None]
 

@@ -17,7 +17,6 @@ from meta.report.origins import (
     provenance_tables,
     selection_steps,
     set_aside_table,
-    study_table,
 )
 from meta.report.pieces import Link, Node, Sentence, Unit, plain, read_unit, show_count
 from meta.report.sentences import (
@@ -31,6 +30,7 @@ from meta.report.sentences import (
     small_study_sentences,
     subgroup_sentences,
 )
+from meta.report.studies import study_table
 from meta.report.summaries import (
     coefficient_table,
     glance_table,

@@ -10,23 +10,15 @@ from meta.report.pieces import (
     Node,
     Piece,
     Sentence,
-    Unit,
-    bracketed,
     clean_text,
     join,
     listed,
-    scaled,
     show_count,
-    show_number,
-    show_percent,
     upper_first,
 )
 from meta.report.views import Column, Row, Table, row
-from meta.report.words import COUNT_HEADINGS, NOT_ASSESSED, SET_ASIDE_RULES
-from meta.tables.numbers import MISSING, column_decimals
-
-#: Letters of a SHA-256 that people compare by eye.
-SHORT_HASH = 10
+from meta.report.words import NOT_ASSESSED, SET_ASIDE_RULES
+from meta.tables.numbers import MISSING
 
 
 def http_address(text: str) -> str | None:
@@ -124,62 +116,6 @@ def left_out_table(analysis: Node) -> Table:
     ]
     columns = (Column("Left out"), Column("Reason", wide=True), Column("How"), Column("Sheet rows"))
     return Table("Left out, with the reason", columns, tuple(rows))
-
-
-def study_table(analysis: Node, unit: Unit, anchor: str) -> Table:
-    """Return the studies: descriptors, counts, estimate, weight, what the sheet says of them, risk of bias, sources, sheet rows."""
-    studies = list(analysis.at("fit", "studies").each())
-    said = {str(entry.at("label").value): entry for entry in analysis.at("study_table", "rows").each()}
-    described = [d for d in analysis.at("descriptors").each()]
-    shown = {d.at("column").text() for d in described}
-    extra = [c for c in analysis.at("study_table", "columns").each() if c.at("name").text() not in shown]
-    counts = [name for name, _ in studies[0].at("counts").items()] if studies else []
-    counts = counts or sorted({name for s in studies for name, _ in s.at("counts").items()})
-    weighted = any(s.at("weight").exists for s in studies)
-    whole = all(s.at("used").is_true() for s in studies)
-    decimals = column_decimals(
-        [[scaled(s.at(part).number(), unit.factor) for part in ("value", "low", "high")] for s in studies]
-    )
-    columns = [
-        Column("Study"),
-        *(Column(d.at("heading").text()) for d in described),
-        *(Column(COUNT_HEADINGS.get(name, name), number=True) for name in counts),
-        Column(f"{unit.heading} [CI]", number=True),
-        *([] if whole else [Column("Not used because", wide=True)]),
-        *([Column("Weight", number=True)] if weighted else []),
-        *(Column(c.at("heading").text(), wide=True) for c in extra),
-        Column("Risk of bias"), Column("Source"), Column("Sheet rows"),
-    ]
-    rows = []
-    for i, study in enumerate(studies):
-        entry = said.get(str(study.at("label").value), Node(None))
-        estimate = bracketed(*(show_number(study.at(part), decimals, unit.factor) for part in ("value", "low", "high")))
-        used = study.at("used").is_true()
-        cells: list[Piece | Sentence] = [
-            study.at("label").label(),
-            *(_descriptor_cell(d, str(study.at("label").value)) for d in described),
-            *(show_count(study.at("counts", name)) for name in counts),
-            estimate,
-            *([] if whole else ["" if used else study.at("reason").text() or "no reason recorded"]),
-            *([show_percent(study.at("weight"))] if weighted else []),
-            *(entry.at("cells", c.at("name").text()).text() or MISSING for c in extra),
-            entry.at("risk_of_bias").text() or NOT_ASSESSED,
-            address_pieces(entry.at("source_url").text()),
-            rows_text(study.at("rows")),
-        ]
-        rows.append(row(*cells, anchor=f"{anchor}-study-{i + 1}", muted=not used))
-    notes: list[Sentence] = [(f"{d.at('sign').text()} {d.at('words').text()}.",) for d in described if d.at("words").exists]
-    if not weighted and studies:
-        notes.append(("The model gives studies no weights.",))
-    return Table(f"Studies: {analysis.at('title').text()}", tuple(columns), tuple(rows), tuple(notes))
-
-
-def _descriptor_cell(descriptor: Node, label: str) -> str:
-    """Return a descriptor of one study, with the sign that the protocol puts behind marked cells."""
-    text = descriptor.at("values", label).text()
-    marked = descriptor.at("marked").value
-    sign = descriptor.at("sign").text() if isinstance(marked, list) and label in marked else ""
-    return f"{text}{sign}" if text else MISSING
 
 
 def bias_table(analyses: list[tuple[Node, str]]) -> Table:

@@ -283,3 +283,8 @@ def number_pieces(nodes: list[Node], decimals: int) -> tuple[Piece, Piece, Piece
     """Show an estimate and its bounds as they stand, with one number of decimals."""
     value, low, high = (show_number(node, decimals) for node in nodes)
     return value, low, high
+
+
+def squared(text: str) -> str:
+    """Return the engine's own words with tau2 and I2 as people write them."""
+    return re.sub(r"\b(tau|I)2\b", "\\1²", text)

@@ -21,6 +21,7 @@ from meta.report.pieces import (
     show_percent,
     show_significant,
     show_tau2,
+    squared,
     upper_first,
 )
 from meta.report.words import MEASURES
@@ -260,7 +261,7 @@ def subgroup_sentences(group: Node) -> list[Sentence]:
     elif not test.at("statistic").exists:
         out.append((f"{upper_first(test.at('reason').text() or 'no test between the groups was possible')}.",))
     else:
-        out.append(join(_test_text("Test between the groups", test), f"; {test.at('method').text()}."))
+        out.append(join(_test_text("Test between the groups", test), f"; {squared(test.at('method').text())}."))
         if test.at("reason").exists:
             out.append((f"The test is made {test.at('reason').text()}.",))
         out.append(("The comparison is between studies, not within them: groups differ in more than their name.",))

@@ -9,11 +9,23 @@ from meta.report.pieces import Link, Piece, Sentence
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a table; ``number`` columns are set to the right with tabular figures, ``wide`` ones hold prose."""
+    """One column of a table.
+
+    ``number`` columns hold numbers of the results and are set to the right, as are ``right`` ones, which hold figures as the sheet
+    writes them; ``wide`` columns hold some words, ``prose`` ones sentences.
+    """
 
     heading: str
     number: bool = False
     wide: bool = False
+    prose: bool = False
+    right: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The one word by which a style sheet knows the column; empty for a plain one."""
+        kinds = {"num": self.number, "right": self.right, "prose": self.prose, "wide": self.wide}
+        return next((kind for kind, is_so in kinds.items() if is_so), "")
 
 
 @dataclass(frozen=True, slots=True)
