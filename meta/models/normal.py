@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,14 +12,12 @@ from meta.inference.intervals import hksj_factor, joint_test, two_sided_quantile
 from meta.inference.p_values import chi2_p, two_sided_p
 from meta.inference.prediction import prediction_interval
 from meta.inference.tau2_intervals import Tau2Interval, profile_q
+from meta.kernels.batch import BatchFit
 from meta.kernels.status import Status
 from meta.kernels.weighted import share_weights
 from meta.models.rows import FittedRows
 from meta.options import ModelSpec
 from meta.results import Floats
-
-if TYPE_CHECKING:
-    from meta.kernels.batch_fit import BatchFit
 
 Mask = NDArray[np.bool_]
 

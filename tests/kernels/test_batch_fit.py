@@ -9,7 +9,8 @@ import pytest
 
 import meta.kernels.masks as masks_module
 from meta.errors import ModelError
-from meta.kernels.batch_fit import TAU2_METHODS, BatchFit, fit_batch
+from meta.kernels.batch import BatchFit
+from meta.kernels.batch_fit import TAU2_METHODS, fit_batch
 from meta.kernels.masks import Columns, add_studies, orthonormalise
 from meta.kernels.search import find_maxima
 from meta.kernels.status import Status

@@ -13,7 +13,8 @@ from oracle import Tally, numbers
 from scipy import special
 
 from meta.inference.intervals import hksj_factor
-from meta.kernels.batch_fit import BatchFit, fit_batch
+from meta.kernels.batch import BatchFit
+from meta.kernels.batch_fit import fit_batch
 from meta.kernels.status import Status
 from meta.models.normal import infer_normal
 from meta.models.rows import FittedRows
