@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from meta.report.pieces import Node, Sentence, join, show_level, show_percent, show_tau2, squared
 from meta.report.words import MEASURES, NOT_ASSESSED, NUMBER_WORDS
 
-#: From this many studies on, their number needs no caveat of its own (IntHout et al. 2014; FIELD: "k = 2 to 4, with a caveat").
+#: From this many studies on, their number needs no caveat of its own (IntHout et al. 2014; FIELD: "k = 2 to
+#: 4, with a caveat").
 ENOUGH_STUDIES = 5
 
 #: Level below which Cochran's Q (its likelihood-ratio form under a GLMM) is taken to say that studies differ.
@@ -25,8 +26,10 @@ class Caveat:
 def list_caveats(analysis: Node) -> list[Caveat]:
     """Return the caveats of an analysis, the one that matters most first.
 
-    The order: no number at all; a bound only; one study; two; the words of the review team; three or four studies; a likelihood with
-    several maxima; a mean that a new setting need not share; tau2 at its boundary; notes of the fit; risk of bias not assessed.
+    The order: no number at all; a bound only; one study; two; the words of the review team; three or four
+    studies; a likelihood with
+    several maxima; a mean that a new setting need not share; tau2 at its boundary; notes of the fit; risk of
+    bias not assessed.
     """
     fit = analysis.at("fit")
     status = fit.at("status").text() if fit.exists else "not_estimable"
@@ -44,7 +47,7 @@ def list_caveats(analysis: Node) -> list[Caveat]:
 
 
 def leading_caveat(analysis: Node) -> Sentence:
-    """Return the caveat that matters most; empty where there is none (or where the quotable sentence already is one)."""
+    """Return the caveat that matters most; empty where there is none, or the quotable sentence is one itself."""
     found = list_caveats(analysis)
     return found[0].text if found and found[0].code not in ("not_estimable", "not_converged") else ()
 
@@ -62,40 +65,75 @@ def _sentence(text: str) -> str:
 
 def _status_caveat(status: str) -> Caveat | None:
     if status == "not_estimable":
-        return Caveat(status, ("Nothing can be estimated from these rows; they are shown so that their absence from the numbers is "
-                               "seen.",))
+        return Caveat(
+            status,
+            (
+                "Nothing can be estimated from these rows; they are shown so that their absence from the "
+                "numbers is "
+                "seen.",
+            ),
+        )
     if status == "not_converged":
         return Caveat(status, ("The model did not converge, and no number of it is shown.",))
     if status == "one_sided":
-        return Caveat(status, ("All studies point one way, so only a one-sided bound exists: it takes the studies as one sample and "
-                               "says nothing about how settings differ.",))
+        return Caveat(
+            status,
+            (
+                "All studies point one way, so only a one-sided bound exists: it takes the studies as one "
+                "sample and "
+                "says nothing about how settings differ.",
+            ),
+        )
     return None
 
 
 def _few_caveat(fit: Node, status: str, sizes: tuple[int, ...]) -> Caveat | None:
     """Say what a small number of studies does and does not allow."""
     k = fit.at("k").number()
-    if k is None or status in ("not_estimable", "not_converged", "one_sided", "not_pooled") or int(k) not in sizes:
+    if (
+        k is None
+        or status in ("not_estimable", "not_converged", "one_sided", "not_pooled")
+        or int(k) not in sizes
+    ):
         return None
     if k == 1:
-        return Caveat("one_study", ("One study: this is its own result with its own interval. Nothing is pooled, and how far settings "
-                                    "differ cannot be seen.",))
+        return Caveat(
+            "one_study",
+            (
+                "One study: this is its own result with its own interval. Nothing is pooled, and how far "
+                "settings "
+                "differ cannot be seen.",
+            ),
+        )
     if k == 2:
-        return Caveat("two_studies", ("Two studies: they can be averaged, but how far settings differ can hardly be estimated from "
-                                      "two, and no prediction interval is given.",))
+        return Caveat(
+            "two_studies",
+            (
+                "Two studies: they can be averaged, but how far settings differ can hardly be estimated from "
+                "two, and no prediction interval is given.",
+            ),
+        )
     word = NUMBER_WORDS[int(k)].capitalize()
-    return Caveat("few_studies", (f"{word} studies: tau² and the prediction interval are very uncertain with so few.",))
+    return Caveat(
+        "few_studies", (f"{word} studies: tau² and the prediction interval are very uncertain with so few.",)
+    )
 
 
 def _maxima_caveat(status: str) -> Caveat | None:
     if status != "several_maxima":
         return None
-    return Caveat(status, ("The likelihood has more than one maximum; the highest is reported, and the data leave room for another "
-                           "answer.",))
+    return Caveat(
+        status,
+        (
+            "The likelihood has more than one maximum; the highest is reported, and the data leave room for "
+            "another "
+            "answer.",
+        ),
+    )
 
 
 def _dispersion_caveat(analysis: Node, status: str) -> Caveat | None:
-    """Warn where a new setting need not share the mean: the null inside the prediction interval, or studies that differ."""
+    """Warn where a new setting need not share the mean: the null inside its interval, or studies that differ."""
     fit = analysis.at("fit")
     natural = fit.at("natural")
     first, last = natural.at("prediction_low").number(), natural.at("prediction_high").number()
@@ -104,13 +142,28 @@ def _dispersion_caveat(analysis: Node, status: str) -> Caveat | None:
     words = MEASURES.get(analysis.at("measure").text())
     low, high = natural.at("low").number(), natural.at("high").number()
     null = words.null if words is not None else None
-    if null is not None and low is not None and high is not None and not low <= null <= high and first <= null <= last:
-        return Caveat("prediction_null", (f"A new setting may still show no difference: the prediction interval includes {null:g}.",))
+    if (
+        null is not None
+        and low is not None
+        and high is not None
+        and not low <= null <= high
+        and first <= null <= last
+    ):
+        return Caveat(
+            "prediction_null",
+            (f"A new setting may still show no difference: the prediction interval includes {null:g}.",),
+        )
     p = fit.at("heterogeneity", "p").number()
     if p is not None and p < Q_LEVEL and fit.at("heterogeneity", "i2").exists:
         i2 = show_percent(fit.at("heterogeneity", "i2"))
-        return Caveat("settings_differ", join("Settings differ by more than chance (I² ", i2, "): for a new one the prediction interval "
-                                              "counts, not the pooled value."))
+        return Caveat(
+            "settings_differ",
+            join(
+                "Settings differ by more than chance (I² ",
+                i2,
+                "): for a new one the prediction interval counts, not the pooled value.",
+            ),
+        )
     return None
 
 
@@ -122,11 +175,18 @@ def _boundary_caveat(fit: Node) -> Caveat | None:
         return None
     upper = tau2.at("high").number()
     if upper is None or upper == 0.0:
-        return Caveat("boundary", ("tau² is estimated at zero, its boundary; this does not show that settings agree.",))
+        return Caveat(
+            "boundary", ("tau² is estimated at zero, its boundary; this does not show that settings agree.",)
+        )
     return Caveat(
         "boundary",
-        join("tau² is estimated at zero, its boundary; its ", show_level(fit.at("spec", "level")), " interval reaches ",
-             show_tau2(tau2.at("high")), ", so that settings may differ all the same."),
+        join(
+            "tau² is estimated at zero, its boundary; its ",
+            show_level(fit.at("spec", "level")),
+            " interval reaches ",
+            show_tau2(tau2.at("high")),
+            ", so that settings may differ all the same.",
+        ),
     )
 
 

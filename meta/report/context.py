@@ -1,4 +1,4 @@
-"""The context of the report, built from results.json alone: every text finished, every number with its address."""
+"""The context of the report, from results.json alone: every text finished, every number with its address."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ from typing import Any
 
 from meta.errors import ReportError
 from meta.report.caveats import leading_caveat, list_caveats
+from meta.report.comparisons import (
+    cumulative_sentence,
+    left_out_sentence,
+    reference_sentence,
+    regression_sentences,
+    small_study_sentences,
+    subgroup_sentences,
+)
 from meta.report.methods import methods_parts, overlap_sentence
 from meta.report.origins import (
     bias_table,
@@ -21,14 +29,8 @@ from meta.report.origins import (
 from meta.report.pieces import Link, Node, Sentence, Unit, plain, read_unit, show_count
 from meta.report.sentences import (
     anchor_of,
-    cumulative_sentence,
-    left_out_sentence,
     quotable_sentence,
-    reference_sentence,
-    regression_sentences,
     result_sentences,
-    small_study_sentences,
-    subgroup_sentences,
 )
 from meta.report.studies import study_table
 from meta.report.summaries import (
@@ -81,7 +83,9 @@ def build_context(results: Mapping[str, Any]) -> ReportView:
         glance=glance_table(analyses),
         methods=methods,
         overlap=_overlap_block([analysis for analysis, _ in analyses]),
-        analyses=tuple(_analysis_view(analysis, unit, by_analysis[anchor_of(analysis)]) for analysis, unit in analyses),
+        analyses=tuple(
+            _analysis_view(analysis, unit, by_analysis[anchor_of(analysis)]) for analysis, unit in analyses
+        ),
         bias=_bias_block([analysis for analysis, _ in analyses]),
         problems=_problem_block(root.at("problems")),
         provenance=_provenance_block(root),
@@ -98,7 +102,9 @@ def _check_anchors(anchors: list[str]) -> None:
     """Refuse ids that would lead to one place of the page."""
     doubled = sorted({anchor for anchor in anchors if anchors.count(anchor) > 1})
     if doubled:
-        raise ReportError(f"ids of analyses must differ in letters and digits; more than one becomes {', '.join(doubled)}")
+        raise ReportError(
+            f"ids of analyses must differ in letters and digits; more than one becomes {', '.join(doubled)}"
+        )
 
 
 def _card(analysis: Node, unit: Unit) -> Card:
@@ -114,7 +120,10 @@ def _method_views(analyses: list[Node]) -> tuple[MethodView, ...]:
     """Return the methods once for all analyses that share measure, spec and profile."""
     groups: dict[str, list[Node]] = {}
     for analysis in analyses:
-        key = json.dumps([analysis.at("measure").value, _spec_of(analysis).value, analysis.at("profile").value], sort_keys=True)
+        key = json.dumps(
+            [analysis.at("measure").value, _spec_of(analysis).value, analysis.at("profile").value],
+            sort_keys=True,
+        )
         groups.setdefault(key, []).append(analysis)
     views = []
     for number, members in enumerate(groups.values(), start=1):
@@ -122,7 +131,8 @@ def _method_views(analyses: list[Node]) -> tuple[MethodView, ...]:
         parts = methods_parts(first.at("measure").text(), _spec_of(first))
         views.append(
             MethodView(
-                f"methods-{number}", _method_title(first),
+                f"methods-{number}",
+                _method_title(first),
                 tuple((heading, tuple(sentences)) for heading, sentences in parts),
                 tuple(Link(m.at("title").text(), f"#{anchor_of(m)}") for m in members),
             )
@@ -133,18 +143,24 @@ def _method_views(analyses: list[Node]) -> tuple[MethodView, ...]:
 def _overlap_block(analyses: list[Node]) -> Block:
     """Say once for each rule how rows that share people were chosen."""
     rules = [analysis.at("selection", "overlap", "rule") for analysis in analyses]
-    sentences = {plain(sentence): sentence for sentence in (overlap_sentence(rule) for rule in rules if rule.exists)}
+    sentences = {
+        plain(sentence): sentence for sentence in (overlap_sentence(rule) for rule in rules if rule.exists)
+    }
     return Block("People counted once", tuple(sentences.values()))
 
 
 def _method_title(analysis: Node) -> str:
     models = {
-        "random": "random effects, inverse variance", "common": "common effect, inverse variance",
-        "binomial_normal": "binomial-normal GLMM", "poisson_normal": "Poisson-normal GLMM",
+        "random": "random effects, inverse variance",
+        "common": "common effect, inverse variance",
+        "binomial_normal": "binomial-normal GLMM",
+        "poisson_normal": "Poisson-normal GLMM",
     }
     model = _spec_of(analysis).at("model").text()
     name = analysis.at("measure_name").text() or analysis.at("measure").text()
-    return f"{name[:1].upper()}{name[1:]}: {models.get(model, model)} (profile {analysis.at('profile').text()})"
+    return (
+        f"{name[:1].upper()}{name[1:]}: {models.get(model, model)} (profile {analysis.at('profile').text()})"
+    )
 
 
 def _figure(analysis: Node, kind: str, caption: str) -> Figure | None:
@@ -160,11 +176,26 @@ def _analysis_view(analysis: Node, unit: Unit, method: MethodView) -> AnalysisVi
         _left_out_block(analysis, unit),
         _cumulative_block(analysis, unit),
         _small_study_block(analysis, measure),
-        Block("Outside reference", _only(reference_sentence(analysis, unit)), None,
-              (reference_table(analysis, unit, "Outside references beside our estimate"),)),
+        Block(
+            "Outside reference",
+            _only(reference_sentence(analysis, unit)),
+            None,
+            (reference_table(analysis, unit, "Outside references beside our estimate"),),
+        ),
     ]
-    selected = Block("How the rows were chosen", tuple(selection_steps(analysis)), None, (set_aside_table(analysis), left_out_table(analysis)))
-    studies = Block("Studies", (), None, (study_table(analysis, unit, anchor),), "Counts, sources and sheet rows of every study")
+    selected = Block(
+        "How the rows were chosen",
+        tuple(selection_steps(analysis)),
+        None,
+        (set_aside_table(analysis), left_out_table(analysis)),
+    )
+    studies = Block(
+        "Studies",
+        (),
+        None,
+        (study_table(analysis, unit, anchor),),
+        "Counts, sources and sheet rows of every study",
+    )
     return AnalysisView(
         anchor=anchor,
         title=analysis.at("title").text(),
@@ -188,15 +219,23 @@ def _only(sentence: Sentence) -> tuple[Sentence, ...]:
 def _subgroup_block(analysis: Node, group: Node, unit: Unit) -> Block:
     by = group.at("by").text() or group.at("result", "by").text()
     title = group.at("title").text() or f"By {by}"
-    return Block(title, tuple(subgroup_sentences(group)), _figure(analysis, f"subgroup-{re.sub(r'[^A-Za-z0-9_-]', '_', by)}", f"Forest plot, {title}"),
-                 (subgroup_table(group, unit, f"Estimates by {by}"),))
+    return Block(
+        title,
+        tuple(subgroup_sentences(group)),
+        _figure(analysis, f"subgroup-{re.sub(r'[^A-Za-z0-9_-]', '_', by)}", f"Forest plot, {title}"),
+        (subgroup_table(group, unit, f"Estimates by {by}"),),
+    )
 
 
 def _regression_block(regression: Node, measure: str) -> Block:
     formula = regression.at("formula").text()
     title = regression.at("title").text() or f"Regression {formula}"
     fit = regression.at("fit")
-    tables = (coefficient_table(fit, measure, f"Coefficients of {formula}"),) if fit.at("coefficients").exists else ()
+    tables = (
+        (coefficient_table(fit, measure, f"Coefficients of {formula}"),)
+        if fit.at("coefficients").exists
+        else ()
+    )
     return Block(title, tuple(regression_sentences(regression, measure)), None, tables)
 
 
@@ -205,8 +244,13 @@ def _left_out_block(analysis: Node, unit: Unit) -> Block:
     if not refits.exists:
         return Block("Leave one out")
     table = refits_table(refits, unit, "Without", "Leave one out")
-    return Block("Leave one out", _only(left_out_sentence(refits, unit)), _figure(analysis, "leave_one_out", "Leave one out"),
-                 (table,), "Leave one out as a table")
+    return Block(
+        "Leave one out",
+        _only(left_out_sentence(refits, unit)),
+        _figure(analysis, "leave_one_out", "Leave one out"),
+        (table,),
+        "Leave one out as a table",
+    )
 
 
 def _cumulative_block(analysis: Node, unit: Unit) -> Block:
@@ -214,8 +258,13 @@ def _cumulative_block(analysis: Node, unit: Unit) -> Block:
     if not refits.exists:
         return Block("Cumulative")
     table = refits_table(refits, unit, "Up to and with", "Cumulative")
-    return Block("Cumulative", _only(cumulative_sentence(refits, unit)), _figure(analysis, "cumulative", "Cumulative plot"),
-                 (table,), "Cumulative results as a table")
+    return Block(
+        "Cumulative",
+        _only(cumulative_sentence(refits, unit)),
+        _figure(analysis, "cumulative", "Cumulative plot"),
+        (table,),
+        "Cumulative results as a table",
+    )
 
 
 def _small_study_block(analysis: Node, measure: str) -> Block:
@@ -223,14 +272,19 @@ def _small_study_block(analysis: Node, measure: str) -> Block:
     sentences = tuple(small_study_sentences(check, measure))
     funnel = _figure(analysis, "funnel", "Funnel plot")
     if funnel is not None and not sentences:
-        sentences = (("The protocol declares no test for small-study effects here; the plot is for looking at.",),)
-    tables = (coefficient_table(check.at("fit"), measure, "Coefficients of the regression on 1/n"),) \
-        if check.at("fit", "coefficients").exists else ()
+        sentences = (
+            ("The protocol declares no test for small-study effects here; the plot is for looking at.",),
+        )
+    tables = (
+        (coefficient_table(check.at("fit"), measure, "Coefficients of the regression on 1/n"),)
+        if check.at("fit", "coefficients").exists
+        else ()
+    )
     return Block("Small-study effects", sentences, funnel, tables)
 
 
 def _files(analysis: Node) -> tuple[Link, ...]:
-    """Return links to what stands beside the report for an analysis: its effect sizes, and the same fit in R."""
+    """Return links to what stands beside the report: effect sizes, and the same fit in R."""
     folder = f"analyses/{anchor_of(analysis)}"
     return (Link("effects.csv", f"{folder}/effects.csv"), Link("analysis.R", f"{folder}/analysis.R"))
 
@@ -244,11 +298,24 @@ def _bias_block(analyses: list[Node]) -> Block:
 def _problem_block(problems: Node) -> Block:
     if not problems.exists:
         return Block("Warnings", (("The checks of sheets and protocol left no warning.",),))
-    head: Sentence = ("The checks of sheets and protocol left ", show_count(problems), " warnings; none of them stops an analysis.")
+    head: Sentence = (
+        "The checks of sheets and protocol left ",
+        show_count(problems),
+        " warnings; none of them stops an analysis.",
+    )
     return Block("Warnings", (head,), None, (problem_table(problems),), "All warnings")
 
 
 def _provenance_block(root: Node) -> Block:
-    words = ("Every number of this page stands in results.json under the address in its data-id attribute; the same input gives the "
-             "same bytes.",)
-    return Block("Provenance", (words,), None, tuple(provenance_tables(root.at("provenance"))), "Files, versions and profiles")
+    words = (
+        "Every number of this page stands in results.json under the address in its data-id attribute; the "
+        "same input gives the "
+        "same bytes.",
+    )
+    return Block(
+        "Provenance",
+        (words,),
+        None,
+        tuple(provenance_tables(root.at("provenance"))),
+        "Files, versions and profiles",
+    )

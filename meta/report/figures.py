@@ -1,4 +1,4 @@
-"""Figures inside the page: an SVG is read, checked against an allow-list and written again with names of its own."""
+"""Figures inside the page: an SVG is read, checked against an allow-list and written with names of its own."""
 
 from __future__ import annotations
 
@@ -11,11 +11,29 @@ from meta.errors import ReportError
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-#: What a drawing may consist of; anything else (scripts, foreign objects, links, images from elsewhere) is refused.
+#: What a drawing may consist of; anything else (scripts, foreign objects, links, images from elsewhere) is
+#: refused.
 ELEMENTS = frozenset(
     [
-        "svg", "g", "path", "text", "tspan", "title", "desc", "defs", "clipPath", "use", "rect", "circle", "ellipse",
-        "line", "polyline", "polygon", "style", "marker", "symbol",
+        "svg",
+        "g",
+        "path",
+        "text",
+        "tspan",
+        "title",
+        "desc",
+        "defs",
+        "clipPath",
+        "use",
+        "rect",
+        "circle",
+        "ellipse",
+        "line",
+        "polyline",
+        "polygon",
+        "style",
+        "marker",
+        "symbol",
     ]
 )
 
@@ -45,7 +63,8 @@ def inline_svg(text: str, prefix: str, label: str) -> str:
     Returns
     -------
     str
-        One ``svg`` element without namespaces, with ``role="img"`` and a name; its style rules reach no further than itself.
+        One ``svg`` element without namespaces, with ``role="img"`` and a name; its style rules reach no
+        further than itself.
 
     Raises
     ------
@@ -76,7 +95,9 @@ def _write(element: Element, prefix: str, label: str, out: list[str], *, top: bo
     if name in DROPPED or not name:
         return
     if name not in ELEMENTS:
-        raise ReportError(f"figure {label!r} holds an element {name!r}; a drawing may hold {', '.join(sorted(ELEMENTS))}")
+        raise ReportError(
+            f"figure {label!r} holds an element {name!r}; a drawing may hold {', '.join(sorted(ELEMENTS))}"
+        )
     out.append(f"<{name}")
     for key, value in element.attrib.items():
         out.append(_attribute(key, value, prefix, label))
@@ -120,7 +141,7 @@ def _naming(element: Element, label: str) -> str:
 
 
 def _width(element: Element) -> str:
-    """Return the width at which figures of one page have letters of one size, as a property that the style sheet reads."""
+    """Return, for the style sheet, the width at which all figures of a page have letters of one size."""
     box = re.findall(r"[\d.]+", element.attrib.get("viewBox", ""))
     return f' style="--width:{float(box[2]) * REM_PER_POINT:.1f}rem"' if len(box) == 4 else ""
 
@@ -130,4 +151,6 @@ def _scoped(css: str, prefix: str, label: str) -> str:
     if _FOREIGN.search(css) or "<" in css:
         raise ReportError(f"figure {label!r}: its style reaches outside the drawing")
     rules = re.findall(r"([^{}]+)\{([^{}]*)\}", css)
-    return "".join(f'[data-figure="{prefix}"] {selector.strip()}{{{body.strip()}}}' for selector, body in rules)
+    return "".join(
+        f'[data-figure="{prefix}"] {selector.strip()}{{{body.strip()}}}' for selector, body in rules
+    )

@@ -17,22 +17,25 @@ from meta.report.pieces import Link, Shown
 from meta.report.templating import templates_folder
 from meta.report.views import Figure, ReportView
 
-#: All the script there is: prints folded tables, and unfolds one that a link leads into. The page is complete without it.
+#: All the script there is: prints folded tables, and unfolds one that a link leads into. The page is complete
+#: without it.
 SCRIPT = (
     "(()=>{const all=()=>document.querySelectorAll('details');let shut=[];"
     "addEventListener('beforeprint',()=>{shut=[...all()].filter(d=>!d.open);shut.forEach(d=>d.open=true)});"
     "addEventListener('afterprint',()=>shut.forEach(d=>d.open=false));"
-    "const go=()=>{const t=location.hash.length>1&&document.getElementById(location.hash.slice(1));if(!t)return;"
-    "const d=t.closest('details')||t.querySelector(':scope>details.lead');if(d)d.open=true;t.scrollIntoView()};"
+    "const go=()=>{const t=location.hash.length>1&&document.getElementById(location.hash.slice(1));"
+    "if(!t)return;const d=t.closest('details')||t.querySelector(':scope>details.lead');"
+    "if(d)d.open=true;t.scrollIntoView()};"
     "addEventListener('hashchange',go);go()})()"
 )
 
 
 def content_policy(script: str) -> str:
-    """Return the content security policy: nothing from anywhere but the styles of the page and the one script by its hash."""
+    """Return the content security policy: nothing but the styles of the page and its one script, by its hash."""
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     return (
-        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'"
     )
 
 
@@ -67,8 +70,12 @@ def render_html(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
 
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(templates_folder()), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, keep_trailing_newline=True,
+        loader=FileSystemLoader(templates_folder()),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.tests["shown"] = lambda piece: isinstance(piece, Shown)
     environment.tests["link"] = lambda piece: isinstance(piece, Link)

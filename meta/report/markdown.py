@@ -14,7 +14,8 @@ from meta.report.templating import templates_folder
 from meta.report.views import Row, Table
 from meta.tables.numbers import MISSING
 
-#: Characters that Markdown (CommonMark, GitHub's tables, strikethrough, mathematics and mentions) gives a meaning inside a line.
+#: Characters that Markdown (CommonMark, GitHub's tables, strikethrough, mathematics and mentions) gives a
+#: meaning inside a line.
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|~$&@])")
 
 #: What would begin a heading, a list, a quotation or a rule at the start of a line.
@@ -31,7 +32,7 @@ class Safe(str):
 
 
 def escape_markdown(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line: no links, emphasis, code, HTML, table cells or headings come of it."""
+    """Return text that Markdown shows as it is, on one line: no link, code, HTML, cell or heading comes of it."""
     flat = clean_text(text, longest=len(text) + 1)
     flat = _SPECIAL.sub(r"\\\1", flat)
     flat = _BARE_ADDRESS.sub(lambda m: f"{m.group(1)}\\:" if m.group(1) else f"{m.group(2)}\\.", flat)
@@ -39,7 +40,7 @@ def escape_markdown(text: str) -> str:
 
 
 def markdown_pieces(sentence: Sentence) -> Safe:
-    """Return a sentence as Markdown; links lead to http addresses or files, links within the page become bare words."""
+    """Return a sentence as Markdown; links to addresses and files stay, links within the page become words."""
     out = []
     for piece in sentence:
         if isinstance(piece, str):
@@ -67,7 +68,9 @@ def markdown_table(table: Table) -> Safe:
 
 def _table_row(row: Row) -> str:
     cells = [str(markdown_pieces(cell)) or MISSING for cell in row.cells]
-    return "| " + " | ".join(f"**{cell}**" if row.strong and cell != MISSING else cell for cell in cells) + " |"
+    return (
+        "| " + " | ".join(f"**{cell}**" if row.strong and cell != MISSING else cell for cell in cells) + " |"
+    )
 
 
 def _finish(value: object) -> object:
@@ -96,8 +99,13 @@ def render_markdown(results: Mapping[str, Any]) -> str:
         If the results have another format.
     """
     environment = Environment(
-        loader=FileSystemLoader(templates_folder()), autoescape=False, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, keep_trailing_newline=True, finalize=_finish,
+        loader=FileSystemLoader(templates_folder()),
+        autoescape=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_finish,
     )
     environment.filters["pieces"] = markdown_pieces
     environment.filters["table"] = markdown_table

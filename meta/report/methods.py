@@ -46,8 +46,11 @@ def methods_sentences(measure: str, spec: Node) -> list[Sentence]:
 
 def _not_described(what: str, value: str, spec: Node) -> Sentence:
     """Name what there are no words for."""
-    return (f"The {what} {value or 'of this analysis'} has no description in words here; the option stands in results.json "
-            f"under {spec.path}.",)
+    return (
+        f"The {what} {value or 'of this analysis'} has no description in words here; the option stands in "
+        "results.json "
+        f"under {spec.path}.",
+    )
 
 
 def _inverse_variance_parts(measure: str, spec: Node, model: str) -> list[Part]:
@@ -58,8 +61,11 @@ def _inverse_variance_parts(measure: str, spec: Node, model: str) -> list[Part]:
         made += [(words.zeros,)] if words.zeros else []
     if model == "common":
         made.append(
-            ("A common-effect model is fitted: all studies are taken to estimate one and the same value, so there is no "
-             "between-study variance and no prediction interval.",)
+            (
+                "A common-effect model is fitted: all studies are taken to estimate one and the same value, "
+                "so there is no "
+                "between-study variance and no prediction interval.",
+            )
         )
     else:
         made.append(_tau2_sentence(spec))
@@ -70,8 +76,11 @@ def _tau2_sentence(spec: Node) -> Sentence:
     method = spec.at("tau2_method").text()
     if method not in TAU2_METHODS:
         return _not_described("estimator of tau²", method, spec)
-    return ("A random-effects model is fitted: the true values of the studies vary between settings, and their variance tau² is "
-            f"estimated by {TAU2_METHODS[method]}.",)
+    return (
+        "A random-effects model is fitted: the true values of the studies vary between settings, and their "
+        "variance tau² is "
+        f"estimated by {TAU2_METHODS[method]}.",
+    )
 
 
 def _interval_sentence(spec: Node, model: str) -> Sentence:
@@ -83,7 +92,9 @@ def _interval_sentence(spec: Node, model: str) -> Sentence:
     if method == "t":
         return join(head, "takes the Wald standard error and a t quantile with k − 1 degrees of freedom.")
     if method == "profile":
-        return join(head, "is found by profile likelihood: the values that a likelihood-ratio test does not reject.")
+        return join(
+            head, "is found by profile likelihood: the values that a likelihood-ratio test does not reject."
+        )
     if method == "HKSJ" and guard in ("se", "none"):
         name = "is that of Hartung, Knapp, Sidik and Jonkman (HKSJ), with a t quantile with k − 1 degrees of freedom; "
         if guard == "none":
@@ -98,18 +109,25 @@ def _glmm_parts(measure: str, spec: Node, model: str) -> list[Part]:
     logit = link == "logit"
     article = "A binomial" if logit else "A Poisson"
     made: list[Sentence] = [
-        (f"{article}-normal generalised linear mixed model is fitted to the counts themselves: each study's events are "
-         f"{family}, and the {links} of the studies' true {what} are normal with variance tau².",),
+        (
+            f"{article}-normal generalised linear mixed model is fitted to the counts themselves: each "
+            "study's events are "
+            f"{family}, and the {links} of the studies' true {what} are normal with variance tau².",
+        ),
         ("No continuity correction is made: studies without events enter as they are.",),
-        ("Estimation is by maximum likelihood with adaptive Gauss–Hermite quadrature, whose nodes rise until the "
-         "likelihood stops moving.",),
+        (
+            "Estimation is by maximum likelihood with adaptive Gauss–Hermite quadrature, whose nodes rise "
+            "until the "
+            "likelihood stops moving.",
+        ),
     ]
     if logit != (measure in ("PLO", "PR", "PFT")):
         made.append(_not_described("measure", f"{measure} under this model", spec))
     back = "expit of the mean logit" if logit else "exp of the mean log rate"
     side = "nearer to one half than the median" if logit else "above the median"
     pooled: Sentence = (
-        f"The pooled value is that of the median setting ({back}); beside it stands the population mean, the average over "
+        f"The pooled value is that of the median setting ({back}); beside it stands the population mean, the "
+        "average over "
         f"settings, which lies {side} where settings differ.",
     )
     return [("Model", made), ("Estimate", [pooled]), ("Interval", [_interval_sentence(spec, model)])]
@@ -124,18 +142,27 @@ def _shared_parts(measure: str, spec: Node, model: str) -> list[Part]:
         spread.append(_tau2_interval_sentence(spec))
     if model in _GLMMS:
         spread.append(
-            ("Q is the likelihood-ratio statistic of the model without tau² against one value for each study.",)
+            (
+                "Q is the likelihood-ratio statistic of the model without tau² against one value for each "
+                "study.",
+            )
         )
         spread.append(
-            ("I² is the share of tau² in the sum of tau² and the typical sampling variance (Higgins and Thompson 2002), "
-             "which is taken from the counts with 0.5 added where a cell is zero.",)
+            (
+                "I² is the share of tau² in the sum of tau² and the typical sampling variance (Higgins and "
+                "Thompson 2002), "
+                "which is taken from the counts with 0.5 added where a cell is zero.",
+            )
         )
     elif model == "common":
         spread.append(("Q is Cochran's; H² is Q over its degrees of freedom, and I² follows from it.",))
     else:
         spread.append(
-            ("Q is Cochran's; I² is the share of tau² in the sum of tau² and the typical sampling variance (Higgins and "
-             "Thompson 2002).",)
+            (
+                "Q is Cochran's; I² is the share of tau² in the sum of tau² and the typical sampling "
+                "variance (Higgins and "
+                "Thompson 2002).",
+            )
         )
     parts.append(("Heterogeneity", spread))
     words = MEASURES.get(measure)
@@ -154,7 +181,9 @@ def _prediction_sentence(spec: Node) -> Sentence:
     se = "maximum-likelihood" if spec.at("model").text() in _GLMMS else "Wald"
     how = PREDICTIONS[method].format(se=se)
     return join(
-        "The ", show_level(spec.at("level")), f" prediction interval, for the true value in a new setting, takes {how}; it is given "
+        "The ",
+        show_level(spec.at("level")),
+        f" prediction interval, for the true value in a new setting, takes {how}; it is given "
         "from three studies on.",
     )
 
@@ -173,7 +202,17 @@ def overlap_sentence(rule: Node) -> Sentence:
     names = [step.text() for step in rule.each()]
     unknown = [name for name in names if name not in OVERLAP_RULES]
     if unknown:
-        return (f"Rows that share people never enter together; the rule {', '.join(unknown)} has no description in words here.",)
+        return (
+            f"Rows that share people never enter together; the rule {', '.join(unknown)} has no description "
+            "in words here.",
+        )
     steps = [OVERLAP_RULES[name] for name in names]
-    order = f"; among the sets possible it takes {', then '.join(steps)}, then names in alphabetical order" if steps else ""
-    return (f"Rows that share people never enter together: the analysis keeps rows named in the protocol first{order}.",)
+    order = (
+        f"; among the sets possible it takes {', then '.join(steps)}, then names in alphabetical order"
+        if steps
+        else ""
+    )
+    return (
+        "Rows that share people never enter together: the analysis keeps rows named in the protocol "
+        f"first{order}.",
+    )

@@ -1,4 +1,4 @@
-"""Where numbers come from: the choice of rows, the table of studies, sources, risk of bias, problems, provenance."""
+"""Where numbers come from: the choice of rows, sources, risk of bias, problems, provenance."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from meta.tables.numbers import MISSING
 
 
 def http_address(text: str) -> str | None:
-    """Return an address that may be a link: http or https, a host, nothing that ends an attribute or hides; else None."""
+    """Return an address that may be a link (http or https, a host, no mark that ends an attribute), else None."""
     if re.search(r"[\s<>\"'`\\{}|^]", text) or not text.isprintable():
         return None
     try:
@@ -33,7 +33,7 @@ def http_address(text: str) -> str | None:
 
 
 def address_pieces(text: str) -> Sentence:
-    """Return the addresses of a cell (several are set apart by semicolons) as links that show their host; anything else as text."""
+    """Return the addresses of a cell, set apart by semicolons, as links that show their host; the rest as text."""
     pieces: list[Piece | Sentence] = []
     for part in (p.strip() for p in re.split(r"\s*;\s*|\s+", text) if p.strip()):
         address = http_address(part)
@@ -60,13 +60,26 @@ def selection_steps(analysis: Node) -> list[Sentence]:
     selection = analysis.at("selection")
     if not selection.exists:
         return []
-    steps = [join(show_count(selection.at("rows_in_sheet")), f" rows in the sheet {analysis.at('sheet').text()}.")]
+    steps = [
+        join(show_count(selection.at("rows_in_sheet")), f" rows in the sheet {analysis.at('sheet').text()}.")
+    ]
     for rule in selection.at("filters").each():
         words = rule.at("text").text() or f"{rule.at('column').text()} {rule.at('test').text()}"
-        steps.append(join(f"Kept where {words}: ", show_count(rule.at("removed")), " taken away, ", show_count(rule.at("left")), " left."))
+        steps.append(
+            join(
+                f"Kept where {words}: ",
+                show_count(rule.at("removed")),
+                " taken away, ",
+                show_count(rule.at("left")),
+                " left.",
+            )
+        )
     if selection.at("spread").exists:
         steps.append(_spread_text(selection.at("spread")))
-    steps.extend((f"{derived.at('column').text()} = {derived.at('text').text()}.",) for derived in selection.at("derived").each())
+    steps.extend(
+        (f"{derived.at('column').text()} = {derived.at('text').text()}.",)
+        for derived in selection.at("derived").each()
+    )
     for kept in selection.at("named").each():
         steps.append((f"Kept by name: {kept.at('label').label()} ({kept.at('reason').text()}).",))
     if selection.at("excluded").exists:
@@ -77,16 +90,27 @@ def selection_steps(analysis: Node) -> list[Sentence]:
         count = show_count(aside) if aside.exists else "None"
         steps.append(join(count, " set aside because they share people with a row that is kept."))
         steps.extend((upper_first(tie.text()),) for tie in overlap.at("ties").each())
-    steps.append(join(show_count(selection.at("used")), " chosen; ", show_count(analysis.at("fit", "k")), " of them used by the model.")
-                 if analysis.at("fit").exists else join(show_count(selection.at("used")), " chosen."))
+    steps.append(
+        join(
+            show_count(selection.at("used")),
+            " chosen; ",
+            show_count(analysis.at("fit", "k")),
+            " of them used by the model.",
+        )
+        if analysis.at("fit").exists
+        else join(show_count(selection.at("used")), " chosen.")
+    )
     return steps
 
 
 def _spread_text(spread: Node) -> Sentence:
     levels = [level.text() for level in spread.at("levels").each()]
     return join(
-        f"Rows of one study joined, by {spread.at('column').text()} ({', '.join(levels)}): ", show_count(spread.at("rows")),
-        " rows become ", show_count(spread.at("studies")), " studies, each keeping all its sheet rows.",
+        f"Rows of one study joined, by {spread.at('column').text()} ({', '.join(levels)}): ",
+        show_count(spread.at("rows")),
+        " rows become ",
+        show_count(spread.at("studies")),
+        " studies, each keeping all its sheet rows.",
     )
 
 
@@ -94,12 +118,19 @@ def set_aside_table(analysis: Node) -> Table:
     """Return the rows set aside, for whom, and by which step of the rule."""
     rows = [
         row(
-            aside.at("label").label(), ", ".join(name.label() for name in aside.at("because_of").each()) or MISSING,
-            SET_ASIDE_RULES.get(aside.at("rule").text(), aside.at("rule").text() or MISSING), rows_text(aside.at("rows")),
+            aside.at("label").label(),
+            ", ".join(name.label() for name in aside.at("because_of").each()) or MISSING,
+            SET_ASIDE_RULES.get(aside.at("rule").text(), aside.at("rule").text() or MISSING),
+            rows_text(aside.at("rows")),
         )
         for aside in analysis.at("selection", "overlap", "set_aside").each()
     ]
-    columns = (Column("Set aside"), Column("Shares people with", wide=True), Column("Decided by", wide=True), Column("Sheet rows"))
+    columns = (
+        Column("Set aside"),
+        Column("Shares people with", wide=True),
+        Column("Decided by", wide=True),
+        Column("Sheet rows"),
+    )
     return Table("Set aside because they share people", columns, tuple(rows))
 
 
@@ -110,7 +141,12 @@ def left_out_table(analysis: Node) -> Table:
         for out in analysis.at("selection", "excluded").each()
     ]
     rows += [
-        row(study.at("label").label(), study.at("reason").text() or MISSING, "shown, not used", rows_text(study.at("rows")))
+        row(
+            study.at("label").label(),
+            study.at("reason").text() or MISSING,
+            "shown, not used",
+            rows_text(study.at("rows")),
+        )
         for study in analysis.at("fit", "studies").each()
         if not study.at("used").is_true()
     ]
@@ -119,18 +155,26 @@ def left_out_table(analysis: Node) -> Table:
 
 
 def bias_table(analyses: list[tuple[Node, str]]) -> Table:
-    """Return, one line an analysis, which judgement its studies have; those without one are named as not assessed."""
+    """Return, one line an analysis, which judgement its studies have, or that they have none."""
     rows = []
     for analysis, anchor in analyses:
         judged: dict[str, list[str]] = {}
         for entry in analysis.at("study_table", "rows").each():
-            judged.setdefault(entry.at("risk_of_bias").text() or NOT_ASSESSED, []).append(entry.at("label").label())
+            judged.setdefault(entry.at("risk_of_bias").text() or NOT_ASSESSED, []).append(
+                entry.at("label").label()
+            )
         if set(judged) <= {NOT_ASSESSED}:
             words = NOT_ASSESSED
         else:
             words = "; ".join(f"{word}: {', '.join(labels)}" for word, labels in sorted(judged.items()))
-        rows.append(row(Link(analysis.at("title").text(), f"#{anchor}"), show_count(analysis.at("fit", "k")), words))
-    columns = (Column("Analysis", wide=True), Column("Studies", number=True), Column("Risk of bias", wide=True))
+        rows.append(
+            row(Link(analysis.at("title").text(), f"#{anchor}"), show_count(analysis.at("fit", "k")), words)
+        )
+    columns = (
+        Column("Analysis", wide=True),
+        Column("Studies", number=True),
+        Column("Risk of bias", wide=True),
+    )
     return Table("Risk of bias by analysis", columns, tuple(rows))
 
 
@@ -142,10 +186,21 @@ def problem_table(problems: Node) -> Table:
         place = problem.at("file").text() + (f":{line:.0f}" if line is not None else "")
         advice = problem.at("advice").text()
         rows.append(
-            row(place, problem.at("column").text() or MISSING, problem.at("value").text() or MISSING,
-                problem.at("message").text() + (f"; {advice}" if advice else ""), problem.at("rule").text())
+            row(
+                place,
+                problem.at("column").text() or MISSING,
+                problem.at("value").text() or MISSING,
+                problem.at("message").text() + (f"; {advice}" if advice else ""),
+                problem.at("rule").text(),
+            )
         )
-    columns = (Column("Place"), Column("Column"), Column("Value", wide=True), Column("What is suspicious", wide=True), Column("Rule"))
+    columns = (
+        Column("Place"),
+        Column("Column"),
+        Column("Value", wide=True),
+        Column("What is suspicious", wide=True),
+        Column("Rule"),
+    )
     return Table("Warnings that stand", columns, tuple(rows))
 
 
@@ -156,14 +211,27 @@ def provenance_tables(provenance: Node) -> list[Table]:
     if protocol.exists:
         files.append(row(protocol.at("file").text(), "protocol", MISSING, protocol.at("sha256").text()))
     for sheet in provenance.at("sheets").each():
-        files.append(row(sheet.at("file").text(), f"sheet {sheet.at('name').text()} ({sheet.at('schema').text()})",
-                         show_count(sheet.at("rows")), sheet.at("sha256").text()))
+        files.append(
+            row(
+                sheet.at("file").text(),
+                f"sheet {sheet.at('name').text()} ({sheet.at('schema').text()})",
+                show_count(sheet.at("rows")),
+                sheet.at("sha256").text(),
+            )
+        )
     for target in provenance.at("targets").each():
         files.append(row(target.at("file").text(), "outside references", MISSING, target.at("sha256").text()))
-    versions = [row("engine (trs-meta)", provenance.at("engine").text()), row("Python", provenance.at("python").text())]
+    versions = [
+        row("engine (trs-meta)", provenance.at("engine").text()),
+        row("Python", provenance.at("python").text()),
+    ]
     versions += [row(name, version.text()) for name, version in provenance.at("packages").items()]
     tables = [
-        Table("Files", (Column("File"), Column("What"), Column("Rows", number=True), Column("SHA-256", wide=True)), tuple(files)),
+        Table(
+            "Files",
+            (Column("File"), Column("What"), Column("Rows", number=True), Column("SHA-256", wide=True)),
+            tuple(files),
+        ),
         Table("Versions", (Column("Software"), Column("Version")), tuple(versions)),
     ]
     for profile in provenance.at("profiles").each():

@@ -23,8 +23,11 @@ from meta.tables.numbers import (
     tau2_text,
 )
 
-#: Marks that turn the direction of the text around them, and control characters: they would let one cell rewrite its line.
-_CONTROLS = re.compile("[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]+")
+#: Marks that turn the direction of the text around them, and control characters: they would let one cell
+#: rewrite its line.
+_CONTROLS = re.compile(
+    "[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]+"
+)
 
 #: Longest cell shown whole; the whole text stays in results.json and in the sheet.
 LONGEST_TEXT = 600
@@ -37,7 +40,7 @@ RATIO_DECIMALS = 2
 
 
 def clean_text(value: object, longest: int = LONGEST_TEXT) -> str:
-    """Return text on one line without control and direction marks, cut with an ellipsis where it is longer than ``longest``."""
+    """Return text on one line without control and direction marks, cut with an ellipsis after ``longest``."""
     text = " ".join(_CONTROLS.sub(" ", str(value)).split())
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
@@ -246,7 +249,7 @@ class Unit:
 
 
 def read_unit(analysis: Node, *, ratio: bool) -> Unit:
-    """Read the unit of display of an analysis and choose its decimals by the pooled value (else by its studies)."""
+    """Read the unit of display of an analysis; its decimals follow the pooled value, else the studies."""
     unit = analysis.at("unit")
     factor = unit.at("factor").number() or 1.0
     heading, axis = unit.at("heading").text(), unit.at("axis").text()
@@ -258,8 +261,12 @@ def read_unit(analysis: Node, *, ratio: bool) -> Unit:
     if natural.exists:
         decimals = decimals_for([scaled(place.number(), factor) for place in places], least=least)
     else:
-        studies = [[s.at(part) for part in ("value", "low", "high")] for s in analysis.at("fit", "studies").each()]
-        decimals = column_decimals([[scaled(x.number(), factor) for x in study] for study in studies], least=least)
+        studies = [
+            [s.at(part) for part in ("value", "low", "high")] for s in analysis.at("fit", "studies").each()
+        ]
+        decimals = column_decimals(
+            [[scaled(x.number(), factor) for x in study] for study in studies], least=least
+        )
     before = "" if per else lower_first(heading)
     return Unit(factor, heading, axis, after, before, decimals)
 

@@ -1,4 +1,4 @@
-"""The table of studies: counts and results beside what the sheet says of each study, its sources and its rows."""
+"""The table of studies: counts and results beside what the sheet says, its sources and its rows."""
 
 from __future__ import annotations
 
@@ -57,12 +57,15 @@ def study_table(analysis: Node, unit: Unit, anchor: str) -> Table:
     rows = tuple(
         row(
             *_cells(study, entries.get(str(study.at("label").value), Node(None)), unit, shape),
-            anchor=f"{anchor}-study-{i}", muted=not study.at("used").is_true(),
+            anchor=f"{anchor}-study-{i}",
+            muted=not study.at("used").is_true(),
         )
         for i, study in enumerate(studies, start=1)
     )
     notes: list[Sentence] = [
-        (f"{d.at('sign').text()} {d.at('words').text().rstrip('.')}.",) for d in shape.described if d.at("words").exists
+        (f"{d.at('sign').text()} {d.at('words').text().rstrip('.')}.",)
+        for d in shape.described
+        if d.at("words").exists
     ]
     if studies and not shape.weights and _without_weights(analysis):
         notes.append(("The model gives studies no weights.",))
@@ -70,7 +73,7 @@ def study_table(analysis: Node, unit: Unit, anchor: str) -> Table:
 
 
 def _without_weights(analysis: Node) -> bool:
-    """Return whether the model is one that gives studies no weights, rather than one that could not be fitted."""
+    """Return whether the model gives studies no weights, rather than could not be fitted."""
     return analysis.at("fit", "spec", "model").text().endswith("_normal")
 
 
@@ -83,7 +86,9 @@ def _shape(analysis: Node, unit: Unit, studies: list[Node], entries: list[Node])
         for c in analysis.at("study_table", "columns").each()
         if c.at("name").text() not in shown
     ]
-    values = [[scaled(s.at(part).number(), unit.factor) for part in ("value", "low", "high")] for s in studies]
+    values = [
+        [scaled(s.at(part).number(), unit.factor) for part in ("value", "low", "high")] for s in studies
+    ]
     return _Shape(
         described=described,
         counts=list(dict.fromkeys(name for s in studies for name, _ in s.at("counts").items())),
@@ -122,7 +127,9 @@ def _cells(study: Node, entry: Node, unit: Unit, shape: _Shape) -> list[Piece | 
     """Return the cells of one study, in the order of ``_columns``."""
     label = str(study.at("label").value)
     reason = "" if study.at("used").is_true() else study.at("reason").text() or "no reason recorded"
-    value, low, high = (show_number(study.at(part), shape.decimals, unit.factor) for part in ("value", "low", "high"))
+    value, low, high = (
+        show_number(study.at(part), shape.decimals, unit.factor) for part in ("value", "low", "high")
+    )
     return [
         study.at("label").label(),
         *(_descriptor_cell(d, label) for d in shape.described),

@@ -50,8 +50,12 @@ def glance_table(analyses: list[tuple[Node, Unit]]) -> Table:
             )
         )
     columns = (
-        Column("Analysis", wide=True), Column("Studies", number=True), Column("People or time", number=True),
-        Column("Estimate [CI]", number=True), Column("Unit"), Column("Prediction interval", number=True),
+        Column("Analysis", wide=True),
+        Column("Studies", number=True),
+        Column("People or time", number=True),
+        Column("Estimate [CI]", number=True),
+        Column("Unit"),
+        Column("Prediction interval", number=True),
         Column("I²", number=True),
     )
     note = "An en dash stands where a number does not exist. Numbers lead to the studies behind them."
@@ -68,21 +72,27 @@ def summary_table(analysis: Node, unit: Unit) -> Table:
     fit = analysis.at("fit")
     rows = [*_pooled_rows(analysis, unit), *_spread_rows(fit), *_basis_rows(fit, unit)]
     kept = tuple(r for r in rows if plain(r.cells[1]) not in ("", MISSING))
-    return Table(f"Summary: {analysis.at('title').text()}", (Column("Quantity"), Column("Value", number=True)), kept)
+    return Table(
+        f"Summary: {analysis.at('title').text()}", (Column("Quantity"), Column("Value", number=True)), kept
+    )
 
 
 def _pooled_rows(analysis: Node, unit: Unit) -> list[Row]:
     fit = analysis.at("fit")
     natural, mean, estimate = fit.at("natural"), fit.at("population_mean"), fit.at("estimate")
     level = show_level(fit.at("spec", "level"))
-    what = f"{upper_first(unit.before)}" if unit.before else f"Estimate{',' if unit.after else ''}{unit.after}"
+    what = (
+        f"{upper_first(unit.before)}" if unit.before else f"Estimate{',' if unit.after else ''}{unit.after}"
+    )
     setting = ", median setting" if mean.exists else ""
     pooled = unit.interval(natural.at("value"), natural.at("low"), natural.at("high"))
     rows = [row(join(f"{what}{setting} [", level, " CI]"), pooled, strong=True)]
     if mean.exists:
         rows.append(
-            row(join("Population mean, average over settings [", level, " CI]"),
-                unit.interval(mean.at("value"), mean.at("low"), mean.at("high")))
+            row(
+                join("Population mean, average over settings [", level, " CI]"),
+                unit.interval(mean.at("value"), mean.at("low"), mean.at("high")),
+            )
         )
     if natural.at("prediction_low").exists:
         rows.append(row(join(level, " prediction interval, new setting"), _prediction(fit, unit)))
@@ -103,13 +113,22 @@ def _spread_rows(fit: Node) -> list[Row]:
     glmm = spread.at("q_wald").exists or fit.at("spec", "model").text().endswith("_normal")
     rows = []
     if tau2.exists and not common and fit.at("k").number() != 1:
-        rows.append(row(join("tau² [", show_level(fit.at("spec", "level")), " CI]"),
-                        bracketed(*(show_tau2(tau2.at(name)) for name in ("value", "low", "high")))))
+        rows.append(
+            row(
+                join("tau² [", show_level(fit.at("spec", "level")), " CI]"),
+                bracketed(*(show_tau2(tau2.at(name)) for name in ("value", "low", "high"))),
+            )
+        )
     rows.append(row("I²", show_percent(spread.at("i2"))))
     name = "Q (likelihood ratio)" if glmm else "Q (Cochran)"
     rows.append(row(name, _q_text(spread, "q", "df", "p")))
     if spread.at("q_wald").exists:
-        rows.append(row("Q (inverse variance, studies without a zero cell)", _q_text(spread, "q_wald", "q_wald_df", "q_wald_p")))
+        rows.append(
+            row(
+                "Q (inverse variance, studies without a zero cell)",
+                _q_text(spread, "q_wald", "q_wald_df", "q_wald_p"),
+            )
+        )
     return rows
 
 
@@ -121,11 +140,19 @@ def _q_text(spread: Node, q: str, df: str, p: str) -> Sentence:
 
 def _basis_rows(fit: Node, unit: Unit) -> list[Row]:
     totals = fit.at("totals")
-    rows = [row("Studies (k)", show_count(fit.at("k"))), row("People" if not totals.at("time").exists else "Time", people_text(fit, unit))]
+    rows = [
+        row("Studies (k)", show_count(fit.at("k"))),
+        row("People" if not totals.at("time").exists else "Time", people_text(fit, unit)),
+    ]
     if totals.at("events").exists:
         rows.append(row("Events", show_count(totals.at("events"))))
     if totals.at("events1").exists:
-        rows.append(row("Events", join(show_count(totals.at("events1")), " against ", show_count(totals.at("events2")))))
+        rows.append(
+            row(
+                "Events",
+                join(show_count(totals.at("events1")), " against ", show_count(totals.at("events2"))),
+            )
+        )
     status = fit.at("status").text()
     rows.append(row("Status", "" if status == "ok" else status.replace("_", " ")))
     return rows
@@ -141,15 +168,25 @@ def subgroup_table(group: Node, unit: Unit, title: str) -> Table:
         status = fit.at("status").text().replace("_", " ")
         rows.append(
             row(
-                level.text(), show_count(fit.at("k")), people_text(fit, unit) or MISSING,
+                level.text(),
+                show_count(fit.at("k")),
+                people_text(fit, unit) or MISSING,
                 unit.interval(natural.at("value"), natural.at("low"), natural.at("high")),
-                _prediction(fit, unit), _spread_of_several(fit.at("tau2", "value"), fit.at("k")), show_percent(fit.at("heterogeneity", "i2")),
+                _prediction(fit, unit),
+                _spread_of_several(fit.at("tau2", "value"), fit.at("k")),
+                show_percent(fit.at("heterogeneity", "i2")),
                 "" if status == "ok" else status,
             )
         )
     columns = (
-        Column("Group"), Column("Studies", number=True), Column("People or time", number=True), Column("Estimate [CI]", number=True),
-        Column("Prediction interval", number=True), Column("tau²", number=True), Column("I²", number=True), Column("Status"),
+        Column("Group"),
+        Column("Studies", number=True),
+        Column("People or time", number=True),
+        Column("Estimate [CI]", number=True),
+        Column("Prediction interval", number=True),
+        Column("tau²", number=True),
+        Column("I²", number=True),
+        Column("Status"),
     )
     return Table(title, columns, tuple(rows))
 
@@ -172,62 +209,93 @@ def coefficient_table(fit: Node, measure: str, title: str) -> Table:
         )
         for i, name in enumerate(coefficients.at("names").each())
     ]
-    columns = (Column("Term"), Column(f"Coefficient [CI], {scale}", number=True), Column("SE", number=True), Column("P", number=True))
+    columns = (
+        Column("Term"),
+        Column(f"Coefficient [CI], {scale}", number=True),
+        Column("SE", number=True),
+        Column("P", number=True),
+    )
     return Table(title, columns, tuple(rows))
 
 
 def refits_table(refits: Node, unit: Unit, first: str, title: str) -> Table:
-    """Return one line a refit: studies, estimate, prediction interval, tau2, I2, and a word where there is one."""
+    """Return one line a refit: studies, estimate, prediction interval, tau2, I2, a word where needed."""
     rows = []
     for i, label in enumerate(refits.at("labels").each()):
         status, note = refits.at("status", i).text(), refits.at("notes", i).text()
         words = [word for word in (note, "" if status == "ok" else status.replace("_", " ")) if word]
         rows.append(
             row(
-                label.text(), show_count(refits.at("k", i)),
-                unit.interval(refits.at("natural", i), refits.at("natural_low", i), refits.at("natural_high", i)),
+                label.text(),
+                show_count(refits.at("k", i)),
+                unit.interval(
+                    refits.at("natural", i), refits.at("natural_low", i), refits.at("natural_high", i)
+                ),
                 unit.range(refits.at("natural_prediction_low", i), refits.at("natural_prediction_high", i)),
-                _spread_of_several(refits.at("tau2", i), refits.at("k", i)), show_percent(refits.at("i2", i)), "; ".join(words),
+                _spread_of_several(refits.at("tau2", i), refits.at("k", i)),
+                show_percent(refits.at("i2", i)),
+                "; ".join(words),
             )
         )
     columns = (
-        Column(first), Column("Studies", number=True), Column("Estimate [CI]", number=True), Column("Prediction interval", number=True),
-        Column("tau²", number=True), Column("I²", number=True), Column("Note"),
+        Column(first),
+        Column("Studies", number=True),
+        Column("Estimate [CI]", number=True),
+        Column("Prediction interval", number=True),
+        Column("tau²", number=True),
+        Column("I²", number=True),
+        Column("Note"),
     )
     return Table(title, columns, tuple(rows))
 
 
 def reference_table(analysis: Node, unit: Unit, title: str) -> Table:
-    """Return what others found, with our own estimate as the last line; numbers of others stand in their own unit."""
+    """Return what others found, in their own units, and our own estimate as the last line."""
     rows = [_reference_row(target) for target in analysis.at("targets").each()]
     fit = analysis.at("fit")
     if rows and fit.at("natural").exists:
         natural = fit.at("natural")
         rows.append(
-            row("This review", analysis.at("title").text(), show_count(fit.at("k")), people_text(fit, unit) or MISSING,
-                unit.interval(natural.at("value"), natural.at("low"), natural.at("high")), unit.heading, "",
-                strong=True)
+            row(
+                "This review",
+                analysis.at("title").text(),
+                show_count(fit.at("k")),
+                people_text(fit, unit) or MISSING,
+                unit.interval(natural.at("value"), natural.at("low"), natural.at("high")),
+                unit.heading,
+                "",
+                strong=True,
+            )
         )
     columns = (
-        Column("Source", wide=True), Column("What", wide=True), Column("Studies", number=True), Column("People", number=True),
-        Column("Estimate [CI]", number=True), Column("Unit"), Column("Note", wide=True),
+        Column("Source", wide=True),
+        Column("What", wide=True),
+        Column("Studies", number=True),
+        Column("People", number=True),
+        Column("Estimate [CI]", number=True),
+        Column("Unit"),
+        Column("Note", wide=True),
     )
     return Table(title, columns, tuple(rows))
 
 
 def _reference_row(target: Node) -> Row:
     values = [target.at(name) for name in ("estimate", "low", "high")]
-    estimate: tuple[Piece, Piece, Piece] = number_pieces(values, column_decimals([[v.number() for v in values]]))
+    estimate: tuple[Piece, Piece, Piece] = number_pieces(
+        values, column_decimals([[v.number() for v in values]])
+    )
     unit = target.at("unit").text() or target.at("measure").text()
     return row(
-        source_cell(target.at("source").text(), target.at("source_url").text()), target.at("analysis").text(),
-        _count_or_text(target.at("k")), _count_or_text(target.at("n")),
-        bracketed(*estimate), unit, target.at("note").text(),
+        source_cell(target.at("source").text(), target.at("source_url").text()),
+        target.at("analysis").text(),
+        _count_or_text(target.at("k")),
+        _count_or_text(target.at("n")),
+        bracketed(*estimate),
+        unit,
+        target.at("note").text(),
     )
 
 
 def _count_or_text(node: Node) -> Piece:
     """Show a count; some sources say ``32 arms``."""
     return show_count(node) if node.number() is not None else node.text() or MISSING
-
-

@@ -11,7 +11,8 @@ from meta.report.pieces import Link, Piece, Sentence
 class Column:
     """One column of a table.
 
-    ``number`` columns hold numbers of the results and are set to the right, as are ``right`` ones, which hold figures as the sheet
+    ``number`` columns hold numbers of the results and are set to the right, as are ``right`` ones, which hold
+    figures as the sheet
     writes them; ``wide`` columns hold some words, ``prose`` ones sentences.
     """
 
@@ -55,7 +56,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure: its file beside the report (the key of its drawing), what it shows, and its text for who cannot see it."""
+    """A figure: its file beside the report (the key of its drawing), its caption, and words in its place."""
 
     file: str
     caption: str
@@ -72,7 +73,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A part of an analysis: sentences, a figure, tables; ``folded`` says what to call the tables when they are folded away."""
+    """A part of an analysis: sentences, a figure, tables; ``folded`` is the name of tables that are folded away."""
 
     title: str
     sentences: tuple[Sentence, ...] = ()

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 class MeasureWords:
     """How one measure is spoken of.
 
-    ``scale`` names the analysis scale in a clause ("the logit"); ``made`` says how effect sizes are made under inverse variance;
-    ``zeros`` what happens to zero cells there; ``null`` is the natural value that means no difference (None for single groups).
+    ``scale`` names the analysis scale in a clause ("the logit"); ``made`` says how effect sizes are made
+    under inverse variance;
+    ``zeros`` what happens to zero cells there; ``null`` is the natural value that means no difference (None
+    for single groups).
     """
 
     scale: str
@@ -24,15 +26,20 @@ class MeasureWords:
 _EXACT = "Each study's own interval is exact (Clopper–Pearson), from its raw counts."
 _EXACT_RATE = "Each study's own interval is exact (Poisson), from its raw counts."
 _WALD = "Each study's own interval is a Wald interval on the analysis scale."
-_SINGLE_ZEROS = "Where a study has no events, or nothing but events, 0.5 is added to its events and to its non-events."
+_SINGLE_ZEROS = (
+    "Where a study has no events, or nothing but events, 0.5 is added to its events and to its non-events."
+)
 _PAIR_ZEROS = "Where a study has a zero cell, 0.5 is added to each of its four cells"
 
 MEASURES: dict[str, MeasureWords] = {
     "PLO": MeasureWords("the logit", "Proportions are pooled as logits", _SINGLE_ZEROS, _EXACT, None, False),
-    "PR": MeasureWords("the proportion", "Proportions are pooled as they are", _SINGLE_ZEROS, _EXACT, None, False),
+    "PR": MeasureWords(
+        "the proportion", "Proportions are pooled as they are", _SINGLE_ZEROS, _EXACT, None, False
+    ),
     "PFT": MeasureWords(
         "the double arcsine",
-        "Proportions are pooled as Freeman–Tukey double arcsines and turned back with the harmonic mean of the sample "
+        "Proportions are pooled as Freeman–Tukey double arcsines and turned back with the harmonic mean of "
+        "the sample "
         "sizes, which can mislead where these differ much (Schwarzer et al. 2019)",
         "The transform needs no correction for zero events.",
         _EXACT,
@@ -50,7 +57,8 @@ MEASURES: dict[str, MeasureWords] = {
     "OR": MeasureWords(
         "the log odds ratio",
         "Odds ratios are pooled as logarithms",
-        f"{_PAIR_ZEROS}; a study without events, or without non-events, in both arms has no odds ratio and is shown with this "
+        f"{_PAIR_ZEROS}; a study without events, or without non-events, in both arms has no odds ratio and "
+        "is shown with this "
         "reason.",
         _WALD,
         1.0,
@@ -59,7 +67,8 @@ MEASURES: dict[str, MeasureWords] = {
     "RR": MeasureWords(
         "the log risk ratio",
         "Risk ratios are pooled as logarithms",
-        f"{_PAIR_ZEROS}; a study without events in both arms has no risk ratio and is shown with this reason.",
+        f"{_PAIR_ZEROS}; a study without events in both arms has no risk ratio and is shown with this "
+        "reason.",
         _WALD,
         1.0,
         True,

@@ -19,7 +19,8 @@ MISSING = "\u2013"
 #: Minus sign, as wide as a digit; a hyphen is neither.
 MINUS = "\u2212"
 
-#: Narrow no-break space between thousands: DejaVu Sans, the font of the figures, has it, and no line breaks inside
+#: Narrow no-break space between thousands: DejaVu Sans, the font of the figures, has it, and no line breaks
+#: inside
 #: a number.
 THIN_SPACE = "\u202f"
 
@@ -94,8 +95,10 @@ def count_text(x: Number) -> str:
 def decimals_for(values: Iterable[Number], *, least: int = 0) -> int:
     """Return how many decimals one value and its interval need.
 
-    Two to four significant digits by the size of the largest number (``17.1``, ``4.24``, ``0.045``), and then as
-    many more as it takes for numbers that differ to be shown as different, so that an interval does not collapse
+    Two to four significant digits by the size of the largest number (``17.1``, ``4.24``, ``0.045``), and then
+    as
+    many more as it takes for numbers that differ to be shown as different, so that an interval does not
+    collapse
     onto its estimate.
 
     Parameters
@@ -120,7 +123,7 @@ def decimals_for(values: Iterable[Number], *, least: int = 0) -> int:
 
 
 def column_decimals(intervals: Iterable[Sequence[Number]], *, least: int = 0) -> int:
-    """Return the decimals for a column of intervals: what its middle row needs, so many that no row collapses.
+    """Return the decimals for a column of intervals: what its middle row needs, and no row collapses.
 
     Each element holds an estimate and its bounds. A bound that equals the estimate (0 events) is no collapse.
     """

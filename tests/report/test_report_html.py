@@ -1,4 +1,4 @@
-"""The page: every number has an address, nothing from a sheet is alive, nothing comes from elsewhere, and it is accessible."""
+"""The page: every number has an address, nothing of a sheet is alive or comes from elsewhere, all can read it."""
 
 from __future__ import annotations
 
@@ -108,7 +108,11 @@ def test_every_number_has_an_address_and_is_what_stands_there(page: Page, result
         if sign:
             assert stored < number, attrs
         else:
-            assert any(abs(stored * f - number) <= 0.5 * 10.0**-decimals * (1 + 1e-9) for f in factors), (attrs, stored, number)
+            assert any(abs(stored * f - number) <= 0.5 * 10.0**-decimals * (1 + 1e-9) for f in factors), (
+                attrs,
+                stored,
+                number,
+            )
         checked += 1
     assert checked > 300
 
@@ -153,7 +157,10 @@ def test_hostile_text_is_inert(html: str, page: Page) -> None:
 def test_sources_are_links_only_where_they_are_web_addresses(page: Page) -> None:
     hrefs = {a["href"] for a, _ in page.all("a") if a["href"].startswith("http")}
     assert hrefs == {
-        "https://pubmed.ncbi.nlm.nih.gov/1/", "https://doi.org/x", "https://fine.example/a", "https://orca.cardiff.ac.uk/141268/"
+        "https://pubmed.ncbi.nlm.nih.gov/1/",
+        "https://doi.org/x",
+        "https://fine.example/a",
+        "https://orca.cardiff.ac.uk/141268/",
     }
 
 
@@ -181,14 +188,21 @@ def test_the_page_is_accessible(page: Page) -> None:
     assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
     assert len(page.all("table")) == len(page.all("caption"))
     assert all(attrs.get("scope") in ("col", "row") for attrs, _ in page.all("th"))
-    assert all("role" in attrs and ("aria-label" in attrs or "aria-labelledby" in attrs) for attrs, _ in page.all("svg"))
+    assert all(
+        "role" in attrs and ("aria-label" in attrs or "aria-labelledby" in attrs)
+        for attrs, _ in page.all("svg")
+    )
     ids = {attrs["id"] for _, attrs, _ in page.elements if "id" in attrs}
     for _, attrs, _ in page.elements:
         for key in ("aria-labelledby", "aria-describedby"):
             assert set(attrs.get(key, "").split()) <= ids
     first = next(attrs for name, attrs, _ in page.elements if name == "a")
     assert first["class"] == "skip"
-    assert all(attrs.get("tabindex") == "0" for _, attrs, _ in page.elements if attrs.get("class") in ("scroll", "drawing"))
+    assert all(
+        attrs.get("tabindex") == "0"
+        for _, attrs, _ in page.elements
+        if attrs.get("class") in ("scroll", "drawing")
+    )
 
 
 def luminance(colour: str) -> float:
@@ -240,7 +254,9 @@ def test_another_format_is_refused(results: dict[str, Any], figures: dict[str, s
 
 
 def test_a_missing_figure_is_named(results: dict[str, Any]) -> None:
-    with pytest.raises(ReportError, match=r"name a figure 'analyses/trs_total/forest\.svg' that was not given"):
+    with pytest.raises(
+        ReportError, match=r"name a figure 'analyses/trs_total/forest\.svg' that was not given"
+    ):
         render_html(results, {})
 
 
@@ -298,4 +314,6 @@ class TestFigures:
 
 
 def test_hostile_text_is_long_enough_to_mean_something() -> None:
-    assert all(mark in HOSTILE for mark in ("<script>", "onerror=", "=HYPERLINK", "\u202e", "|", "`", "javascript:"))
+    assert all(
+        mark in HOSTILE for mark in ("<script>", "onerror=", "=HYPERLINK", "\u202e", "|", "`", "javascript:")
+    )

@@ -1,4 +1,4 @@
-"""The report as Markdown: the same sentences and tables, and nothing of a sheet that Markdown would act upon."""
+"""The report as Markdown: the same sentences and tables, and nothing that Markdown would act upon."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_escape(text: str, escaped: str) -> None:
 @settings(deadline=None, max_examples=300, derandomize=True)
 @given(st.text(max_size=60))
 def test_whatever_is_escaped_stays_text(text: str) -> None:
-    """Every character that Markdown acts upon has an odd number of backslashes before it, and there is one line."""
+    """Every character that Markdown acts upon has an odd number of backslashes before it."""
     out = escape_markdown(text)
     assert "\n" not in out
     for found in re.finditer(r"(\\*)([`*_\[\]<>|~$&@])", out):
@@ -50,7 +50,14 @@ def test_whatever_is_escaped_stays_text(text: str) -> None:
 
 
 def test_pieces() -> None:
-    sentence = ("Rate ", Shown("12.7", "a.b"), " of ", Link("so|urce", "https://x.example/(a) b"), ", see ", Link("below", "#here"))
+    sentence = (
+        "Rate ",
+        Shown("12.7", "a.b"),
+        " of ",
+        Link("so|urce", "https://x.example/(a) b"),
+        ", see ",
+        Link("below", "#here"),
+    )
     assert markdown_pieces(sentence) == r"Rate 12.7 of [so\|urce](<https://x.example/(a)%20b>), see below"
     assert isinstance(markdown_pieces(sentence), Safe)
 
@@ -94,7 +101,9 @@ def test_hostile_text_is_inert(text: str) -> None:
 
 
 def test_figures_are_links_to_their_files(text: str) -> None:
-    assert "![Forest plot: Treatment resistance after a first episode](<analyses/trs_total/forest.svg>)" in text
+    assert (
+        "![Forest plot: Treatment resistance after a first episode](<analyses/trs_total/forest.svg>)" in text
+    )
 
 
 def test_same_input_same_text(results: dict[str, Any]) -> None:

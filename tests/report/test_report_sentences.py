@@ -9,20 +9,22 @@ import pytest
 
 from meta.options import ModelSpec
 from meta.report.caveats import list_caveats
+from meta.report.comparisons import (
+    cumulative_sentence,
+    left_out_sentence,
+    reference_sentence,
+    regression_sentences,
+    small_study_sentences,
+    subgroup_sentences,
+)
 from meta.report.context import build_context
 from meta.report.methods import methods_sentences, overlap_sentence
 from meta.report.origins import address_pieces, http_address, selection_steps
 from meta.report.pieces import Link, Node, Unit, bracketed, clean_text, plain, read_unit, show_number
 from meta.report.sentences import (
-    cumulative_sentence,
     heterogeneity_sentences,
-    left_out_sentence,
     quotable_sentence,
-    reference_sentence,
-    regression_sentences,
     result_sentences,
-    small_study_sentences,
-    subgroup_sentences,
     threshold_sentence,
 )
 from meta.report.words import MEASURES
@@ -49,29 +51,103 @@ class TestMethods:
     @pytest.mark.parametrize(
         ("measure", "options", "said", "unsaid"),
         [
-            ("PLO", {}, ["pooled as logits", "(REML)", "HKSJ", "never taken smaller", "k − 1", "Wald standard error", "Q-profile",
-                         "0.5 is added to its events and to its non-events", "Clopper–Pearson"], ["mixed model", "no guard"]),
-            ("PLO", {"tau2_method": "DL", "ci_method": "Wald", "tau2_ci": None}, ["DerSimonian", "normal quantile",
-                                                                                 "No interval is computed for tau²"], ["HKSJ", "REML"]),
-            ("RR", {"ci_guard": "none"}, ["Risk ratios are pooled as logarithms", "no guard is set"], ["never taken smaller"]),
-            ("OR", {"tau2_method": "PM", "ci_method": "t"}, ["Paule and Mandel", "takes the Wald standard error and a t quantile"], []),
-            ("RD", {"tau2_method": "ML", "pi_method": "t_k2"}, ["maximum likelihood (ML)", "k − 2", "Higgins, Thompson"], []),
+            (
+                "PLO",
+                {},
+                [
+                    "pooled as logits",
+                    "(REML)",
+                    "HKSJ",
+                    "never taken smaller",
+                    "k − 1",
+                    "Wald standard error",
+                    "Q-profile",
+                    "0.5 is added to its events and to its non-events",
+                    "Clopper–Pearson",
+                ],
+                ["mixed model", "no guard"],
+            ),
+            (
+                "PLO",
+                {"tau2_method": "DL", "ci_method": "Wald", "tau2_ci": None},
+                ["DerSimonian", "normal quantile", "No interval is computed for tau²"],
+                ["HKSJ", "REML"],
+            ),
+            (
+                "RR",
+                {"ci_guard": "none"},
+                ["Risk ratios are pooled as logarithms", "no guard is set"],
+                ["never taken smaller"],
+            ),
+            (
+                "OR",
+                {"tau2_method": "PM", "ci_method": "t"},
+                ["Paule and Mandel", "takes the Wald standard error and a t quantile"],
+                [],
+            ),
+            (
+                "RD",
+                {"tau2_method": "ML", "pi_method": "t_k2"},
+                ["maximum likelihood (ML)", "k − 2", "Higgins, Thompson"],
+                [],
+            ),
             ("RR", {"pi_method": "hk_k1"}, ["Hartung–Knapp standard error"], []),
             ("RR", {"pi_method": "hk_k2"}, ["k − 2", "Partlett"], []),
-            ("GEN", {"pi_method": "z"}, ["taken as given", "a normal quantile and the Wald standard error"], ["zero cell"]),
+            (
+                "GEN",
+                {"pi_method": "z"},
+                ["taken as given", "a normal quantile and the Wald standard error"],
+                ["zero cell"],
+            ),
             ("GEN", {"pi_method": None}, ["No prediction interval is computed."], []),
             ("PFT", {}, ["double arcsines", "can mislead"], []),
             ("IRLN", {}, ["Rates are pooled as logarithms", "exact (Poisson)"], []),
             ("PR", {}, ["Proportions are pooled as they are"], []),
-            ("RR", {"model": "common"}, ["common-effect", "no prediction interval", "H² is Q over"], ["tau² is estimated", "Q-profile"]),
-            ("RR", {"model": "common", "ci_method": "Wald"}, ["Wald interval, with a normal quantile"], ["HKSJ"]),
-            ("PLO", {"model": "binomial_normal"}, ["binomial-normal generalised linear mixed model", "No continuity correction",
-                                                   "adaptive Gauss–Hermite", "median setting", "population mean", "profile likelihood",
-                                                   "no weights", "likelihood-ratio statistic"], ["REML", "HKSJ", "Cochran"]),
-            ("PLO", {"model": "binomial_normal", "ci_method": "Wald", "tau2_ci": None}, ["Wald interval"], ["found by profile"]),
-            ("PLO", {"model": "binomial_normal", "ci_method": "t", "pi_method": "z"}, ["t quantile", "normal quantile and the maximum"], []),
-            ("IRLN", {"model": "poisson_normal", "level": 0.9}, ["Poisson-normal", "exp of the mean log rate", "The 90% confidence"],
-             ["logit"]),
+            (
+                "RR",
+                {"model": "common"},
+                ["common-effect", "no prediction interval", "H² is Q over"],
+                ["tau² is estimated", "Q-profile"],
+            ),
+            (
+                "RR",
+                {"model": "common", "ci_method": "Wald"},
+                ["Wald interval, with a normal quantile"],
+                ["HKSJ"],
+            ),
+            (
+                "PLO",
+                {"model": "binomial_normal"},
+                [
+                    "binomial-normal generalised linear mixed model",
+                    "No continuity correction",
+                    "adaptive Gauss–Hermite",
+                    "median setting",
+                    "population mean",
+                    "profile likelihood",
+                    "no weights",
+                    "likelihood-ratio statistic",
+                ],
+                ["REML", "HKSJ", "Cochran"],
+            ),
+            (
+                "PLO",
+                {"model": "binomial_normal", "ci_method": "Wald", "tau2_ci": None},
+                ["Wald interval"],
+                ["found by profile"],
+            ),
+            (
+                "PLO",
+                {"model": "binomial_normal", "ci_method": "t", "pi_method": "z"},
+                ["t quantile", "normal quantile and the maximum"],
+                [],
+            ),
+            (
+                "IRLN",
+                {"model": "poisson_normal", "level": 0.9},
+                ["Poisson-normal", "exp of the mean log rate", "The 90% confidence"],
+                ["logit"],
+            ),
         ],
     )
     def test_choice(self, measure: str, options: dict[str, Any], said: list[str], unsaid: list[str]) -> None:
@@ -88,10 +164,18 @@ class TestMethods:
             ("SMD", {}, "The measure SMD has no description in words here"),
             ("RR", {"model": "multilevel"}, "The model multilevel has no description"),
             ("RR", {"tau2_method": "SJ"}, "The estimator of tau² SJ has no description"),
-            ("RR", {"ci_guard": "iqwig6"}, "The confidence interval HKSJ with guard iqwig6 has no description"),
+            (
+                "RR",
+                {"ci_guard": "iqwig6"},
+                "The confidence interval HKSJ with guard iqwig6 has no description",
+            ),
             ("RR", {"pi_method": "boot"}, "The prediction interval boot has no description"),
             ("RR", {"tau2_ci": "BJ"}, "The interval of tau² BJ has no description"),
-            ("RR", {"model": "binomial_normal", "ci_method": "Wald"}, "The measure RR under this model has no description"),
+            (
+                "RR",
+                {"model": "binomial_normal", "ci_method": "Wald"},
+                "The measure RR under this model has no description",
+            ),
         ],
     )
     def test_what_it_cannot_describe_is_named(self, measure: str, change: dict[str, Any], named: str) -> None:
@@ -101,7 +185,9 @@ class TestMethods:
 
     def test_overlap_rule(self) -> None:
         rule = ["most_cohorts", "longest_followup", "largest_n"]
-        assert "the largest number of studies, then the longest follow-up, then the most people" in plain(overlap_sentence(Node(rule)))
+        assert "the largest number of studies, then the longest follow-up, then the most people" in plain(
+            overlap_sentence(Node(rule))
+        )
         assert "the rule newest has no description" in plain(overlap_sentence(Node(["newest"])))
         assert plain(overlap_sentence(Node([]))).endswith("named in the protocol first.")
 
@@ -111,14 +197,18 @@ class TestQuotable:
 
     def test_proportion(self, results: dict[str, Any]) -> None:
         assert quote(results, "trs_total") == (
-            "Treatment resistance after a first episode: 17.1 per 100 people (95% CI 12.7 to 22.8) in the median setting, from 9 studies "
-            "with 3\u202f790 people; in a new setting, 5.3 to 43.0 (95% prediction interval). Definitions differ."
+            "Treatment resistance after a first episode: 17.1 per 100 people (95% CI 12.7 to 22.8) in the "
+            "median setting, from 9 studies "
+            "with 3\u202f790 people; in a new setting, 5.3 to 43.0 (95% prediction interval). Definitions "
+            "differ."
         )
 
     def test_ratio(self, results: dict[str, Any]) -> None:
         assert quote(results, "clozapine_rr") == (
-            "Clozapine against other antipsychotics: risk ratio 1.73 (95% CI 0.95 to 3.15, which includes 1, no difference), from 4 studies "
-            "with 215 against 267 people; in a new setting, 0.31 to 9.60 (95% prediction interval). Four studies: tau² and the prediction "
+            "Clozapine against other antipsychotics: risk ratio 1.73 (95% CI 0.95 to 3.15, which includes 1, "
+            "no difference), from 4 studies "
+            "with 215 against 267 people; in a new setting, 0.31 to 9.60 (95% prediction interval). Four "
+            "studies: tau² and the prediction "
             "interval are very uncertain with so few."
         )
 
@@ -127,9 +217,21 @@ class TestQuotable:
         [
             ("td_clozapine", "not estimable; shown without a number: Kane1993 (person-years not reported)."),
             ("nothing", "Nothing there: not estimable: no row of the sheet passes its filters."),
-            ("two", "Two studies: they can be averaged, but how far settings differ can hardly be estimated from two"),
-            ("one", "20.5 per 100 people (95% CI 15.6 to 26.1) in the one study there is, Agid2011 (244 people). One study: "),
-            ("none_had_it", "no event in 2 studies with 65 people; the true value is unlikely to lie above 4.50 per 100 people"),
+            (
+                "two",
+                "Two studies: they can be averaged, but how far settings differ can hardly be estimated from "
+                "two",
+            ),
+            (
+                "one",
+                "20.5 per 100 people (95% CI 15.6 to 26.1) in the one study there is, Agid2011 (244 people). "
+                "One study: ",
+            ),
+            (
+                "none_had_it",
+                "no event in 2 studies with 65 people; the true value is unlikely to lie above 4.50 per 100 "
+                "people",
+            ),
             ("maxima", "The likelihood has more than one maximum"),
         ],
     )
@@ -138,24 +240,39 @@ class TestQuotable:
 
     def test_nothing_but_events(self, results: dict[str, Any]) -> None:
         results["analyses"]["none_had_it"]["fit"]["natural"] = {"value": 1.0, "low": 0.955, "high": 1.0}
-        assert "nothing but events in 2 studies with 65 people; the true value is unlikely to lie below 95.5" in quote(results, "none_had_it")
+        assert (
+            "nothing but events in 2 studies with 65 people; the true value is unlikely to lie below 95.5"
+            in quote(results, "none_had_it")
+        )
 
     def test_not_converged(self, results: dict[str, Any]) -> None:
         results["analyses"]["trs_total"]["fit"]["status"] = "not_converged"
-        assert "the model did not converge on 9 studies, so no number is given." in quote(results, "trs_total")
+        assert "the model did not converge on 9 studies, so no number is given." in quote(
+            results, "trs_total"
+        )
 
     def test_groups_that_are_not_pooled(self, results: dict[str, Any]) -> None:
         fit = results["analyses"]["trs_total"]["fit"]
         fit.update(status="not_pooled", natural=None, population_mean=None)
-        assert "trials 17.1 per 100 people (95% CI 12.7 to 22.8), 4 studies with" in quote(results, "trs_total")
+        assert "trials 17.1 per 100 people (95% CI 12.7 to 22.8), 4 studies with" in quote(
+            results, "trs_total"
+        )
         assert "; symptoms 4.8 (95% CI" in quote(results, "trs_total")
         assert "Nothing is pooled across the groups." in quote(results, "trs_total")
 
     def test_a_mean_that_a_new_setting_need_not_share(self, results: dict[str, Any]) -> None:
         fit = results["analyses"]["clozapine_rr"]["fit"]
         fit.update(k=8)
-        fit["natural"] = {"value": 1.7, "low": 1.2, "high": 2.4, "prediction_low": 0.8, "prediction_high": 3.6}
-        assert quote(results, "clozapine_rr").endswith("A new setting may still show no difference: the prediction interval includes 1.")
+        fit["natural"] = {
+            "value": 1.7,
+            "low": 1.2,
+            "high": 2.4,
+            "prediction_low": 0.8,
+            "prediction_high": 3.6,
+        }
+        assert quote(results, "clozapine_rr").endswith(
+            "A new setting may still show no difference: the prediction interval includes 1."
+        )
 
     def test_rates_speak_of_person_years(self, results: dict[str, Any]) -> None:
         results["analyses"]["two"]["unit"]["axis"] = "New cases, per 100 person-years"
@@ -189,7 +306,8 @@ class TestCaveats:
     def test_boundary_gives_its_upper_limit(self, results: dict[str, Any]) -> None:
         found = [c for c in list_caveats(entry(results, "two")[0]) if c.code == "boundary"]
         assert plain(found[0].text) == (
-            "tau² is estimated at zero, its boundary; its 95% interval reaches 0.940, so that settings may differ all the same."
+            "tau² is estimated at zero, its boundary; its 95% interval reaches 0.940, so that settings may "
+            "differ all the same."
         )
 
     def test_boundary_without_a_limit(self, results: dict[str, Any]) -> None:
@@ -227,8 +345,11 @@ class TestResults:
     def test_threshold(self, results: dict[str, Any], value: float, words: str) -> None:
         results["analyses"]["trs_total"]["threshold"]["value"] = value
         text = plain(threshold_sentence(*entry(results, "trs_total")))
-        assert text == f"The confidence interval {words} the threshold of {value} per 100 people declared in the protocol: " \
-                       "one in five (the protocol)."
+        assert (
+            text
+            == f"The confidence interval {words} the threshold of {value} per 100 people declared in the protocol: "
+            "one in five (the protocol)."
+        )
 
     def test_subgroups(self, results: dict[str, Any]) -> None:
         group = copy.deepcopy(results["analyses"]["trs_total"]["subgroups"][0])
@@ -249,7 +370,10 @@ class TestResults:
     def test_regression(self, results: dict[str, Any]) -> None:
         regression = copy.deepcopy(results["analyses"]["trs_total"]["regressions"][0])
         text = self.said(regression_sentences(Node(regression), "PLO"))
-        assert text.startswith("For each further unit of followup_years, the logit changes by 0.0410 (95% CI −0.0290 to 0.111, P = 0.15, ")
+        assert text.startswith(
+            "For each further unit of followup_years, the logit changes by 0.0410 (95% CI −0.0290 to 0.111, "
+            "P = 0.15, "
+        )
         assert "The interval includes zero" in text
         assert "R²" in text
         assert "Not in this regression: Ucok2016." in text
@@ -257,7 +381,10 @@ class TestResults:
         regression["fit"]["coefficients"]["low"][1] = 0.001
         assert "The interval excludes zero" in self.said(regression_sentences(Node(regression), "PLO"))
         regression["fit"]["status"] = "not_estimable"
-        assert self.said(regression_sentences(Node(regression), "PLO")) == "The regression cannot be fitted on 9 studies."
+        assert (
+            self.said(regression_sentences(Node(regression), "PLO"))
+            == "The regression cannot be fitted on 9 studies."
+        )
 
     def test_regression_on_a_category(self, results: dict[str, Any]) -> None:
         regression = copy.deepcopy(results["analyses"]["trs_total"]["regressions"][0])
@@ -270,19 +397,25 @@ class TestResults:
     def test_small_studies(self, results: dict[str, Any]) -> None:
         check = copy.deepcopy(results["analyses"]["trs_total"]["small_study"])
         assert self.said(small_study_sentences(Node(check), "PLO")) == (
-            "Small-study effects, regression on 1/n (Peters' form): not done: 9 studies, and a test needs at least 10."
+            "Small-study effects, regression on 1/n (Peters' form): not done: 9 studies, and a test needs at "
+            "least 10."
         )
         check.update(fit=results["analyses"]["trs_total"]["regressions"][0]["fit"], reason=None)
-        assert "No sign that small studies find something else" in self.said(small_study_sentences(Node(check), "PLO"))
+        assert "No sign that small studies find something else" in self.said(
+            small_study_sentences(Node(check), "PLO")
+        )
         fit = copy.deepcopy(check["fit"])
         fit["coefficients"]["low"][1] = 0.01
-        assert "Small studies find something else" in self.said(small_study_sentences(Node({**check, "fit": fit}), "PLO"))
+        assert "Small studies find something else" in self.said(
+            small_study_sentences(Node({**check, "fit": fit}), "PLO")
+        )
         assert small_study_sentences(Node(None), "PLO") == []
 
     def test_refits(self, results: dict[str, Any]) -> None:
         node, unit = entry(results, "trs_total")
         assert plain(left_out_sentence(node.at("leave_one_out"), unit)) == (
-            "Leaving out one study at a time, under the same model, moves the pooled value between 15.4 (without Agid2011) and 19.0 "
+            "Leaving out one study at a time, under the same model, moves the pooled value between 15.4 "
+            "(without Agid2011) and 19.0 "
             "(without Thien2018)."
         )
         assert plain(cumulative_sentence(node.at("cumulative"), unit)) == (
@@ -322,14 +455,27 @@ class TestPieces:
 
     @pytest.mark.parametrize(
         "text",
-        ["javascript:alert(1)", "ftp://x.example", "https://", "//x.example", "https://x.example/\"onload=1", "https://x y",
-         "data:text/html,x", "https://x.example/<b>", "http://[::1", "https://x.example/\u202e"],
+        [
+            "javascript:alert(1)",
+            "ftp://x.example",
+            "https://",
+            "//x.example",
+            'https://x.example/"onload=1',
+            "https://x y",
+            "data:text/html,x",
+            "https://x.example/<b>",
+            "http://[::1",
+            "https://x.example/\u202e",
+        ],
     )
     def test_no_web_address(self, text: str) -> None:
         assert http_address(text) is None
 
     def test_addresses(self) -> None:
-        assert address_pieces("https://a.example/1 ; javascript:x") == (Link("a.example", "https://a.example/1"), ", javascript:x")
+        assert address_pieces("https://a.example/1 ; javascript:x") == (
+            Link("a.example", "https://a.example/1"),
+            ", javascript:x",
+        )
         assert address_pieces("") == ("–",)
 
 
