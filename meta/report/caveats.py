@@ -47,7 +47,7 @@ def list_caveats(analysis: Node) -> list[Caveat]:
 
 
 def leading_caveat(analysis: Node) -> Sentence:
-    """Return the caveat that matters most; empty where there is none, or the quotable sentence is one itself."""
+    """Return the caveat that matters most; empty where there is none, or it is said already."""
     found = list_caveats(analysis)
     return found[0].text if found and found[0].code not in ("not_estimable", "not_converged") else ()
 
@@ -133,7 +133,7 @@ def _maxima_caveat(status: str) -> Caveat | None:
 
 
 def _dispersion_caveat(analysis: Node, status: str) -> Caveat | None:
-    """Warn where a new setting need not share the mean: the null inside its interval, or studies that differ."""
+    """Warn where a new setting need not share the mean: the null in its interval, or differing studies."""
     fit = analysis.at("fit")
     natural = fit.at("natural")
     first, last = natural.at("prediction_low").number(), natural.at("prediction_high").number()

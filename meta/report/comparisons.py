@@ -134,7 +134,8 @@ def small_study_sentences(check: Node, measure: str) -> list[Sentence]:
         "No sign that small studies find something else; the test is weak, and this is no proof of "
         "completeness."
         if unclear
-        else "Small studies find something else than large ones; missing studies are one reason among several, such as other "
+        else "Small studies find something else than large ones; missing studies are one reason among "
+        "several, such as other "
         "settings or definitions."
     )
     scale = MEASURES[measure].scale if measure in MEASURES else "the effect"

@@ -35,6 +35,7 @@ from meta.report.sentences import (
 from meta.report.studies import study_table
 from meta.report.summaries import (
     coefficient_table,
+    covariate_table,
     glance_table,
     reference_table,
     refits_table,
@@ -172,7 +173,10 @@ def _analysis_view(analysis: Node, unit: Unit, method: MethodView) -> AnalysisVi
     anchor, measure = anchor_of(analysis), analysis.at("measure").text()
     blocks = [
         *(_subgroup_block(analysis, group, unit) for group in analysis.at("subgroups").each()),
-        *(_regression_block(regression, measure) for regression in analysis.at("regressions").each()),
+        *(
+            _regression_block(analysis, regression, measure)
+            for regression in analysis.at("regressions").each()
+        ),
         _left_out_block(analysis, unit),
         _cumulative_block(analysis, unit),
         _small_study_block(analysis, measure),
@@ -193,8 +197,9 @@ def _analysis_view(analysis: Node, unit: Unit, method: MethodView) -> AnalysisVi
         "Studies",
         (),
         None,
-        (study_table(analysis, unit, anchor),),
+        (),
         "Counts, sources and sheet rows of every study",
+        (study_table(analysis, unit, anchor),),
     )
     return AnalysisView(
         anchor=anchor,
@@ -227,7 +232,7 @@ def _subgroup_block(analysis: Node, group: Node, unit: Unit) -> Block:
     )
 
 
-def _regression_block(regression: Node, measure: str) -> Block:
+def _regression_block(analysis: Node, regression: Node, measure: str) -> Block:
     formula = regression.at("formula").text()
     title = regression.at("title").text() or f"Regression {formula}"
     fit = regression.at("fit")
@@ -236,7 +241,9 @@ def _regression_block(regression: Node, measure: str) -> Block:
         if fit.at("coefficients").exists
         else ()
     )
-    return Block(title, tuple(regression_sentences(regression, measure)), None, tables)
+    studies = covariate_table(analysis, regression, f"Studies of {formula}")
+    sentences = tuple(regression_sentences(regression, measure))
+    return Block(title, sentences, None, tables, "What the regression rests on, study by study", (studies,))
 
 
 def _left_out_block(analysis: Node, unit: Unit) -> Block:
@@ -248,8 +255,9 @@ def _left_out_block(analysis: Node, unit: Unit) -> Block:
         "Leave one out",
         _only(left_out_sentence(refits, unit)),
         _figure(analysis, "leave_one_out", "Leave one out"),
-        (table,),
+        (),
         "Leave one out as a table",
+        (table,),
     )
 
 
@@ -262,8 +270,9 @@ def _cumulative_block(analysis: Node, unit: Unit) -> Block:
         "Cumulative",
         _only(cumulative_sentence(refits, unit)),
         _figure(analysis, "cumulative", "Cumulative plot"),
-        (table,),
+        (),
         "Cumulative results as a table",
+        (table,),
     )
 
 
@@ -303,7 +312,7 @@ def _problem_block(problems: Node) -> Block:
         show_count(problems),
         " warnings; none of them stops an analysis.",
     )
-    return Block("Warnings", (head,), None, (problem_table(problems),), "All warnings")
+    return Block("Warnings", (head,), None, (), "All warnings", (problem_table(problems),))
 
 
 def _provenance_block(root: Node) -> Block:
@@ -316,6 +325,7 @@ def _provenance_block(root: Node) -> Block:
         "Provenance",
         (words,),
         None,
-        tuple(provenance_tables(root.at("provenance"))),
+        (),
         "Files, versions and profiles",
+        tuple(provenance_tables(root.at("provenance"))),
     )

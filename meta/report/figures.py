@@ -1,4 +1,4 @@
-"""Figures inside the page: an SVG is read, checked against an allow-list and written with names of its own."""
+"""Figures inside the page: an SVG is read, checked against an allow-list and written anew."""
 
 from __future__ import annotations
 

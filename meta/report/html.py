@@ -31,7 +31,7 @@ SCRIPT = (
 
 
 def content_policy(script: str) -> str:
-    """Return the content security policy: nothing but the styles of the page and its one script, by its hash."""
+    """Return the content security policy: only the styles of the page and its one script, by its hash."""
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     return (
         f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "

@@ -32,7 +32,7 @@ class Safe(str):
 
 
 def escape_markdown(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line: no link, code, HTML, cell or heading comes of it."""
+    """Return text that Markdown shows as it is, on one line: no link, code, HTML or heading comes of it."""
     flat = clean_text(text, longest=len(text) + 1)
     flat = _SPECIAL.sub(r"\\\1", flat)
     flat = _BARE_ADDRESS.sub(lambda m: f"{m.group(1)}\\:" if m.group(1) else f"{m.group(2)}\\.", flat)
@@ -40,7 +40,7 @@ def escape_markdown(text: str) -> str:
 
 
 def markdown_pieces(sentence: Sentence) -> Safe:
-    """Return a sentence as Markdown; links to addresses and files stay, links within the page become words."""
+    """Return a sentence as Markdown; links within the page become words."""
     out = []
     for piece in sentence:
         if isinstance(piece, str):

@@ -96,7 +96,10 @@ def _interval_sentence(spec: Node, model: str) -> Sentence:
             head, "is found by profile likelihood: the values that a likelihood-ratio test does not reject."
         )
     if method == "HKSJ" and guard in ("se", "none"):
-        name = "is that of Hartung, Knapp, Sidik and Jonkman (HKSJ), with a t quantile with k − 1 degrees of freedom; "
+        name = (
+            "is that of Hartung, Knapp, Sidik and Jonkman (HKSJ), with a t quantile with k − 1 degrees of "
+            "freedom; "
+        )
         if guard == "none":
             return join(head, name, "no guard is set, so that it can be narrower than the Wald interval.")
         why = "" if model == "common" else " (Röver, Knapp and Friede 2015)"

@@ -22,7 +22,7 @@ from meta.tables.numbers import MISSING
 
 
 def http_address(text: str) -> str | None:
-    """Return an address that may be a link (http or https, a host, no mark that ends an attribute), else None."""
+    """Return an address that may be a link (http or https, a host, no quotes), else None."""
     if re.search(r"[\s<>\"'`\\{}|^]", text) or not text.isprintable():
         return None
     try:
@@ -33,7 +33,7 @@ def http_address(text: str) -> str | None:
 
 
 def address_pieces(text: str) -> Sentence:
-    """Return the addresses of a cell, set apart by semicolons, as links that show their host; the rest as text."""
+    """Return the addresses of a cell, split at semicolons, as links that show their host, or as text."""
     pieces: list[Piece | Sentence] = []
     for part in (p.strip() for p in re.split(r"\s*;\s*|\s+", text) if p.strip()):
         address = http_address(part)

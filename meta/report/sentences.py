@@ -35,7 +35,7 @@ def studies_text(fit: Node, link: str = "") -> Sentence:
 
 
 def people_text(fit: Node, unit: Unit, link: str = "") -> Sentence:
-    """Return who was studied: ``14 210 people``, ``196 against 190 people``, ``1 265 person-years``, or nothing."""
+    """Return who was studied: ``14 210 people``, ``196 against 190 people``, or person-time, or nothing."""
     totals = fit.at("totals")
     if not fit.at("k").number():
         return ()
@@ -67,7 +67,7 @@ def basis_text(fit: Node, unit: Unit, link: str = "") -> Sentence:
 
 
 def estimate_text(fit: Node, unit: Unit, link: str = "", *, words: bool = True) -> Sentence:
-    """Return ``17.1 per 100 people (95% CI 13.9 to 21.0)``, ``risk ratio 1.73 (...)``; the unit if ``words``."""
+    """Return ``17.1 per 100 people (95% CI 13.9 to 21.0)``, ``risk ratio 1.73 (...)``; unit if ``words``."""
     natural, level = fit.at("natural"), show_level(fit.at("spec", "level"))
     before = f"{unit.before} " if unit.before and words else ""
     interval = ranged(unit.show(natural.at("low")), unit.show(natural.at("high")))
@@ -89,7 +89,7 @@ def _null_clause(fit: Node) -> str:
 
 
 def quotable_sentence(analysis: Node, unit: Unit, *, caveat: bool = True) -> Sentence:
-    """Return the sentence to quote: what was found, from how many studies and people, for a new setting, a caveat.
+    """Return the sentence to quote: what was found, from whom, for a new setting, and a caveat.
 
     Parameters
     ----------
@@ -218,7 +218,7 @@ def _one_sided(fit: Node, unit: Unit, link: str) -> Sentence:
 
 
 def result_sentences(analysis: Node, unit: Unit) -> list[Sentence]:
-    """Return the result in full sentences: estimate, population mean, new setting, heterogeneity, threshold."""
+    """Return the result in full sentences: estimate, population mean, heterogeneity, threshold."""
     fit = analysis.at("fit")
     status = fit.at("status").text()
     if not fit.exists or status in (*WITHOUT_NUMBER, "not_pooled", "one_sided", "single_study"):
@@ -336,5 +336,8 @@ def threshold_sentence(analysis: Node, unit: Unit) -> Sentence:
         f"The confidence interval {where} the threshold of ",
         show_count(threshold.at("value")),
         unit.after,
-        f" declared in the protocol{f': {lower_first(words.rstrip(chr(46)))}' if words else ''}{f' ({source})' if source else ''}.",
+        " declared in the protocol",
+        f": {lower_first(words.rstrip('.'))}" if words else "",
+        f" ({source})" if source else "",
+        ".",
     )

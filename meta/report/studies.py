@@ -12,6 +12,7 @@ from meta.report.pieces import (
     Sentence,
     Unit,
     bracketed,
+    lower_first,
     scaled,
     show_count,
     show_number,
@@ -32,6 +33,7 @@ class _Shape:
 
     described: list[Node]
     counts: list[str]
+    headings: dict[str, str]
     reasons: bool
     weights: bool
     short: list[tuple[str, Column]]
@@ -89,15 +91,26 @@ def _shape(analysis: Node, unit: Unit, studies: list[Node], entries: list[Node])
     values = [
         [scaled(s.at(part).number(), unit.factor) for part in ("value", "low", "high")] for s in studies
     ]
+    counts = list(dict.fromkeys(name for s in studies for name, _ in s.at("counts").items()))
     return _Shape(
         described=described,
-        counts=list(dict.fromkeys(name for s in studies for name, _ in s.at("counts").items())),
+        counts=counts,
+        headings={name: _count_heading(analysis, name) for name in counts},
         reasons=not all(s.at("used").is_true() for s in studies),
         weights=any(s.at("weight").exists for s in studies),
         short=[(name, column) for name, column in texts if not column.kind],
         long=[(name, column) for name, column in texts if column.kind],
         decimals=column_decimals(values),
     )
+
+
+def _count_heading(analysis: Node, name: str) -> str:
+    """Return the heading of a count: the protocol's own, else the usual word, with the name of the arm."""
+    declared = analysis.at("headings", name).text()
+    arm = analysis.at("arms", int(name[-1]) - 1).text() if name[-1] in "12" else ""
+    bare = name.rstrip("12") if arm else name
+    word = declared or analysis.at("headings", bare).text() or COUNT_HEADINGS.get(bare, bare)
+    return f"{word}, {lower_first(arm)}" if arm and not declared else word
 
 
 def _text_column(column: Node, entries: Iterable[Node]) -> Column:
@@ -111,7 +124,7 @@ def _columns(unit: Unit, shape: _Shape) -> list[Column]:
     return [
         Column("Study"),
         *(Column(d.at("heading").text(), right=d.at("align").text() == "right") for d in shape.described),
-        *(Column(COUNT_HEADINGS.get(name, name), number=True) for name in shape.counts),
+        *(Column(shape.headings[name], number=True) for name in shape.counts),
         Column(f"{unit.heading} [CI]", number=True),
         *([Column("Not used because", wide=True)] if shape.reasons else []),
         *([Column("Weight", number=True)] if shape.weights else []),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from meta.report.origins import source_cell
 from meta.report.pieces import (
     Link,
@@ -216,6 +218,37 @@ def coefficient_table(fit: Node, measure: str, title: str) -> Table:
         Column("P", number=True),
     )
     return Table(title, columns, tuple(rows))
+
+
+def covariate_table(analysis: Node, regression: Node, title: str) -> Table:
+    """Return what a regression rests on: its columns and those shown beside them, study by study."""
+    formula, shown = regression.at("formula").text(), [name.text() for name in regression.at("show").each()]
+    known = {name: node for name, node in analysis.at("covariates").items()}
+    names = [
+        name for name in known if name in shown or re.search(rf"(?<!\w){re.escape(name)}(?!\w)", formula)
+    ]
+    numeric = {name: any(cell.number() is not None for _, cell in known[name].items()) for name in names}
+    rows = []
+    for study in regression.at("fit", "studies").each():
+        label, used = str(study.at("label").value), study.at("used").is_true()
+        cells = [known[name].at(label) for name in names]
+        rows.append(
+            row(
+                study.at("label").label(),
+                *(
+                    show_count(c) if numeric[n] else c.text() or MISSING
+                    for n, c in zip(names, cells, strict=True)
+                ),
+                "" if used else study.at("reason").text(),
+                muted=not used,
+            )
+        )
+    columns = (
+        Column("Study"),
+        *(Column(n, number=numeric[n]) for n in names),
+        Column("Not used because", wide=True),
+    )
+    return Table(title, columns, tuple(rows) if names else ())
 
 
 def refits_table(refits: Node, unit: Unit, first: str, title: str) -> Table:

@@ -31,7 +31,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row; its first cell names it. ``muted`` rows take no part in the numbers, ``strong`` ones sum up."""
+    """One row; its first cell names it. ``muted`` rows take no part in the numbers, ``strong`` sum up."""
 
     cells: tuple[Sentence, ...]
     anchor: str = ""
@@ -73,18 +73,26 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A part of an analysis: sentences, a figure, tables; ``folded`` is the name of tables that are folded away."""
+    """A part of an analysis: sentences, a figure, tables, and tables folded away under ``folded``."""
 
     title: str
     sentences: tuple[Sentence, ...] = ()
     figure: Figure | None = None
     tables: tuple[Table, ...] = ()
     folded: str = ""
+    hidden: tuple[Table, ...] = ()
+
+    @property
+    def shows_hidden(self) -> bool:
+        """Whether there is anything to fold away."""
+        return any(table.rows for table in self.hidden)
 
     @property
     def exists(self) -> bool:
         """Whether there is anything to show."""
-        return bool(self.sentences or self.figure or any(table.rows for table in self.tables))
+        return bool(
+            self.sentences or self.figure or any(table.rows for table in (*self.tables, *self.hidden))
+        )
 
 
 @dataclass(frozen=True, slots=True)

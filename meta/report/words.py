@@ -94,7 +94,8 @@ TAU2_INTERVALS: dict[str, str] = {
 }
 
 PREDICTIONS: dict[str, str] = {
-    "t_k1": "a t quantile with one degree of freedom less than studies (k − 1) and the {se} standard error of the mean "
+    "t_k1": "a t quantile with one degree of freedom less than studies (k − 1) and the {se} standard error "
+    "of the mean "
     "(Veroniki et al. 2019)",
     "t_k2": "a t quantile with k − 2 degrees of freedom and the {se} standard error of the mean "
     "(Higgins, Thompson and Spiegelhalter 2009)",

@@ -28,7 +28,8 @@ from meta.results import (
 )
 
 HOSTILE = (
-    '<script>alert(1)</script> "><img src=x onerror=alert(2)> =HYPERLINK("http://evil.example") | `code` **bold** '
+    '<script>alert(1)</script> "><img src=x onerror=alert(2)> =HYPERLINK("http://evil.example") | `code` '
+    "**bold** "
     "[link](javascript:alert(3)) {{ 7*7 }} \u202eright to left\u200f & &lt; # heading\n- list\n<!-- --> "
     "http://evil.example $x$ @who"
 )
@@ -255,9 +256,12 @@ def svg_of(words: str) -> str:
     return (
         '<?xml version="1.0" encoding="utf-8"?><!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" '
         '"http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">'
-        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 525 80" width="525pt" '
-        'height="80pt" role="img" aria-labelledby="t"><metadata>x</metadata><title id="t">A forest plot</title>'
-        '<defs><style type="text/css">*{stroke-linejoin: round}</style><clipPath id="c"><rect width="9" height="9"/></clipPath></defs>'
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        'viewBox="0 0 525 80" width="525pt" height="80pt" role="img" aria-labelledby="t">'
+        '<metadata>x</metadata>'
+        '<title id="t">A forest plot</title><defs>'
+        '<style type="text/css">*{stroke-linejoin: round}</style>'
+        '<clipPath id="c"><rect width="9" height="9"/></clipPath></defs>'
         f'<g clip-path="url(#c)"><text x="10" y="40">{words}</text><use xlink:href="#c" x="1"/></g></svg>'
     )
 
@@ -387,6 +391,11 @@ def make_results() -> dict[str, Any]:
                     "note": "",
                 }
             ],
+            covariates={
+                "followup_years": {**dict.fromkeys(labels, 5.5), "Ucok2016": None},
+                "followup_kind": dict.fromkeys(labels, "maximum"),
+            },
+            headings={"events": "Resistant"},
             threshold={"value": 20, "words": "One in five", "source": "the protocol"},
             descriptors=[
                 {
@@ -410,6 +419,7 @@ def make_results() -> dict[str, Any]:
             "Clozapine against other antipsychotics",
             fit_of(rr, house, measure="RR", mu=math.log(1.73), natural=Natural(1.73, 0.95, 3.15, 0.31, 9.6)),
             unit=DisplayUnit(1.0, "Risk ratio", "Risk ratio of response"),
+            arms=["Clozapine", "Other"],
         ),
         analysis_of("td_clozapine", "Tardive dyskinesia on clozapine", _not_estimable()),
         analysis_of(

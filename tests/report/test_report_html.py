@@ -1,4 +1,4 @@
-"""The page: every number has an address, nothing of a sheet is alive or comes from elsewhere, all can read it."""
+"""The page: every number has an address, nothing of a sheet is alive, all can read it."""
 
 from __future__ import annotations
 

@@ -347,7 +347,8 @@ class TestResults:
         text = plain(threshold_sentence(*entry(results, "trs_total")))
         assert (
             text
-            == f"The confidence interval {words} the threshold of {value} per 100 people declared in the protocol: "
+            == f"The confidence interval {words} the threshold of {value} per 100 people declared in the "
+            "protocol: "
             "one in five (the protocol)."
         )
 
@@ -483,3 +484,43 @@ def test_every_analysis_has_a_card_a_method_and_a_section(results: dict[str, Any
     view = build_context(results)
     assert len(view.cards) == len(view.analyses) == len(results["analyses"])
     assert sum(len(method.analyses) for method in view.methods) == len(results["analyses"])
+
+
+class TestTables:
+    """What tables hold beyond the numbers of a fit."""
+
+    def test_counts_have_the_protocols_words(self, results: dict[str, Any]) -> None:
+        view = {a.anchor: a for a in build_context(results).analyses}
+        headings = [c.heading for c in view["trs_total"].studies.hidden[0].columns]
+        assert headings[:5] == ["Study", "Years", "Resistant", "People", "Per 100 [CI]"]
+        headings = [c.heading for c in view["clozapine_rr"].studies.hidden[0].columns]
+        assert headings[1:5] == ["Events, clozapine", "People, clozapine", "Events, other", "People, other"]
+        assert "Not used because" in headings
+
+    def test_marked_descriptors_carry_their_sign(self, results: dict[str, Any]) -> None:
+        table = build_context(results).analyses[0].studies.hidden[0]
+        assert plain(table.rows[0].cells[1]) == "5†"
+        assert plain(table.rows[1].cells[1]) == "5"
+        assert "† maximum." in [plain(note) for note in table.notes]
+
+    def test_a_regression_shows_what_it_rests_on(self, results: dict[str, Any]) -> None:
+        block = next(b for b in build_context(results).analyses[0].blocks if b.title == "Against follow-up")
+        table = block.hidden[0]
+        assert [c.heading for c in table.columns] == [
+            "Study",
+            "followup_years",
+            "followup_kind",
+            "Not used because",
+        ]
+        assert [plain(c) for c in table.rows[0].cells] == ["Agid2011", "5.5", "maximum", ""]
+        assert [plain(c) for c in table.rows[-1].cells] == [
+            "Ucok2016",
+            "–",
+            "–",
+            "followup_years not reported",
+        ]
+
+    def test_one_study_has_no_tau2_to_show(self, results: dict[str, Any]) -> None:
+        view = {a.anchor: a for a in build_context(results).analyses}
+        assert not any("tau²" in plain(row.cells[0]) for row in view["one"].summary.rows)
+        assert any("tau²" in plain(row.cells[0]) for row in view["two"].summary.rows)
