@@ -10,6 +10,7 @@ from meta.report.pieces import (
     Node,
     Piece,
     Sentence,
+    Shown,
     Unit,
     bracketed,
     join,
@@ -29,7 +30,7 @@ from meta.report.pieces import (
 from meta.report.sentences import anchor_of, people_text
 from meta.report.views import Column, Row, Table, row
 from meta.report.words import MEASURES
-from meta.tables.numbers import MISSING, column_decimals
+from meta.tables.numbers import MISSING, column_decimals, count_text
 
 
 def glance_table(analyses: list[tuple[Node, Unit]]) -> Table:
@@ -330,5 +331,8 @@ def _reference_row(target: Node) -> Row:
 
 
 def _count_or_text(node: Node) -> Piece:
-    """Show a count; some sources say ``32 arms``."""
-    return show_count(node) if node.number() is not None else node.text() or MISSING
+    """Show a count, which a sheet of references may hold as text; some sources say ``32 arms``."""
+    text = node.text()
+    if text.isascii() and text.isdigit():
+        return Shown(count_text(int(text)), node.path)
+    return show_count(node) if node.number() is not None else text or MISSING

@@ -381,7 +381,7 @@ def make_results() -> dict[str, Any]:
                     "analysis": "all cohorts",
                     "measure": "proportion",
                     "k": 12,
-                    "n": 11958,
+                    "n": "11958",
                     "estimate": 22.8,
                     "low": 19.1,
                     "high": 27.0,

@@ -100,7 +100,7 @@ def test_every_number_has_an_address_and_is_what_stands_there(page: Page, result
         if "data-id" not in attrs:
             continue
         stored = value_at(results, attrs["data-id"])
-        stored = len(stored) if isinstance(stored, list) else stored
+        stored = len(stored) if isinstance(stored, list) else float(stored)
         number, decimals, sign = shown_number("".join(text))
         analysis = attrs["data-id"].split(".")[1] if attrs["data-id"].startswith("analyses.") else ""
         unit = results["analyses"][analysis]["unit"]["factor"] if analysis else 1.0
