@@ -20,6 +20,7 @@ from meta.report.pieces import (
     show_percent,
     show_significant,
     show_tau2,
+    upper_first,
 )
 from meta.report.words import MEASURES
 from meta.tables.numbers import MISSING
@@ -105,39 +106,37 @@ def quotable_sentence(analysis: Node, unit: Unit, *, caveat: bool = True) -> Sen
     Sentence
         Every number leads to the study table of the analysis.
     """
-    fit, title = analysis.at("fit"), analysis.at("title").text().rstrip(".:")
+    title = analysis.at("title").text().rstrip(".:")
+    sentence = join(Link(title, f"#{anchor_of(analysis)}"), ": ", _finding(analysis, unit))
+    worst = leading_caveat(analysis) if caveat else ()
+    return join(sentence, " ", worst) if worst else sentence
+
+
+def _finding(analysis: Node, unit: Unit) -> Sentence:
+    """Return the quotable sentence without its title and caveat, in a form for each status."""
+    fit = analysis.at("fit")
     link = f"#{anchor_of(analysis)}-studies"
     status = fit.at("status").text()
     if not fit.exists or status in WITHOUT_NUMBER:
-        body = _nothing_found(analysis, status)
-    elif status == "not_pooled":
-        body = _by_group(analysis, unit, link)
-    elif status == "one_sided":
-        body = _one_sided(fit, unit, link)
-    elif status == "single_study":
+        return _nothing_found(analysis, status)
+    if status == "not_pooled":
+        return _by_group(analysis, unit, link)
+    if status == "one_sided":
+        return _one_sided(fit, unit, link)
+    if status == "single_study":
         only = next((s.at("label").label() for s in fit.at("studies").each() if s.at("used").is_true()), "")
         people = people_text(fit, unit, link)
         whom = join(" (", people, ")") if people else ()
-        body = join(
+        return join(
             estimate_text(fit, unit, link),
             " in the one study there is",
             f", {only}" if only else "",
             whom,
             ".",
         )
-    else:
-        median = " in the median setting" if fit.at("population_mean").exists else ""
-        body = join(
-            estimate_text(fit, unit, link),
-            median,
-            ", from ",
-            basis_text(fit, unit, link),
-            _new_setting(fit, unit),
-            ".",
-        )
-    sentence = join(Link(title, f"#{anchor_of(analysis)}"), ": ", body)
-    worst = leading_caveat(analysis) if caveat else ()
-    return join(sentence, " ", worst) if worst else sentence
+    median = " in the median setting" if fit.at("population_mean").exists else ""
+    basis, setting = basis_text(fit, unit, link), _new_setting(fit, unit)
+    return join(estimate_text(fit, unit, link), median, ", from ", basis, setting, ".")
 
 
 def anchor_of(analysis: Node) -> str:
@@ -222,7 +221,9 @@ def result_sentences(analysis: Node, unit: Unit) -> list[Sentence]:
     fit = analysis.at("fit")
     status = fit.at("status").text()
     if not fit.exists or status in (*WITHOUT_NUMBER, "not_pooled", "one_sided", "single_study"):
-        return [quotable_sentence(analysis, unit, caveat=False)]
+        finding = _finding(analysis, unit)
+        head = finding[0]
+        return [(upper_first(head), *finding[1:]) if isinstance(head, str) else finding]
     link = f"#{anchor_of(analysis)}-studies"
     people = fit.at("population_mean")
     where = " for the median setting" if people.exists else ""
