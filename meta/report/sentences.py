@@ -104,7 +104,7 @@ def quotable_sentence(analysis: Node, unit: Unit, *, caveat: bool = True) -> Sen
     Returns
     -------
     Sentence
-        Every number leads to the study table of the analysis.
+        Estimate, number of studies and people lead to the study table of the analysis.
     """
     title = analysis.at("title").text().rstrip(".:")
     sentence = join(Link(title, f"#{anchor_of(analysis)}"), ": ", _finding(analysis, unit))
