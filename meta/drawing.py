@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from meta.answers import Answer
-from meta.effects.measures import find_measure
-from meta.plots.forest import Descriptor, forest_plot
+from meta.plots.forest import forest_plot
+from meta.plots.forest_rows import Descriptor
 from meta.plots.funnel import funnel_plot
 from meta.plots.panel import Threshold
 from meta.plots.refits import cumulative_plot, leave_one_out_plot

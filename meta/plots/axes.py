@@ -14,18 +14,22 @@ from meta.plots.layout import Sheet, Stroke, wrap_text
 from meta.plots.theme import text_width
 from meta.tables.numbers import number_text
 
-#: By how many times the span of the central range an axis may grow to show a study's value, a study's interval, or a pooled or
-#: prediction interval; what reaches further gets an arrow. On a linear axis one wide pooled interval does less harm than on a
+#: By how many times the span of the central range an axis may grow to show a study's value or interval, and then by how many times
+#: the span of those to show a pooled or prediction interval; what reaches further gets an arrow. On a linear axis one wide pooled interval does less harm than on a
 #: logarithmic one, where it squeezes everything else.
 POINT_REACH = 3.0
-STUDY_REACH = 1.0
+STUDY_REACH = 1.5
 POOLED_REACH = 2.0
 POOLED_REACH_LOG = 1.0
 #: A span below this, in the unit of display, is no span: nobody reads twelve zeros.
 LEAST_SPAN = 1e-12
+#: Powers of ten beyond which no logarithmic axis goes: a ratio of a millionth is no longer read but counted in zeros.
+LOG_ENDS = (-6.0, 9.0)
 #: Most ticks on an axis, and the least space between their labels, mm.
 MOST_TICKS = 7
 TICK_GAP = 1.6
+#: Least distance of a label from the edge of the page, mm.
+EDGE = 0.5
 #: Length of a tick, mm.
 TICK = 1.0
 
@@ -67,7 +71,7 @@ def _forward(kind: str, value: float) -> float:
 
 def _back(kind: str, value: float) -> float:
     if kind == "log":
-        return float(10.0 ** min(max(value, -300.0), 300.0))
+        return float(10.0**value)
     return value * value if kind == "sqrt" else value
 
 
@@ -116,10 +120,14 @@ def _limits(extent: Extent, log: bool) -> tuple[float, float]:
     low, high = min(core_low + core_high), max(core_low + core_high)
     span = max(high - low, 1e-9 * max(abs(low), abs(high)), 1e-300)
     bottom, top = low, high
-    pooled_reach = POOLED_REACH_LOG if log else POOLED_REACH
-    for values, reach in ((points, POINT_REACH), (lows + highs, STUDY_REACH), (usable(extent.pooled), pooled_reach)):
+    for values, reach in ((points, POINT_REACH), (lows + highs, STUDY_REACH)):
         near = [t for t in values if bottom - reach * span <= t <= top + reach * span]
         low, high = min([low, *near]), max([high, *near])
+    room = (POOLED_REACH_LOG if log else POOLED_REACH) * max(high - low, span)
+    near = [t for t in usable(extent.pooled) if low - room <= t <= high + room]
+    low, high = min([low, *near]), max([high, *near])
+    if log:
+        low, high = (min(max(end, LOG_ENDS[0]), LOG_ENDS[1]) for end in (low, high))
     if high - low <= max(1e-9 * max(abs(low), abs(high)), LEAST_SPAN):
         pad = 0.15 if log else (abs(high) * 0.1 if abs(high) > LEAST_SPAN else 1.0)
         low, high = low - pad, high + pad
@@ -176,7 +184,6 @@ def labels_fit(texts: Sequence[str], distance: float) -> bool:
 
 def _log_axis(low: float, high: float, start: float, end: float) -> Axis:
     """Return a logarithmic axis; ``low`` and ``high`` are powers of ten."""
-    low, high = max(low, -300.0), min(high, 300.0)
     span = high - low
     places = [t for t, *_ in _log_marks(low - span / 8, high + span / 8, (1, 2, 5), 1)]
     # an end moves outwards to the next tick if that costs less than an eighth of the axis
@@ -241,7 +248,7 @@ def _apart(marks: Sequence[tuple[float, float, str]], scale: float) -> bool:
 
 #: Mantissas of ticks and the decades between them, from 1-2-5 to the coarsest.
 _COARSER: tuple[tuple[tuple[float, ...], int], ...] = (
-    ((1, 2, 5), 1), ((1, 3), 1), *(((1.0,), every) for every in (1, 2, 3, 5, 10, 20, 50, 100, 200)),
+    ((1, 2, 5), 1), ((1, 3), 1), *(((1.0,), every) for every in (1, 2, 3, 5)),
 )
 
 
@@ -260,6 +267,19 @@ def sqrt_axis(high: float, start: float, end: float) -> Axis:
     return Axis("sqrt", 0.0, top, start, end, ((0.0, "0"), *reversed(kept)))
 
 
+def fit_axis(extent: Extent, log: bool, start: float, end: float, page_width: float) -> Axis:
+    """Return a horizontal axis, shortened where the labels at its ends would otherwise leave the page."""
+    axis = build_axis(extent, log, start, end)
+    for _ in range(3):
+        half = [(axis.place(value), text_width(text) / 2) for value, text in axis.ticks]
+        left = max((EDGE - (x - w) for x, w in half), default=0.0)
+        right = max((x + w - (page_width - EDGE) for x, w in half), default=0.0)
+        if left <= 0.0 and right <= 0.0:
+            break
+        axis = build_axis(extent, log, axis.start + max(left, 0.0), axis.end - max(right, 0.0))
+    return axis
+
+
 def write_axis(sheet: Sheet, axis: Axis, y: float, words: str, page_width: float) -> float:
     """Draw a horizontal axis at ``y`` with its ticks and words; return the y below it, mm."""
     sheet.shapes.append(Stroke(axis.start, y, axis.end, y))
@@ -267,8 +287,7 @@ def write_axis(sheet: Sheet, axis: Axis, y: float, words: str, page_width: float
     for value, text in axis.ticks:
         x = axis.place(value)
         sheet.shapes.append(Stroke(x, y, x, y + TICK))
-        half = text_width(text) / 2
-        sheet.write(text, min(max(x, half + 0.5), page_width - half - 0.5), y + TICK + 0.6 + 0.76 * em, align="center")
+        sheet.write(text, x, y + TICK + 0.6 + 0.76 * em, align="center")
     y += TICK + 0.6 + em
     # words may reach a little beyond the ends of the axis, never over the edge of the page
     reach = min(4.0, axis.start - 1.0, page_width - 1.0 - axis.end)

@@ -53,6 +53,8 @@ def no_value_words(fit: Fit) -> str:
 
 def overall_label(fit: Fit) -> str:
     """Return the name of the overall row: number of studies and what the number means."""
+    if fit.k == 0:
+        return "No study can be used (k = 0)"
     if fit.status == "single_study":
         return "One study (k = 1), nothing to pool"
     if fit.status == "one_sided":
@@ -109,6 +111,17 @@ def between_note(subgroups: Subgroups) -> str:
     return f"Between subgroups: {text} ({shared})" + (f"; {test.reason}." if test.reason else ".")
 
 
+def effect_note(fit: Fit) -> str:
+    """Return the test of the pooled value against no effect; nothing where there is no such value, as for proportions."""
+    if fit.estimate is None or find_measure(fit.measure).null is None:
+        return ""
+    kind, estimate = "z", fit.estimate
+    if estimate.df is not None:
+        kind = "t"
+    df = "" if estimate.df is None else f", df = {df_text(estimate.df)}"
+    return f"Overall effect: {kind} = {number_text(estimate.statistic, 2)}{df}, {p_text(estimate.p)}."
+
+
 def moderator_note(fit: Fit) -> str:
     """Return the line on the moderators of a model that has them."""
     if fit.spec.moderators is None:
@@ -136,6 +149,8 @@ def model_note(fit: Fit, sized: str = "", studies: bool = True) -> str:
     ``sized`` says what the area of a square stands for.
     """
     spec = fit.spec
+    if fit.k == 0:
+        return "No study of this analysis can be used, so nothing is estimated or drawn."
     method = f", τ² by {spec.tau2_method}" if spec.model == "random" else ""
     parts = [f"Pooled intervals: {interval_words(spec)}"]
     if not studies:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from matplotlib.figure import Figure
 
@@ -13,9 +12,20 @@ from meta.options import DisplayUnit, ModelSpec
 from meta.plots import captions, theme
 from meta.plots.axes import Extent
 from meta.plots.draw import draw_page
-from meta.plots.layout import Align, Cell, Column, Page, Row, Sheet, Stroke, clean_text, wrap_text
-from meta.plots.marks import Bar, Bound, Diamond, Mark, Square, square_sides
+from meta.plots.forest_rows import (
+    Descriptor,
+    Shared,
+    all_studies,
+    count_columns,
+    group_lines,
+    overall_lines,
+    study_lines,
+    table_columns,
+)
+from meta.plots.layout import Page, Sheet, Stroke, clean_text, wrap_text
+from meta.plots.marks import Bound, Diamond, Square, square_sides
 from meta.plots.panel import (
+    WIDTH_SLACK,
     Line,
     Panel,
     Threshold,
@@ -25,70 +35,8 @@ from meta.plots.panel import (
     write_foot,
     write_title,
 )
-from meta.results import Excluded, Fit, Study, Subgroups
-from meta.tables.numbers import (
-    MISSING,
-    column_decimals,
-    count_text,
-    interval_text,
-    level_text,
-    percent_text,
-)
-
-#: Heads of the count columns, unless the caller names them.
-COUNT_HEADINGS: Mapping[str, str] = {
-    "events": "Events", "n": "People", "time": "Person-time", "mean": "Mean", "sd": "SD", "r": "r",
-}
-#: Counts that are summed in the overall row.
-_SUMMED = ("events", "n", "time")
-#: Space before a subgroup and before the overall row, mm.
-_BLOCK_GAP = 2.6
-_OVERALL_GAP = 1.2
-
-
-@dataclass(frozen=True, slots=True)
-class Descriptor:
-    """A column of words about the studies.
-
-    Attributes
-    ----------
-    heading : str
-        Head of the column.
-    values : mapping of str to (str or None)
-        Text by study label; None, empty or absent shows an en dash.
-    align : {"left", "right", "center"}
-        Numbers to the right, words to the left.
-    marked : collection of str
-        Labels whose cell carries ``sign``.
-    sign, words : str
-        The mark and what a footnote says it means.
-    """
-
-    heading: str
-    values: Mapping[str, str | None]
-    align: Align = "left"
-    marked: frozenset[str] = frozenset()
-    sign: str = "†"
-    words: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Forest:
-    """What the rows of one forest plot have in common."""
-
-    spec: ModelSpec
-    measure: Measure
-    unit: DisplayUnit
-    descriptors: Sequence[Descriptor]
-    counts: tuple[str, ...]
-    weighted: bool
-    decimals: int
-    sides: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def middle(self) -> int:
-        """Number of columns between study and weight."""
-        return len(self.descriptors) + len(self.counts)
+from meta.results import Fit, Study, Subgroups
+from meta.tables.numbers import MISSING, column_decimals
 
 
 def forest_plot(
@@ -145,26 +93,21 @@ def forest_plot(
     """
     if fit is None:
         return draw_page(_empty_page(title, reason or "not estimable", notes, provenance, width_mm))
-    panel = _forest_panel(
-        fit, subgroups, overall, unit or default_unit(fit.measure), descriptors, headings or {}, arms
-    )
-    measure = find_measure(fit.measure)
-    shown = replace(
-        panel,
-        title=title,
-        spoken_title=title or "Forest plot",
-        notes=[
-            *panel.notes,
-            *([threshold_note(threshold, captions.unit_words(unit or default_unit(fit.measure)))] if threshold else []),
-            *notes,
-        ],
-        provenance=provenance,
-        width=width_mm,
-        threshold=threshold,
-        favours=favours if measure.null is not None else None,
-        extent=replace(panel.extent, always=(*panel.extent.always, *([threshold.value] if threshold else []))),
-    )
-    return draw_page(lay_out_panel(shown))
+    shown = unit or default_unit(fit.measure)
+    always = [threshold.value] if threshold is not None else []
+    explained = [threshold_note(threshold, captions.unit_words(shown))] if threshold is not None else []
+    for merged in (False, True):
+        # a table too wide for the page is tried again with the two counts of an arm in one column
+        panel = _forest_panel(fit, subgroups, overall, shown, descriptors, headings or {}, arms, merged)
+        page = lay_out_panel(replace(
+            panel,
+            title=title, spoken_title=title or "Forest plot", notes=[*panel.notes, *explained, *notes],
+            provenance=provenance, width=width_mm, threshold=threshold, favours=favours,
+            extent=replace(panel.extent, always=(*panel.extent.always, *always)),
+        ))
+        if page.width <= width_mm + WIDTH_SLACK:
+            break
+    return draw_page(page)
 
 
 def _forest_panel(
@@ -175,24 +118,25 @@ def _forest_panel(
     descriptors: Sequence[Descriptor],
     headings: Mapping[str, str],
     arms: tuple[str, str],
+    merged: bool,
 ) -> Panel:
     """Build table, marks, axis and notes of a forest plot, without what the caller adds around it."""
     measure = find_measure(fit.measure)
-    studies = _all_studies(fit)
-    counts = _count_names(measure, studies)
+    studies = all_studies(fit)
+    counts = count_columns(measure, studies, merged)
     weighted = not fit.spec.is_glmm and any(s.weight is not None for s in studies)
     sizes = [_size(fit.spec, s) for s in studies]
-    shared = _Forest(
+    shared = Shared(
         spec=fit.spec, measure=measure, unit=unit, descriptors=descriptors, counts=counts, weighted=weighted,
         decimals=_decimals(fit, subgroups, unit, measure),
         sides=dict(zip((s.label for s in studies), square_sides(sizes), strict=True)),
     )
-    lines = _study_lines(shared, studies) if subgroups is None else _group_lines(shared, studies, subgroups)
+    lines = study_lines(shared, studies) if subgroups is None else group_lines(shared, studies, subgroups)
     pooled_row = None
     pooled = None
     if overall:
         pooled_row = len(lines)
-        lines.extend(_overall_lines(shared, fit))
+        lines.extend(overall_lines(shared, fit))
         if isinstance(lines[pooled_row].mark, Diamond) and fit.natural is not None:
             pooled = fit.natural.value * unit.factor
     null = measure.null
@@ -204,7 +148,7 @@ def _forest_panel(
         ceiling=unit.factor if measure.kind == "proportion" else None,
     )
     return Panel(
-        columns=_columns(shared, headings, arms), lines=lines, extent=marked_extent(lines, extent),
+        columns=table_columns(shared, headings, arms), lines=lines, extent=marked_extent(lines, extent),
         log=measure.log_axis, words=unit.axis, title=None, spoken_title="", description=_description(fit, unit, lines),
         notes=_notes(shared, fit, subgroups, overall, studies, any(s is not None for s in sizes)),
         provenance=None, width=0.0,
@@ -224,24 +168,6 @@ def _always(lines: Sequence[Line], measure: Measure, pooled: float | None) -> li
     if measure.kind in ("ratio", "difference") and measure.null is not None:
         values.append(measure.null)
     return values
-
-
-def _all_studies(fit: Fit) -> list[Study]:
-    """Return the studies of a fit, and whatever it lists as excluded only."""
-    known = {s.label for s in fit.studies}
-    return [*fit.studies, *(_excluded_study(e) for e in fit.excluded if e.label not in known)]
-
-
-def _excluded_study(excluded: Excluded) -> Study:
-    return Study(
-        excluded.label, {}, None, None, None, None, None, None, used=False, reason=excluded.reason, rows=excluded.rows
-    )
-
-
-def _count_names(measure: Measure, studies: Sequence[Study]) -> tuple[str, ...]:
-    """Return the count columns there are, in the order of the measure, others behind."""
-    there = {name: None for s in studies for name in s.counts}
-    return (*(c for c in measure.columns if c in there), *(c for c in there if c not in measure.columns))
 
 
 def _size(spec: ModelSpec, study: Study) -> float | None:
@@ -264,145 +190,20 @@ def _decimals(fit: Fit, subgroups: Subgroups | None, unit: DisplayUnit, measure:
     return column_decimals(shown, least=2 if measure.kind == "ratio" else 0)
 
 
-def _columns(shared: _Forest, headings: Mapping[str, str], arms: tuple[str, str]) -> list[Column]:
-    """Return the columns from study to estimate."""
-    columns = [Column("Study", wraps=True, least=30.0)]
-    columns.extend(Column(d.heading, d.align, wraps=True, least=13.0) for d in shared.descriptors)
-    for name in shared.counts:
-        base, arm = (name[:-1], int(name[-1])) if name[-1:] in ("1", "2") else (name, 0)
-        words = headings.get(name, headings.get(base, COUNT_HEADINGS.get(base, name)))
-        columns.append(Column(words, "right", arm=arms[arm - 1] if arm else ""))
-    if shared.weighted:
-        columns.append(Column("Weight", "right"))
-    level = level_text(shared.spec.level)
-    columns.append(Column(f"{shared.unit.heading} [{level} CI]", "right"))
-    return columns
-
-
-def _study_lines(shared: _Forest, studies: Sequence[Study], indent: bool = False) -> list[Line]:
-    return [_study_line(shared, s, indent) for s in studies]
-
-
-def _study_line(shared: _Forest, study: Study, indent: bool) -> Line:
-    """Return the row of one study and its square; of one that is not used, the reason in the place of the estimate."""
-    color = theme.INK if study.used else theme.GREY
-    cells = [Cell(study.label, color=color, indent=2.2 if indent else 0.0)]
-    for d in shared.descriptors:
-        text = d.values.get(study.label) or MISSING
-        sign = d.sign if study.label in d.marked else ""
-        cells.append(Cell(text + sign, color=theme.GREY))
-    cells.extend(Cell(count_text(study.counts.get(name)), color=color) for name in shared.counts)
-    factor = shared.unit.factor
-    value, low, high = (None if x is None else x * factor for x in (study.value, study.low, study.high))
-    if not study.used or value is None:
-        words = study.reason or "not estimable"
-        cells.append(Cell(words, "italic", theme.GREY, theme.NOTE_SIZE, "right", 2 if shared.weighted else 1, flows=True))
-        return Line(Row(tuple(cells)))
-    if shared.weighted:
-        cells.append(Cell(percent_text(study.weight, 1)))
-    cells.append(Cell(interval_text(value, low, high, shared.decimals)))
-    mark = Square(value, _or_nan(low), _or_nan(high), shared.sides[study.label])
-    return Line(Row(tuple(cells)), mark)
-
-
-def _or_nan(x: float | None) -> float:
-    return math.nan if x is None else x
-
-
-def _group_lines(shared: _Forest, studies: Sequence[Study], subgroups: Subgroups) -> list[Line]:
-    """Return a block a subgroup: header, studies, pooled value; studies without a group come last."""
-    lines: list[Line] = []
-    by_label = {s.label: s for s in studies}
-    placed: set[str] = set()
-    for level, fit in zip(subgroups.levels, subgroups.fits, strict=True):
-        # the square of a study is as large as in the overall fit, so its row comes from there
-        inside = [by_label.get(s.label, s) for s in _all_studies(fit)]
-        placed.update(s.label for s in inside)
-        lines.append(_header_line(shared, level, first=not lines))
-        lines.extend(_study_lines(shared, inside, indent=True))
-        if fit.k != 1:
-            lines.extend(_group_summary(shared, fit))
-    rest = [s for s in studies if s.label not in placed]
-    if rest:
-        lines.append(_header_line(shared, "Not in a subgroup", first=not lines))
-        lines.extend(_study_lines(shared, rest, indent=True))
-    return lines
-
-
-def _header_line(shared: _Forest, text: str, first: bool) -> Line:
-    span = 1 + shared.middle + (1 if shared.weighted else 0) + 1
-    return Line(Row((Cell(text, "bold", span=span),), before=0.0 if first else _BLOCK_GAP))
-
-
-def _group_summary(shared: _Forest, fit: Fit) -> list[Line]:
-    """Return the pooled row of a subgroup, with its heterogeneity beside the name, or below it where there is no column."""
-    words = captions.heterogeneity_text(fit)
-    between = shared.middle + (1 if shared.weighted else 0)
-    cells = [Cell(f"Subgroup (k = {fit.k})", "italic", indent=2.2)]
-    beside = between >= 2
-    if beside:
-        cells.append(Cell(words, color=theme.GREY, size=theme.NOTE_SIZE, align="right", span=between, flows=True))
-    elif between:
-        cells.append(Cell(span=between))
-    text, mark = _pooled(shared, fit, filled=False)
-    cells.append(Cell(text, "italic", flows=mark is None))
-    lines = [Line(Row(tuple(cells)), mark)]
-    if words and not beside:
-        cell = Cell(words, color=theme.GREY, size=theme.NOTE_SIZE, span=between + 2, indent=2.2)
-        lines.append(Line(Row((cell,), before=-1.2)))
-    return lines
-
-
-def _pooled(shared: _Forest, fit: Fit, filled: bool) -> tuple[str, Mark | None]:
-    """Return the text and the mark of a pooled value; a single study and a one-sided bound are no diamonds."""
-    natural, factor = fit.natural, shared.unit.factor
-    if natural is None:
-        return captions.no_value_words(fit), None
-    value, low, high = (x * factor for x in (natural.value, natural.low, natural.high))
-    text = interval_text(value, low, high, shared.decimals)
-    if fit.status == "one_sided":
-        return text, Bound(low, high, upper=value == low)
-    return text, Diamond(value, low, high, filled) if fit.status != "single_study" else None
-
-
-def _overall_lines(shared: _Forest, fit: Fit) -> list[Line]:
-    """Return the overall row with its totals, and the row of the prediction interval."""
-    before = 1 + len(shared.descriptors)
-    cells = [Cell(captions.overall_label(fit), "bold", span=before, flows=True)]
-    for name in shared.counts:
-        summed = name.rstrip("12") in _SUMMED and name in fit.totals
-        cells.append(Cell(count_text(fit.totals[name]) if summed else "", "bold"))
-    text, mark = _pooled(shared, fit, filled=True)
-    if shared.weighted:
-        cells.append(Cell(percent_text(100.0, 1) if mark is not None else "", "bold"))
-    if fit.natural is not None:
-        cells.append(Cell(text, "bold"))
-    else:
-        cells.append(Cell(text, "italic", theme.GREY, theme.NOTE_SIZE, flows=True))
-    lines = [Line(Row(tuple(cells), before=_OVERALL_GAP, rule=True), mark)]
-    natural = fit.natural
-    if natural is not None and natural.prediction_low is not None and natural.prediction_high is not None:
-        low, high = (x * shared.unit.factor for x in (natural.prediction_low, natural.prediction_high))
-        words = f"{level_text(shared.spec.level)} prediction interval for a new setting"
-        span = 1 + shared.middle + (1 if shared.weighted else 0)
-        row = Row((Cell(words, span=span, flows=True), Cell(captions.prediction_text(low, high, shared.decimals))))
-        lines.append(Line(row, Bar(low, high)))
-    return lines
-
-
 def _notes(
-    shared: _Forest, fit: Fit, subgroups: Subgroups | None, overall: bool, studies: Sequence[Study], sized: bool
+    shared: Shared, fit: Fit, subgroups: Subgroups | None, overall: bool, studies: Sequence[Study], sized: bool
 ) -> list[str]:
     """Return the notes that follow from the results: heterogeneity, model, population mean, marks."""
     first = " ".join(
         part for part in (
             captions.heterogeneity_note(fit) if overall else "",
+            captions.effect_note(fit) if overall else "",
             captions.between_note(subgroups) if subgroups is not None else "",
         ) if part
     )
     grows = "weight"
     if shared.spec.is_glmm:
-        grows = "person-time" if "time" in shared.counts else "people"
+        grows = "person-time" if any("time" in names for names in shared.counts) else "people"
     signs = dict.fromkeys(f"{d.sign} {d.words}" for d in shared.descriptors if d.words and d.marked & {s.label for s in studies})
     missing = any(not d.values.get(s.label) for d in shared.descriptors for s in studies)
     marks = [*signs, *([f"{MISSING} not reported"] if missing else [])]

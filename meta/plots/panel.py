@@ -7,14 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from meta.plots import theme
-from meta.plots.axes import Axis, Extent, build_axis, write_axis, write_centred
-from meta.plots.layout import Column, Page, Patch, Row, Sheet, Stroke, clean_text, place_table, wrap_text
+from meta.plots.axes import Axis, Extent, fit_axis, write_axis, write_centred
+from meta.plots.layout import Page, Patch, Sheet, Stroke, clean_text, wrap_text
 from meta.plots.marks import Bar, Diamond, Mark, mark_shapes
+from meta.plots.table import Column, Row, place_table
 from meta.tables.numbers import number_text
 
 #: Width that a plot keeps while the table can still wrap, and its least width before the page grows, mm.
 WANTED_PLOT = 50.0
 LEAST_PLOT = 42.0
+
+
+#: Rounding in sums of widths, mm.
+WIDTH_SLACK = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +105,12 @@ def lay_out_panel(panel: Panel) -> Page:
     head = Sheet()
     top = write_title(head, panel.title, panel.width)
     rows = [line.row for line in panel.lines]
-    for plot in (WANTED_PLOT, LEAST_PLOT):
-        table = Sheet()
-        grid = place_table(table, panel.columns, rows, top, panel.width, plot)
-        if grid.page_width <= panel.width + 1e-6:
-            break
-    else:
+    table = Sheet()
+    grid = place_table(table, panel.columns, rows, top, panel.width, (WANTED_PLOT, LEAST_PLOT))
+    if grid.page_width > panel.width + WIDTH_SLACK:
         # the table is wider than the page asked for: the page grows
         return lay_out_panel(replace(panel, width=grid.page_width))
-    axis = build_axis(panel.extent, panel.log, grid.plot_left, grid.plot_right)
+    axis = fit_axis(panel.extent, panel.log, grid.plot_left, grid.plot_right, panel.width)
     axis_y = grid.bottom + 1.6
     sheet = Sheet(list(head.shapes), list(head.texts))
     _draw_references(sheet, panel, axis, grid.top, axis_y, grid.centres)
@@ -119,9 +121,11 @@ def lay_out_panel(panel: Panel) -> Page:
         if line.mark is not None:
             sheet.shapes.extend(mark_shapes(line.mark, axis, y))
             cut = cut or not (axis.holds(line.mark.low) and axis.holds(line.mark.high))
-    y = write_axis(sheet, axis, axis_y, clean_text(panel.words), panel.width)
-    if panel.favours and panel.null is not None and axis.holds(panel.null):
-        y = _write_favours(sheet, panel, axis, y)
+    y = axis_y
+    if any(line.mark is not None for line in panel.lines):
+        y = write_axis(sheet, axis, axis_y, clean_text(panel.words), panel.width)
+        if panel.favours and panel.null is not None and axis.holds(panel.null):
+            y = _write_favours(sheet, panel, axis, y)
     notes = [*panel.notes]
     if cut:
         notes.append("Arrow heads: the interval goes on beyond the axis; its numbers in the table are complete.")

@@ -13,11 +13,19 @@ from meta.options import DisplayUnit
 from meta.plots import captions, theme
 from meta.plots.axes import Extent
 from meta.plots.draw import draw_page
-from meta.plots.layout import Cell, Column, Row
 from meta.plots.marks import Diamond, Mark, Square
 from meta.plots.panel import Line, Panel, lay_out_panel
+from meta.plots.table import Cell, Column, Row
 from meta.results import Fit, Refits
-from meta.tables.numbers import column_decimals, count_text, interval_text, level_text, percent_text, tau2_text
+from meta.tables.numbers import (
+    MISSING,
+    column_decimals,
+    count_text,
+    interval_text,
+    level_text,
+    percent_text,
+    tau2_text,
+)
 
 #: Side of the mark of a refit, mm: all alike, since a refit has no weight.
 _SIDE = 1.7
@@ -191,7 +199,7 @@ def _refit_line(refits: Refits, i: int, unit: DisplayUnit, decimals: int, signs:
         failed = Cell(words, "italic", theme.GREY, theme.NOTE_SIZE, "right", 3, flows=True)
         return Line(Row((Cell(label, color=theme.GREY), k, failed)))
     cells = (
-        Cell(label), k, Cell(tau2_text(float(refits.tau2[i])), color=theme.GREY),
+        Cell(label), k, Cell(tau2_text(float(refits.tau2[i])) if refits.k[i] > 1 else MISSING, color=theme.GREY),
         Cell(percent_text(float(refits.i2[i])), color=theme.GREY), Cell(interval_text(value, low, high, decimals)),
     )
     return Line(Row(cells), Square(value, low, high, _SIDE, round=True))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from meta.plots import theme
-from meta.plots.axes import TICK, Axis, Extent, build_axis, sqrt_axis, write_axis
+from meta.plots.axes import TICK, Axis, Extent, build_axis, fit_axis, sqrt_axis, write_axis
 from meta.plots.layout import Disc, Page, Patch, Sheet, Stroke, clean_text, wrap_text
 from meta.plots.panel import write_foot, write_title
 from meta.plots.theme import text_width
@@ -90,7 +90,7 @@ def lay_out_frame(frame: Frame) -> Page:
     bottom = top + PLOT_HEIGHT
     upright = _vertical_axis(frame, top, bottom)
     left = theme.MARGIN + max((text_width(text) for _, text in upright.ticks), default=0.0) + TICK + 0.8
-    level = build_axis(frame.x_extent, frame.x_log, left, frame.width - theme.MARGIN)
+    level = fit_axis(frame.x_extent, frame.x_log, left, frame.width - theme.MARGIN, frame.width)
     for area in frame.areas:
         sheet.shapes.append(Patch(tuple((level.place(x), upright.place(y)) for x, y in area.outline), area.fill))
     for value, color, dash in ((frame.null, theme.RULE, ()), (frame.x_line, theme.BLUE, (1.0, 1.6))):
@@ -99,7 +99,7 @@ def lay_out_frame(frame: Frame) -> Page:
             sheet.shapes.append(Stroke(x, top, x, bottom, color, 0.8, dash))
     for curve in frame.curves:
         _draw_curve(sheet, curve, level, upright)
-    _write_upright(sheet, upright, left, top, bottom)
+    _write_upright(sheet, upright, level.start, top, bottom)
     beyond = 0
     for point in sorted(frame.points, key=lambda p: -p.radius):
         if level.holds(point.x) and upright.holds(point.y):
@@ -108,7 +108,8 @@ def lay_out_frame(frame: Frame) -> Page:
             )
         else:
             beyond += 1
-    y = write_axis(sheet, level, bottom, clean_text(frame.x_words), frame.width)
+    # a little apart from the upright axis, so that their first labels keep clear of one another
+    y = write_axis(sheet, level, bottom + 1.2, clean_text(frame.x_words), frame.width)
     notes = list(frame.notes)
     if beyond:
         notes.append(f"Beyond the axes, not drawn: {beyond}.")

@@ -50,8 +50,9 @@ NOTE_PITCH = 2.75
 NOTE_GAP = 0.75
 #: Page margin, mm.
 MARGIN = 6.0
-#: Least distance between columns, mm.
+#: Distance of columns, and on a page that is too narrow for that, mm.
 GAP = 2.4
+TIGHT_GAP = 1.7
 
 _FILES: dict[Face, str] = {
     "regular": "DejaVuSans.ttf", "bold": "DejaVuSans-Bold.ttf", "italic": "DejaVuSans-Oblique.ttf",

@@ -32,7 +32,7 @@ def test_ratios_have_ticks_at_one_two_five() -> None:
     assert axis.place(1.0) - axis.place(0.2) == pytest.approx(axis.place(5.0) - axis.place(1.0))
 
 
-@pytest.mark.parametrize(("low", "high"), [(0.97, 1.04), (0.8, 3.0), (1e-6, 1e6), (1e-200, 1e200)])
+@pytest.mark.parametrize(("low", "high"), [(0.97, 1.04), (0.8, 3.0), (1e-6, 1e6), (1e-200, 1e200), (1e-9, 1e-8)])
 def test_narrow_and_wide_ratios_have_at_least_three_ticks(low: float, high: float) -> None:
     axis = build_axis(Extent([(1.0, low, high)], pooled=[low, high], always=[low, 1.0, high]), True, 100.0, 160.0)
     assert len(axis.ticks) >= 3

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from meta.effects.measures import find_measure
 from meta.options import DisplayUnit, ModelSpec
 from meta.plots import theme
-from meta.plots.forest import Descriptor, Threshold, forest_plot
+from meta.plots.forest import forest_plot
+from meta.plots.forest_rows import Descriptor
 from meta.plots.layout import Disc, Page, Patch, Stroke
+from meta.plots.panel import Threshold
 from meta.results import Excluded, Fit, GroupTest, ModeratorTest, Natural, Study, Subgroups
 
 UNIT = DisplayUnit(100.0, "Per 100", "Resistant, per 100 people")
@@ -316,3 +318,40 @@ def test_a_table_too_wide_for_the_page_widens_it() -> None:
 
 def test_discs_are_not_part_of_a_forest() -> None:
     assert not any(isinstance(shape, Disc) for shape in page_of(forest_plot(cohorts_fit())).shapes)
+
+
+def test_counts_of_an_arm_share_a_column_where_the_page_is_narrow() -> None:
+    listed = [ratio_study(f"Trial {i}", 0.3, 0.2, 50.0, (1234, 5678, 2345, 6789)) for i in range(2)]
+    fit = make_fit(listed, Natural(1.1, 0.7, 1.7, None, None), measure="RR", spec=ModelSpec())
+    wide, narrow = (page_of(forest_plot(fit, width_mm=width)) for width in (185.0, 145.0))
+    assert {"Events", "People", "1\u202f234", "5\u202f678"} <= set(texts(wide))
+    assert "1\u202f234 / 5\u202f678" in texts(narrow)
+    assert narrow.width == 145.0
+    assert overlapping(narrow) == []
+
+
+def test_rows_no_model_can_use_are_kept_apart_from_subgroups() -> None:
+    fit = cohorts_fit()
+    broken = count_study("Gone 1999", 1, 2, used=False, reason="incomplete counts: n is empty")
+    shown = texts(page_of(forest_plot(replace(fit, studies=(*fit.studies, broken)), subgroups=cohort_groups())))
+    assert "Not used" in shown
+    assert "Not in a subgroup" not in shown
+    assert "incomplete counts: n is empty" in " ".join(shown)
+
+
+def test_without_any_usable_study_there_is_no_axis() -> None:
+    fit = make_fit([count_study("A", 1, 2, used=False, reason="time is empty")], None, status="not_estimable")
+    shown = texts(page_of(forest_plot(fit, unit=UNIT)))
+    assert "No study can be used (k = 0)" in shown
+    assert "time is empty" in shown
+    assert UNIT.axis not in shown
+    assert "Clopper" not in " ".join(shown)
+
+
+def test_the_overall_effect_is_tested_for_ratios_but_not_for_proportions() -> None:
+    assert not any("Overall effect" in text for text in texts(page_of(forest_plot(cohorts_fit()))))
+    listed = [ratio_study(f"Trial {i}", 0.3, 0.2, 50.0, (1, 9, 2, 9)) for i in range(2)]
+    fit = make_fit(listed, Natural(1.1, 0.7, 1.7, None, None), measure="RR", spec=ModelSpec())
+    assert fit.estimate is not None
+    tested = replace(fit, estimate=replace(fit.estimate, statistic=2.5, df=3.0, p=0.088))
+    assert "Overall effect: t = 2.50, df = 3, P = 0.088." in " ".join(texts(page_of(forest_plot(tested))))
