@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from extraction.checks import check_grid
-from extraction.codebook import FurtherKind, SheetSchema, extend_schema, find_schema
 from extraction.errors import Problem, ProblemsError, SheetError
 from extraction.files import sha256, write_atomic
 from extraction.grid import Grid, file_problem, neutralise, read_delimited
@@ -17,6 +15,8 @@ from extraction.names import nearest, suggest
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from extraction.codebook import FurtherKind, SheetSchema
 
 #: What separates the cells in a text file, by the ending of its name.
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -156,6 +156,10 @@ def check_sheet(
     problems : tuple of Problem
         All of them, in the order of the file.
     """
+    # imported here: the checks bring pydantic, which a fit of arrays or data frames does not need
+    from extraction.checks import check_grid
+    from extraction.codebook import extend_schema, find_schema
+
     codebook = extend_schema(find_schema(schema), types, pairs)
     place = Path(path)
     try:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from meta.plots.refits import leave_one_out_plot as leave_one_out_plot
     from meta.profiles.loader import profile as profile
     from meta.profiles.loader import profile_names as profile_names
-    from meta.protocol import read_protocol as read_protocol
+    from meta.protocol.reader import read_protocol as read_protocol
     from meta.results import Fit as Fit
     from meta.results import Refits as Refits
     from meta.results import Subgroups as Subgroups
@@ -54,7 +54,7 @@ _HOMES = {
     "leave_one_out_plot": "meta.plots.refits",
     "profile": "meta.profiles.loader",
     "profile_names": "meta.profiles.loader",
-    "read_protocol": "meta.protocol",
+    "read_protocol": "meta.protocol.reader",
     "run_review": "meta.pipeline",
 }
 

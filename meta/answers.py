@@ -14,9 +14,9 @@ from meta.models.design import formula_columns
 from meta.models.fitting import fit_model
 from meta.models.subgroups import fit_subgroups
 from meta.options import DisplayUnit, ModelSpec
-from meta.plan import Analysis, ModeratorPlan, SubgroupPlan
+from meta.protocol.plan import Analysis, ModeratorPlan, SubgroupPlan
 from meta.results import Fit, Refits, Subgroups, to_plain
-from meta.selection import Selection
+from meta.protocol.selection import Selection
 from meta.sensitivity.cumulative import cumulate
 from meta.sensitivity.leave_one_out import leave_one_out
 

@@ -76,7 +76,7 @@ def check(review: Path | None, as_json: bool) -> None:
     \b
     Example:  meta check my-review
     """
-    from meta.review import check_review
+    from meta.protocol.review import check_review
 
     try:
         problems = check_review(review)

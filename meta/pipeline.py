@@ -21,7 +21,7 @@ from meta.report.exports import effects_csv, r_script
 from meta.report.html import render_html
 from meta.report.markdown import render_markdown
 from meta.results import to_plain
-from meta.review import Review, read_review
+from meta.protocol.review import Review, read_review
 
 #: Layout of ``results.json``; a reader of it checks this first.
 RESULTS_FORMAT = "trs-meta-results@1"

@@ -20,7 +20,7 @@ from meta.plots.forest import forest_plot
 from meta.plots.save import save_figure
 from meta.profiles.loader import load_profile, override_spec
 from meta.results import Fit
-from meta.review import COUNTS, PAIRS
+from meta.protocol.review import COUNTS, PAIRS
 from meta.tables.numbers import count_text, decimals_for, interval_text, p_text, percent_text, range_text, tau2_text
 
 #: What a measure is fitted by where neither a profile nor a model is named (the house's defaults).

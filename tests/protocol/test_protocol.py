@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from extraction.errors import Problem, ProblemsError
 from meta.errors import ProtocolError
-from meta.plan import Analysis, Protocol, locate_review
-from meta.protocol import (
+from meta.protocol.plan import Analysis, Protocol, locate_review
+from meta.protocol.reader import (
     check_protocol,
     protocol_json_schema,
     protocol_schema_text,
@@ -390,7 +390,7 @@ def test_whatever_is_broken_the_shape_is_told_and_never_raises(
 ) -> None:
     from copy import deepcopy
 
-    from meta.protocol_shape import look_up, shape_protocol
+    from meta.protocol.shape import look_up, shape_protocol
 
     document = deepcopy(SHIPPED)
     for place in places:
@@ -413,8 +413,8 @@ def test_whatever_is_broken_the_shape_is_told_and_never_raises(
 
 
 def test_the_shipped_json_schema_is_up_to_date() -> None:
-    shipped = (files("meta") / "review.schema.json").read_text(encoding="utf-8")
-    assert shipped == protocol_schema_text(), "write protocol_schema_text() to meta/review.schema.json"
+    shipped = (files("meta.protocol") / "review.schema.json").read_text(encoding="utf-8")
+    assert shipped == protocol_schema_text(), "write protocol_schema_text() to meta/protocol/review.schema.json"
     assert json.loads(shipped) == protocol_json_schema()
 
 

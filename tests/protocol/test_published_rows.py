@@ -10,7 +10,7 @@ import pytest
 from meta.effects.compute import effect_sizes
 from meta.models.fitting import fit_model
 from meta.options import ModelSpec
-from meta.review import Review, read_review
+from meta.protocol.review import Review, read_review
 
 OLD_WAY = ModelSpec(tau2_method="DL", ci_method="Wald")
 

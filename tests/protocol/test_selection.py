@@ -11,10 +11,10 @@ import pytest
 from extraction.errors import ProblemsError
 from extraction.sheet import Sheet, read_sheet
 from meta.errors import ProtocolError
-from meta.expressions import parse_sum
-from meta.plan import Analysis, Filter, Protocol, locate_review
-from meta.protocol import read_protocol
-from meta.selection import Selection, filter_text, select_rows
+from meta.protocol.expressions import parse_sum
+from meta.protocol.plan import Analysis, Filter, Protocol, locate_review
+from meta.protocol.reader import read_protocol
+from meta.protocol.selection import Selection, filter_text, select_rows
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from extraction.codebook import find_schema
 from extraction.errors import ReviewError
 from extraction.sheet import read_sheet
 from extraction.template import SHEET_COLUMNS, new_review_files, write_new_review
-from meta.protocol import check_protocol, read_protocol, sheet_pairs, sheet_types
-from meta.selection import select_rows
+from meta.protocol.reader import check_protocol, read_protocol, sheet_pairs, sheet_types
+from meta.protocol.selection import select_rows
 
 #: A review that nobody here wrote: congenital cataract.
 #: Source: github wnk4242/meta-analysis-of-proportion at ea75c06 (MIT licence), unchanged.

@@ -11,9 +11,9 @@ from extraction.names import suggest
 from extraction.overlap import Chosen, OverlapError, SetAside, choose_rows, label_of
 from extraction.sheet import Row, RowRef, Sheet, Value
 from meta.errors import ProtocolError
-from meta.expressions import parse_sum
-from meta.plan import Analysis, Filter
-from meta.spread import spread_rows
+from meta.protocol.expressions import parse_sum
+from meta.protocol.plan import Analysis, Filter
+from meta.protocol.spread import spread_rows
 
 
 @dataclass(frozen=True, slots=True)

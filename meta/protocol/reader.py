@@ -13,10 +13,10 @@ from extraction.codebook import FurtherKind, SheetSchema, find_schema
 from extraction.errors import Problem, ProblemsError
 from extraction.toml_lines import Path as Place
 from extraction.toml_lines import find_lines, nearest_line
-from meta.expressions import column_and_level, parse_sum
-from meta.plan import Analysis, Protocol, locate_review
-from meta.protocol_rules import check_rules
-from meta.protocol_shape import Fault, look_up, shape_protocol
+from meta.protocol.expressions import column_and_level, parse_sum
+from meta.protocol.plan import Analysis, Protocol, locate_review
+from meta.protocol.rules import check_rules
+from meta.protocol.shape import Fault, look_up, shape_protocol
 
 #: How each number that a measure reads is typed; what is not listed is any number.
 _COUNTS = frozenset({"events", "n", "events1", "n1", "events2", "n2"})
@@ -108,7 +108,7 @@ def protocol_json_schema() -> dict[str, Any]:
 
 
 def protocol_schema_text() -> str:
-    """Return the JSON Schema as the text of the file that is shipped, ``meta/review.schema.json``."""
+    """Return the JSON Schema as the text of the file that is shipped, ``meta/protocol/review.schema.json``."""
     return json.dumps(protocol_json_schema(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 

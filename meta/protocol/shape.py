@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from extraction.names import suggest
 from extraction.toml_lines import Path
-from meta.plan import (
+from meta.protocol.plan import (
     Analysis,
     Descriptor,
     Filter,

@@ -11,11 +11,11 @@ from extraction.errors import Problem, ProblemsError
 from extraction.files import sha256
 from extraction.codebook import find_schema
 from extraction.sheet import Sheet, check_sheet
-from meta.expressions import column_and_level
+from meta.protocol.expressions import column_and_level
 from meta.models.design import formula_columns
-from meta.plan import Analysis, Protocol, SheetEntry, locate_review
-from meta.protocol import check_protocol
-from meta.selection import Selection, select_rows
+from meta.protocol.plan import Analysis, Protocol, SheetEntry, locate_review
+from meta.protocol.reader import check_protocol
+from meta.protocol.selection import Selection, select_rows
 
 #: Keywords of measures whose columns hold whole numbers, and which of them is part of which.
 COUNTS = ("events", "n", "events1", "n1", "events2", "n2")
