@@ -1,4 +1,7 @@
-"""Axes in the unit of display: limits from what is drawn, ticks at numbers people read, places in millimetres."""
+"""Axes in the unit of display.
+
+Limits from what is drawn, ticks at numbers people read, places in millimetres.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,18 @@ from meta.plots.layout import Sheet, Stroke, wrap_text
 from meta.plots.theme import text_width
 from meta.tables.numbers import number_text
 
-#: By how many times the span of the central range an axis may grow to show a study's value or interval, and then by how many times
-#: the span of those to show a pooled or prediction interval; what reaches further gets an arrow. On a linear axis one wide pooled interval does less harm than on a
-#: logarithmic one, where it squeezes everything else.
+#: By how many times the span of the central range an axis may grow to show a study's value or interval, and
+#: then by how many times the span of those to show a pooled or prediction interval; what reaches further gets
+#: an arrow. On a linear axis one wide pooled interval does less harm than on a logarithmic one, where it
+#: squeezes everything else.
 POINT_REACH = 3.0
 STUDY_REACH = 1.5
 POOLED_REACH = 2.0
 POOLED_REACH_LOG = 1.0
 #: A span below this, in the unit of display, is no span: nobody reads twelve zeros.
 LEAST_SPAN = 1e-12
-#: Powers of ten beyond which no logarithmic axis goes: a ratio of a millionth is no longer read but counted in zeros.
+#: Powers of ten beyond which no logarithmic axis goes: a ratio of a millionth is no longer read but counted
+#: in zeros.
 LOG_ENDS = (-6.0, 9.0)
 #: Most ticks on an axis, and the least space between their labels, mm.
 MOST_TICKS = 7
@@ -38,8 +43,8 @@ TICK = 1.0
 class Axis:
     """A scale between two places: limits in the unit of display, places in mm, ticks with their words.
 
-    ``start`` is the place of ``low``, ``end`` that of ``high``; ``end < start`` turns the axis round. ``kind`` is ``linear``,
-    ``log`` or ``sqrt``.
+    ``start`` is the place of ``low``, ``end`` that of ``high``; ``end < start`` turns the axis round.
+    ``kind`` is ``linear``, ``log`` or ``sqrt``.
     """
 
     kind: str
@@ -112,8 +117,12 @@ def _limits(extent: Extent, log: bool) -> tuple[float, float]:
     if extent.floor is not None and not log:
         always.append(extent.floor)
     # no interpolation: of five intervals the widest alone must not decide
-    core_low = always + [float(np.quantile(v, q, method="higher")) for v, q in ((points, 0.05), (lows, 0.1)) if v]
-    core_high = always + [float(np.quantile(v, q, method="lower")) for v, q in ((points, 0.95), (highs, 0.9)) if v]
+    core_low = always + [
+        float(np.quantile(v, q, method="higher")) for v, q in ((points, 0.05), (lows, 0.1)) if v
+    ]
+    core_high = always + [
+        float(np.quantile(v, q, method="lower")) for v, q in ((points, 0.95), (highs, 0.9)) if v
+    ]
     if not core_low:
         core_low = core_high = usable(extent.pooled) or [0.0]
     # of two studies the "higher" one is above the "lower" one
@@ -159,14 +168,16 @@ def build_axis(extent: Extent, log: bool, start: float, end: float) -> Axis:
         if extent.ceiling is not None and last * step > extent.ceiling * (1 + 1e-9):
             last = math.floor(extent.ceiling / step + 1e-9)
         ticks = [(i * step, number_text(i * step, step_decimals(step))) for i in range(first, last + 1)]
-        if len(ticks) <= MOST_TICKS and labels_fit([text for _, text in ticks], room / max(len(ticks) - 1, 1)):
+        if len(ticks) <= MOST_TICKS and labels_fit(
+            [text for _, text in ticks], room / max(len(ticks) - 1, 1)
+        ):
             break
     ends = [low, high, ticks[0][0], ticks[-1][0]]
     return Axis("linear", min(ends), max(ends), start, end, tuple(ticks))
 
 
 def _steps(span: float) -> list[float]:
-    """Return steps of 1, 2 and 5 times powers of ten that cut ``span`` into some ten parts, and coarser ones."""
+    """Return steps of 1, 2 and 5 times powers of ten, from a tenth of ``span`` upwards."""
     power = math.floor(math.log10(span)) - 1
     return [mantissa * 10.0**exponent for exponent in range(power, power + 4) for mantissa in (1, 2, 5)]
 
@@ -194,7 +205,7 @@ def _log_axis(low: float, high: float, start: float, end: float) -> Axis:
 
 
 def _log_ticks(left: float, right: float, room: float) -> tuple[tuple[float, str], ...]:
-    """Return ticks at 1, 2 and 5, coarser ones where their labels would touch, finer ones where there would be fewer than three."""
+    """Return ticks at 1, 2 and 5: coarser where labels would touch, finer where there would be under three."""
     scale = room / (right - left)
     chosen: list[tuple[float, float, str]] = []
     for mantissas, every in _COARSER:
@@ -212,7 +223,7 @@ def _log_ticks(left: float, right: float, room: float) -> tuple[tuple[float, str
 def _log_marks(
     left: float, right: float, mantissas: Sequence[float], every: int
 ) -> list[tuple[float, float, str]]:
-    """Return place, value and label of mantissas times each power of ten that ``every`` divides, between two powers of ten."""
+    """Return place, value and label of mantissas times each power of ten that ``every`` divides."""
     marks = []
     for exponent in range(math.floor(left) - 1, math.ceil(right) + 1):
         for mantissa in mantissas:
@@ -225,7 +236,10 @@ def _log_marks(
 
 
 def _finer_marks(left: float, right: float) -> list[list[tuple[float, float, str]]]:
-    """Return sets of ticks for an axis of less than a decade: more mantissas, then even steps from fine to coarse."""
+    """Return sets of ticks for an axis of less than a decade.
+
+    More mantissas, then even steps from fine to coarse.
+    """
     low, high = 10.0**left, 10.0**right
     sets = [_log_marks(left, right, (1, 1.5, 2, 3, 5, 7), 1)]
     for step in _steps(high - low):
@@ -248,12 +262,17 @@ def _apart(marks: Sequence[tuple[float, float, str]], scale: float) -> bool:
 
 #: Mantissas of ticks and the decades between them, from 1-2-5 to the coarsest.
 _COARSER: tuple[tuple[tuple[float, ...], int], ...] = (
-    ((1, 2, 5), 1), ((1, 3), 1), *(((1.0,), every) for every in (1, 2, 3, 5)),
+    ((1, 2, 5), 1),
+    ((1, 3), 1),
+    *(((1.0,), every) for every in (1, 2, 3, 5)),
 )
 
 
 def sqrt_axis(high: float, start: float, end: float) -> Axis:
-    """Return a square-root axis from 0 to ``high``, for sample sizes: half the standard error at four times the people."""
+    """Return a square-root axis from 0 to ``high``, for sample sizes.
+
+    Half the standard error at four times the people.
+    """
     top = high * 1.04
     room = abs(end - start)
     marks = [m * 10.0**e for e in range(max(math.floor(math.log10(top)) + 1, 1)) for m in (1, 2, 5)]

@@ -1,4 +1,7 @@
-"""The words around a figure: notes on model, intervals and heterogeneity, names of statuses, the text for screen readers."""
+"""The words around a figure.
+
+Notes on model, intervals and heterogeneity, names of statuses, the text for screen readers.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,13 @@ from meta.tables.numbers import (
 )
 
 STATUS_WORDS = {
-    "ok": "", "boundary": "τ² at its lower bound, 0", "several_maxima": "the likelihood has several maxima", "single_study": "one study",
-    "one_sided": "one-sided bound", "not_converged": "not converged", "not_estimable": "not estimable",
+    "ok": "",
+    "boundary": "τ² at its lower bound, 0",
+    "several_maxima": "the likelihood has several maxima",
+    "single_study": "one study",
+    "one_sided": "one-sided bound",
+    "not_converged": "not converged",
+    "not_estimable": "not estimable",
 }
 
 #: Characters of a study's name in a description; a pasted abstract would drown the rest.
@@ -35,11 +43,15 @@ _MODELS = {
     "poisson_normal": "Poisson–normal GLMM on counts, no continuity correction",
 }
 _SHORT_MODELS = {
-    "random": "random effects", "common": "common effect",
-    "binomial_normal": "median setting", "poisson_normal": "median setting",
+    "random": "random effects",
+    "common": "common effect",
+    "binomial_normal": "median setting",
+    "poisson_normal": "median setting",
 }
 _INTERVALS = {
-    "profile": "profile likelihood", "Wald": "Wald (normal)", "t": "Wald standard error, t distribution",
+    "profile": "profile likelihood",
+    "Wald": "Wald (normal)",
+    "t": "Wald standard error, t distribution",
     "HKSJ": "Hartung–Knapp–Sidik–Jonkman",
 }
 
@@ -106,13 +118,18 @@ def between_note(subgroups: Subgroups) -> str:
     if test.df2 is None:
         text = f"χ² = {number_text(test.statistic, 2)}, df = {test.df}, {p_text(test.p)}"
     else:
-        text = f"F = {number_text(test.statistic, 2)}, df = {test.df} and {df_text(test.df2)}, {p_text(test.p)}"
+        text = (
+            f"F = {number_text(test.statistic, 2)}, df = {test.df} and {df_text(test.df2)}, {p_text(test.p)}"
+        )
     shared = "one τ² for all" if subgroups.common_tau2 else "a τ² for each"
     return f"Between subgroups: {text} ({shared})" + (f"; {test.reason}." if test.reason else ".")
 
 
 def effect_note(fit: Fit) -> str:
-    """Return the test of the pooled value against no effect; nothing where there is no such value, as for proportions."""
+    """Return the test of the pooled value against no effect.
+
+    Nothing where there is no such value, as for proportions.
+    """
     if fit.estimate is None or find_measure(fit.measure).null is None:
         return ""
     kind, estimate = "z", fit.estimate
@@ -144,8 +161,9 @@ def interval_words(spec: ModelSpec) -> str:
 
 
 def model_note(fit: Fit, sized: str = "", studies: bool = True) -> str:
-    """Return the line on model and intervals, and in a forest plot (``studies``) on prediction, study intervals and squares.
+    """Return the line on model and intervals.
 
+    With ``studies``, as in a forest plot, on prediction, study intervals and squares too.
     ``sized`` says what the area of a square stands for.
     """
     spec = fit.spec
@@ -203,10 +221,13 @@ def pooled_sentence(fit: Fit, unit: DisplayUnit) -> str:
     decimals = column_decimals([(value, low, high)])
     kind = f"one-sided {level} bound" if fit.status == "one_sided" else f"{level} confidence interval"
     name = unit_words(unit) or f" ({unit.heading})"
-    text = f"Pooled value of {fit.k} studies: {number_text(value, decimals)}{name}, {kind} {range_text(low, high, decimals)}"
+    text = f"Pooled value of {fit.k} studies: {number_text(value, decimals)}{name}"
+    text += f", {kind} {range_text(low, high, decimals)}"
     below, above = fit.natural.prediction_low, fit.natural.prediction_high
     if below is not None and above is not None:
-        text += f", {level} prediction interval {range_text(below * unit.factor, above * unit.factor, decimals)}"
+        text += (
+            f", {level} prediction interval {range_text(below * unit.factor, above * unit.factor, decimals)}"
+        )
     return text + "."
 
 

@@ -22,19 +22,27 @@ _MM_PER_INCH = 25.4
 _FAMILIES = ["DejaVu Sans", "Verdana", "sans-serif"]
 
 
-#: ``none`` keeps text as text, 42 embeds TrueType so that a PDF can be searched; a fixed salt makes SVG ids repeat.
+#: ``none`` keeps text as text, 42 embeds TrueType so that a PDF can be searched; a fixed salt makes SVG ids
+#: repeat.
 _SETTINGS: dict[str, Any] = {
-    "svg.fonttype": "none", "svg.hashsalt": "meta", "pdf.fonttype": 42, "path.simplify": False,
-    "font.sans-serif": ["DejaVu Sans"], "lines.scale_dashes": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "meta",
+    "pdf.fonttype": 42,
+    "path.simplify": False,
+    "font.sans-serif": ["DejaVu Sans"],
+    "lines.scale_dashes": False,
 }
-#: Groups of settings that could move a byte: all at matplotlib's defaults, whatever the user's matplotlibrc says.
+#: Groups of settings that could move a byte: all at matplotlib's defaults, whatever the user's matplotlibrc
+#: says.
 _GROUPS = ("figure.", "font.", "lines.", "patch.", "path.", "pdf.", "savefig.", "svg.", "text.")
 
 
 def settings() -> AbstractContextManager[None]:
     """Return a context in which matplotlib draws and writes by our settings, not by those of the user."""
     default: Any = matplotlib.rcParamsDefault
-    chosen: Any = {key: value for key, value in sorted(default.items()) if key.startswith(_GROUPS)} | _SETTINGS
+    chosen: Any = {
+        key: value for key, value in sorted(default.items()) if key.startswith(_GROUPS)
+    } | _SETTINGS
     return matplotlib.rc_context(chosen)
 
 
@@ -42,7 +50,9 @@ class Chart(Figure):
     """A matplotlib figure that keeps the page it was drawn from, which holds its title and description."""
 
     def __init__(self, page: Page) -> None:
-        super().__init__(figsize=(page.width / _MM_PER_INCH, page.height / _MM_PER_INCH), facecolor=theme.PAPER)
+        super().__init__(
+            figsize=(page.width / _MM_PER_INCH, page.height / _MM_PER_INCH), facecolor=theme.PAPER
+        )
         self.page = page
 
 
@@ -63,9 +73,16 @@ def _add_shape(figure: Figure, shape: Shape, order: int, millimetres: Transform)
     """Add one shape, above those before it."""
     if isinstance(shape, Stroke):
         line = Line2D(
-            [shape.x1, shape.x2], [shape.y1, shape.y2], color=shape.color, linewidth=shape.width,
-            linestyle=(0, shape.dash) if shape.dash else "-", solid_capstyle="butt", dash_capstyle="butt",
-            transform=millimetres, zorder=order, gid=f"shape-{order}",
+            [shape.x1, shape.x2],
+            [shape.y1, shape.y2],
+            color=shape.color,
+            linewidth=shape.width,
+            linestyle=(0, shape.dash) if shape.dash else "-",
+            solid_capstyle="butt",
+            dash_capstyle="butt",
+            transform=millimetres,
+            zorder=order,
+            gid=f"shape-{order}",
         )
         figure.add_artist(line)
         return
@@ -86,11 +103,17 @@ _PROPERTIES: dict[tuple[float, Face], FontProperties] = {}
 
 
 def _font_properties(size: float, face: Face) -> FontProperties:
-    """Return the properties of a face, with the file that ships with matplotlib so that it looks alike everywhere."""
+    """Return the properties of a face.
+
+    They name the file that ships with matplotlib so that it looks alike everywhere.
+    """
     if (size, face) not in _PROPERTIES:
         _PROPERTIES[size, face] = FontProperties(
-            family=_FAMILIES, size=size, weight="bold" if face == "bold" else "normal",
-            style="italic" if face == "italic" else "normal", fname=str(theme.font_path(face)),
+            family=_FAMILIES,
+            size=size,
+            weight="bold" if face == "bold" else "normal",
+            style="italic" if face == "italic" else "normal",
+            fname=str(theme.font_path(face)),
         )
     return _PROPERTIES[size, face]
 
@@ -98,8 +121,16 @@ def _font_properties(size: float, face: Face) -> FontProperties:
 def _add_text(figure: Figure, box: TextBox, order: int, first: int, millimetres: Transform) -> None:
     """Add one text as it stands: a name with dollar signs is a name, not a formula."""
     text = Text(
-        box.anchor, box.baseline, box.text, color=box.color, fontproperties=_font_properties(box.size, box.face),
-        horizontalalignment=box.align, verticalalignment="baseline", parse_math=False,
-        transform=millimetres, zorder=first + order, gid=f"text-{order}",
+        box.anchor,
+        box.baseline,
+        box.text,
+        color=box.color,
+        fontproperties=_font_properties(box.size, box.face),
+        horizontalalignment=box.align,
+        verticalalignment="baseline",
+        parse_math=False,
+        transform=millimetres,
+        zorder=first + order,
+        gid=f"text-{order}",
     )
     figure.add_artist(text)

@@ -1,4 +1,7 @@
-"""The forest plot: every study of a fit beside its numbers, the pooled value as a diamond, prediction as a bar."""
+"""The forest plot.
+
+Every study of a fit beside its numbers, the pooled value as a diamond, prediction as a bar.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,8 @@ def forest_plot(
 ) -> Figure:
     """Draw the studies of a fit with their intervals, the pooled value and the prediction interval.
 
-    Every coordinate is a number of the results; nothing is estimated here. Rows that the model cannot use stay, with the reason.
+    Every coordinate is a number of the results; nothing is estimated here. Rows that the model cannot use
+    stay, with the reason.
 
     Parameters
     ----------
@@ -99,12 +103,19 @@ def forest_plot(
     for merged in (False, True):
         # a table too wide for the page is tried again with the two counts of an arm in one column
         panel = _forest_panel(fit, subgroups, overall, shown, descriptors, headings or {}, arms, merged)
-        page = lay_out_panel(replace(
-            panel,
-            title=title, spoken_title=title or "Forest plot", notes=[*panel.notes, *explained, *notes],
-            provenance=provenance, width=width_mm, threshold=threshold, favours=favours,
-            extent=replace(panel.extent, always=(*panel.extent.always, *always)),
-        ))
+        page = lay_out_panel(
+            replace(
+                panel,
+                title=title,
+                spoken_title=title or "Forest plot",
+                notes=[*panel.notes, *explained, *notes],
+                provenance=provenance,
+                width=width_mm,
+                threshold=threshold,
+                favours=favours,
+                extent=replace(panel.extent, always=(*panel.extent.always, *always)),
+            )
+        )
         if page.width <= width_mm + WIDTH_SLACK:
             break
     return draw_page(page)
@@ -127,7 +138,12 @@ def _forest_panel(
     weighted = not fit.spec.is_glmm and any(s.weight is not None for s in studies)
     sizes = [_size(fit.spec, s) for s in studies]
     shared = Shared(
-        spec=fit.spec, measure=measure, unit=unit, descriptors=descriptors, counts=counts, weighted=weighted,
+        spec=fit.spec,
+        measure=measure,
+        unit=unit,
+        descriptors=descriptors,
+        counts=counts,
+        weighted=weighted,
         decimals=_decimals(fit, subgroups, unit, measure),
         sides=dict(zip((s.label for s in studies), square_sides(sizes), strict=True)),
     )
@@ -148,17 +164,28 @@ def _forest_panel(
         ceiling=unit.factor if measure.kind == "proportion" else None,
     )
     return Panel(
-        columns=table_columns(shared, headings, arms), lines=lines, extent=marked_extent(lines, extent),
-        log=measure.log_axis, words=unit.axis, title=None, spoken_title="", description=_description(fit, unit, lines),
+        columns=table_columns(shared, headings, arms),
+        lines=lines,
+        extent=marked_extent(lines, extent),
+        log=measure.log_axis,
+        words=unit.axis,
+        title=None,
+        spoken_title="",
+        description=_description(fit, unit, lines),
         notes=_notes(shared, fit, subgroups, overall, studies, any(s is not None for s in sizes)),
-        provenance=None, width=0.0,
-        pooled=pooled, pooled_row=pooled_row if pooled is not None else None,
+        provenance=None,
+        width=0.0,
+        pooled=pooled,
+        pooled_row=pooled_row if pooled is not None else None,
         null=null * unit.factor if null is not None else None,
     )
 
 
 def _always(lines: Sequence[Line], measure: Measure, pooled: float | None) -> list[float]:
-    """Return what the axis must hold: pooled values, one-sided bounds, and the null value of ratios and differences."""
+    """Return what the axis must hold.
+
+    Pooled values, one-sided bounds, and the null value of ratios and differences.
+    """
     values = [line.mark.value for line in lines if isinstance(line.mark, Diamond)]
     for line in lines:
         if isinstance(line.mark, Bound):
@@ -191,27 +218,38 @@ def _decimals(fit: Fit, subgroups: Subgroups | None, unit: DisplayUnit, measure:
 
 
 def _notes(
-    shared: Shared, fit: Fit, subgroups: Subgroups | None, overall: bool, studies: Sequence[Study], sized: bool
+    shared: Shared,
+    fit: Fit,
+    subgroups: Subgroups | None,
+    overall: bool,
+    studies: Sequence[Study],
+    sized: bool,
 ) -> list[str]:
     """Return the notes that follow from the results: heterogeneity, model, population mean, marks."""
     first = " ".join(
-        part for part in (
+        part
+        for part in (
             captions.heterogeneity_note(fit) if overall else "",
             captions.effect_note(fit) if overall else "",
             captions.between_note(subgroups) if subgroups is not None else "",
-        ) if part
+        )
+        if part
     )
     grows = "weight"
     if shared.spec.is_glmm:
         grows = "person-time" if any("time" in names for names in shared.counts) else "people"
-    signs = dict.fromkeys(f"{d.sign} {d.words}" for d in shared.descriptors if d.words and d.marked & {s.label for s in studies})
+    signs = dict.fromkeys(
+        f"{d.sign} {d.words}" for d in shared.descriptors if d.words and d.marked & {s.label for s in studies}
+    )
     missing = any(not d.values.get(s.label) for d in shared.descriptors for s in studies)
     marks = [*signs, *([f"{MISSING} not reported"] if missing else [])]
     second = " ".join(
-        part for part in (
+        part
+        for part in (
             captions.population_note(fit, shared.unit) if overall else "",
             f"{'; '.join(marks)}." if marks else "",
-        ) if part
+        )
+        if part
     )
     return [first, captions.moderator_note(fit), captions.model_note(fit, grows if sized else ""), second]
 
@@ -219,7 +257,8 @@ def _notes(
 def _description(fit: Fit, unit: DisplayUnit, lines: Sequence[Line]) -> str:
     """Return what the figure shows, in words and row by row, for readers who cannot see it."""
     rows = "; ".join(captions.spoken_row([cell.text for cell in line.row.cells]) for line in lines)
-    return f"Forest plot of {fit.k} studies. {captions.pooled_sentence(fit, unit)} Axis: {unit.axis}. Rows: {rows}."
+    pooled = captions.pooled_sentence(fit, unit)
+    return f"Forest plot of {fit.k} studies. {pooled} Axis: {unit.axis}. Rows: {rows}."
 
 
 def _empty_page(

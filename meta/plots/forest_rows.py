@@ -18,7 +18,12 @@ from meta.tables.numbers import MISSING, count_text, interval_text, level_text, 
 
 #: Heads of the count columns, unless the caller names them.
 COUNT_HEADINGS: Mapping[str, str] = {
-    "events": "Events", "n": "People", "time": "Person-time", "mean": "Mean", "sd": "SD", "r": "r",
+    "events": "Events",
+    "n": "People",
+    "time": "Person-time",
+    "mean": "Mean",
+    "sd": "SD",
+    "r": "r",
 }
 #: Counts that are summed in the overall row.
 _SUMMED = ("events", "n", "time")
@@ -80,7 +85,17 @@ def all_studies(fit: Fit) -> list[Study]:
 
 def _excluded_study(excluded: Excluded) -> Study:
     return Study(
-        excluded.label, {}, None, None, None, None, None, None, used=False, reason=excluded.reason, rows=excluded.rows
+        excluded.label,
+        {},
+        None,
+        None,
+        None,
+        None,
+        None,
+        None,
+        used=False,
+        reason=excluded.reason,
+        rows=excluded.rows,
     )
 
 
@@ -122,11 +137,12 @@ def _count_heading(name: str, headings: Mapping[str, str]) -> str:
 
 
 def study_lines(shared: Shared, studies: Sequence[Study], indent: bool = False) -> list[Line]:
+    """Return a row a study."""
     return [_study_line(shared, s, indent) for s in studies]
 
 
 def _study_line(shared: Shared, study: Study, indent: bool) -> Line:
-    """Return the row of one study and its square; of one that is not used, the reason in the place of the estimate."""
+    """Return the row of one study and its square; or, in the place of the estimate, why it is not used."""
     color = theme.INK if study.used else theme.GREY
     cells = [Cell(study.label, color=color, indent=2.2 if indent else 0.0)]
     for d in shared.descriptors:
@@ -141,7 +157,11 @@ def _study_line(shared: Shared, study: Study, indent: bool) -> Line:
     value, low, high = (None if x is None else x * factor for x in (study.value, study.low, study.high))
     if not study.used or value is None:
         words = study.reason or "not estimable"
-        cells.append(Cell(words, "italic", theme.GREY, theme.NOTE_SIZE, "right", 2 if shared.weighted else 1, flows=True))
+        cells.append(
+            Cell(
+                words, "italic", theme.GREY, theme.NOTE_SIZE, "right", 2 if shared.weighted else 1, flows=True
+            )
+        )
         return Line(Row(tuple(cells)))
     if shared.weighted:
         cells.append(Cell(percent_text(study.weight, 1)))
@@ -181,13 +201,15 @@ def _header_line(shared: Shared, text: str, first: bool) -> Line:
 
 
 def _group_summary(shared: Shared, fit: Fit) -> list[Line]:
-    """Return the pooled row of a subgroup, with its heterogeneity beside the name, or below it where there is no column."""
+    """Return the pooled row of a subgroup, its heterogeneity beside the name, or below it without columns."""
     words = captions.heterogeneity_text(fit)
     between = shared.middle + (1 if shared.weighted else 0)
     cells = [Cell(f"Subgroup (k = {fit.k})", "italic", indent=2.2)]
     beside = between >= 2
     if beside:
-        cells.append(Cell(words, color=theme.GREY, size=theme.NOTE_SIZE, align="right", span=between, flows=True))
+        cells.append(
+            Cell(words, color=theme.GREY, size=theme.NOTE_SIZE, align="right", span=between, flows=True)
+        )
     elif between:
         cells.append(Cell(span=between))
     text, mark = _pooled(shared, fit, filled=False)
@@ -200,7 +222,10 @@ def _group_summary(shared: Shared, fit: Fit) -> list[Line]:
 
 
 def _pooled(shared: Shared, fit: Fit, filled: bool) -> tuple[str, Mark | None]:
-    """Return the text and the mark of a pooled value; a single study and a one-sided bound are no diamonds."""
+    """Return the text and the mark of a pooled value.
+
+    A single study and a one-sided bound are no diamonds.
+    """
     natural, factor = fit.natural, shared.unit.factor
     if natural is None:
         return captions.no_value_words(fit), None
@@ -217,7 +242,9 @@ def overall_lines(shared: Shared, fit: Fit) -> list[Line]:
     cells = [Cell(captions.overall_label(fit), "bold", span=before, flows=True)]
     for names in shared.counts:
         summed = all(name.rstrip("12") in _SUMMED and name in fit.totals for name in names)
-        cells.append(Cell(" / ".join(count_text(fit.totals[name]) for name in names) if summed else "", "bold"))
+        cells.append(
+            Cell(" / ".join(count_text(fit.totals[name]) for name in names) if summed else "", "bold")
+        )
     text, mark = _pooled(shared, fit, filled=True)
     if shared.weighted:
         cells.append(Cell(percent_text(100.0, 1) if mark is not None else "", "bold"))
@@ -231,6 +258,8 @@ def overall_lines(shared: Shared, fit: Fit) -> list[Line]:
         low, high = (x * shared.unit.factor for x in (natural.prediction_low, natural.prediction_high))
         words = f"{level_text(shared.spec.level)} prediction interval for a new setting"
         span = 1 + shared.middle + (1 if shared.weighted else 0)
-        row = Row((Cell(words, span=span, flows=True), Cell(captions.prediction_text(low, high, shared.decimals))))
+        row = Row(
+            (Cell(words, span=span, flows=True), Cell(captions.prediction_text(low, high, shared.decimals)))
+        )
         lines.append(Line(row, Bar(low, high)))
     return lines

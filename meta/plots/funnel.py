@@ -1,4 +1,7 @@
-"""The funnel plot: each study by its value and its size, for proportions by sample size rather than standard error."""
+"""The funnel plot.
+
+Each study by its value and its size, for proportions by sample size rather than standard error.
+"""
 
 from __future__ import annotations
 
@@ -44,9 +47,9 @@ def funnel_plot(
     fit : Fit
         The analysis.
     axis : {"size", "se"}, optional
-        Sample size or person-time on a square-root scale, or the standard error with limits around the pooled value. Size unless
-        given for single proportions and rates, whose standard error depends on the value itself and so makes a funnel lopsided
-        without any bias (Hunter et al. 2014); standard error otherwise.
+        Sample size or person-time on a square-root scale, or the standard error with limits around the pooled
+        value. Size unless given for single proportions and rates, whose standard error depends on the value
+        itself and so makes a funnel lopsided without any bias (Hunter et al. 2014); standard error otherwise.
     unit : DisplayUnit, optional
         How numbers are shown; that of the measure unless given.
     title, notes, provenance : optional
@@ -73,29 +76,53 @@ def funnel_plot(
     measure = find_measure(fit.measure)
     shown = unit or default_unit(fit.measure)
     column = "time" if any("time" in s.counts for s in fit.studies) else "n"
-    by_size = axis == "size" or (axis is None and measure.kind in ("proportion", "rate") and _has(fit, column))
+    by_size = axis == "size" or (
+        axis is None and measure.kind in ("proportion", "rate") and _has(fit, column)
+    )
     if by_size and not _has(fit, column):
-        raise PlotError(f"a funnel plot by size needs sizes; no study of this fit has {column!r}, use axis='se'")
-    drawn = [(s, height) for s in fit.studies if (height := _height(s, column if by_size else "")) is not None]
+        raise PlotError(
+            f"a funnel plot by size needs sizes; no study of this fit has {column!r}, use axis='se'"
+        )
+    drawn = [
+        (s, height) for s in fit.studies if (height := _height(s, column if by_size else "")) is not None
+    ]
     points = [Point(float(s.value or 0.0) * shown.factor, height) for s, height in drawn]
     pooled = fit.natural.value * shown.factor if fit.natural is not None else None
     tallest = max((p.y for p in points), default=1.0)
     areas, curves, edges = ([], [], []) if by_size else _limits(fit, measure, shown, tallest)
-    words = (size_words or _SIZES[column]) + " (square-root scale)" if by_size else f"Standard error of the {measure.scale}"
-    remark = f"k = {fit.k}: no test of small-study effects below k = {LEAST_STUDIES}." if fit.k < LEAST_STUDIES else ""
+    words = (
+        (size_words or _SIZES[column]) + " (square-root scale)"
+        if by_size
+        else f"Standard error of the {measure.scale}"
+    )
+    remark = (
+        f"k = {fit.k}: no test of small-study effects below k = {LEAST_STUDIES}."
+        if fit.k < LEAST_STUDIES
+        else ""
+    )
     frame = Frame(
-        points=points, curves=curves, areas=areas,
+        points=points,
+        curves=curves,
+        areas=areas,
         x_extent=Extent(
-            [(p.x, p.x, p.x) for p in points], always=[*edges, *([pooled] if pooled is not None else [])],
+            [(p.x, p.x, p.x) for p in points],
+            always=[*edges, *([pooled] if pooled is not None else [])],
             floor=0.0 if measure.kind in ("proportion", "rate") else None,
             ceiling=shown.factor if measure.kind == "proportion" else None,
         ),
         y_extent=Extent([], always=[0.0, tallest], floor=0.0),
-        x_log=measure.log_axis, vertical="sqrt" if by_size else "down",
-        x_words=shown.axis, y_words=words, x_line=pooled, null=measure.null,
-        title=title, spoken_title=title or "Funnel plot",
+        x_log=measure.log_axis,
+        vertical="sqrt" if by_size else "down",
+        x_words=shown.axis,
+        y_words=words,
+        x_line=pooled,
+        null=measure.null,
+        title=title,
+        spoken_title=title or "Funnel plot",
         description=_description(fit, shown, words, drawn),
-        notes=[_line_note(fit, by_size, bool(curves)), remark, *notes], provenance=provenance, width=width_mm,
+        notes=[_line_note(fit, by_size, bool(curves)), remark, *notes],
+        provenance=provenance,
+        width=width_mm,
     )
     return draw_page(lay_out_frame(frame))
 
@@ -116,7 +143,7 @@ def _height(study: Study, column: str) -> float | None:
 def _limits(
     fit: Fit, measure: Measure, unit: DisplayUnit, tallest: float
 ) -> tuple[list[Area], list[Curve], list[float]]:
-    """Return area, edges and lowest ends of the region that would hold the studies, were there no heterogeneity or bias."""
+    """Return area, edges and lowest ends of the region that holds studies without heterogeneity or bias."""
     if fit.estimate is None or measure.transform == "double_arcsine":
         return [], [], []
     center = fit.estimate.value
@@ -141,7 +168,9 @@ def _line_note(fit: Fit, by_size: bool, limited: bool) -> str:
     parts = ["Dotted line: pooled value"] if fit.natural is not None else []
     if limited:
         level = level_text(fit.spec.level)
-        parts.append(f"dashed: where {level} of studies would lie without heterogeneity, small-study effects or bias")
+        parts.append(
+            f"dashed: where {level} of studies would lie without heterogeneity, small-study effects or bias"
+        )
     if by_size:
         parts.append("larger studies stand higher")
     text = "; ".join(parts)
@@ -150,6 +179,5 @@ def _line_note(fit: Fit, by_size: bool, limited: bool) -> str:
 
 def _description(fit: Fit, unit: DisplayUnit, words: str, drawn: Sequence[tuple[Study, float]]) -> str:
     """Return what the figure shows, in words."""
-    return (
-        f"Funnel plot of {len(drawn)} studies. {captions.pooled_sentence(fit, unit)} Across: {unit.axis}. Upwards: {words}."
-    )
+    pooled = captions.pooled_sentence(fit, unit)
+    return f"Funnel plot of {len(drawn)} studies. {pooled} Across: {unit.axis}. Upwards: {words}."

@@ -1,7 +1,7 @@
 """Pages of text boxes and shapes in millimetres, computed before anything is drawn.
 
-The origin is the top left corner, y grows downwards. A ``Page`` is plain data, so a test can ask whether two texts
-overlap without drawing; ``draw.py`` only copies it to a matplotlib figure.
+The origin is the top left corner, y grows downwards. A ``Page`` is plain data, so a test can ask whether two
+texts overlap without drawing; ``draw.py`` only copies it to a matplotlib figure.
 """
 
 from __future__ import annotations
@@ -88,7 +88,10 @@ Shape = Stroke | Patch | Disc
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A finished figure as data: shapes in the order of drawing, then texts; ``title`` and ``description`` are for screen readers."""
+    """A finished figure as data: shapes in the order of drawing, then texts.
+
+    ``title`` and ``description`` are for screen readers.
+    """
 
     width: float
     height: float
@@ -101,8 +104,8 @@ class Page:
 def clean_text(text: str) -> str:
     """Return text on one line, without the characters that break XML or turn the direction of what follows.
 
-    Control characters, lone surrogates and bidirectional embeddings, overrides, isolates and marks go; runs of white
-    space become one space. Letters of right-to-left scripts stay.
+    Control characters, lone surrogates and bidirectional embeddings, overrides, isolates and marks go; runs
+    of white space become one space. Letters of right-to-left scripts stay.
     """
     kept = []
     for character in text:
@@ -111,7 +114,11 @@ def clean_text(text: str) -> str:
             kept.append(" ")
         elif category == "Cs" or (ord(character) & 0xFFFE) == 0xFFFE:
             kept.append("\ufffd")
-        elif category != "Cc" and unicodedata.bidirectional(character) not in _TURNS and character not in _MARKS:
+        elif (
+            category != "Cc"
+            and unicodedata.bidirectional(character) not in _TURNS
+            and character not in _MARKS
+        ):
             kept.append(character)
     # only plain spaces are merged: a thin or no-break space is typography
     return " ".join(part for part in "".join(kept).split(" ") if part)
@@ -122,7 +129,8 @@ _TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 _MARKS = "\u200e\u200f\u061c"
 
 
-#: Spaces at which a line may end: not those of ``k = 12`` or ``P < 0.001``, nor those inside ``[10.9, 14.7]``.
+#: Spaces at which a line may end: not those of ``k = 12`` or ``P < 0.001``, nor those inside ``[10.9,
+#: 14.7]``.
 BREAK = re.compile(r"(?<![=<>]) (?![=<>])(?![^\[\]]{0,40}\])")
 
 
@@ -156,7 +164,7 @@ def wrap_text(
 
 
 def _break_word(word: str, width: float, size: float, face: Face) -> list[str]:
-    """Break one word into pieces that fit, after a hyphen or slash if there is one; one character a piece at least."""
+    """Break one word into pieces that fit, after a hyphen or slash if there is one."""
     pieces = []
     start = 0
     used = 0.0
@@ -182,19 +190,30 @@ class Sheet:
     texts: list[TextBox] = field(default_factory=list)
 
     def write(
-        self, text: str, x: float, baseline: float, size: float = theme.TEXT_SIZE, face: Face = "regular",
-        color: str = theme.INK, align: Align = "left", full: str = "",
+        self,
+        text: str,
+        x: float,
+        baseline: float,
+        size: float = theme.TEXT_SIZE,
+        face: Face = "regular",
+        color: str = theme.INK,
+        align: Align = "left",
+        full: str = "",
     ) -> None:
-        """Set one line of text with its left end, centre or right end at ``x`` and its baseline at ``baseline``, mm."""
+        """Set one line of text, held at ``x`` by the end or centre that ``align`` says, on a baseline; mm."""
         if not text:
             return
         w = text_width(text, size, face)
         em = size * theme.MM_PER_POINT
         left = x - {"left": 0.0, "center": 0.5, "right": 1.0}[align] * w
-        box = TextBox(text, left, baseline - theme.ASCENT * em, w, theme.LINE * em, size, face, color, align, full)
+        box = TextBox(
+            text, left, baseline - theme.ASCENT * em, w, theme.LINE * em, size, face, color, align, full
+        )
         self.texts.append(box)
 
-    def write_notes(self, notes: Sequence[str], x: float, top: float, width: float, color: str = theme.GREY) -> float:
+    def write_notes(
+        self, notes: Sequence[str], x: float, top: float, width: float, color: str = theme.GREY
+    ) -> float:
         """Set notes below one another, wrapped at ``width``; return the y below them, mm."""
         y = top
         for note in notes:

@@ -1,4 +1,7 @@
-"""Marks beside the rows of a table: squares, intervals, diamonds, prediction bars, one-sided bounds; arrows where one is cut."""
+"""Marks beside the rows of a table: squares, intervals, diamonds, prediction bars, one-sided bounds.
+
+Arrows where one is cut.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,12 @@ from meta.plots import theme
 from meta.plots.axes import Axis
 from meta.plots.layout import Disc, Patch, Shape, Stroke
 
-#: Least and greatest side of a square, mm. Area is what readers compare, so sides go with the square root of the weight.
+#: Least and greatest side of a square, mm. Area is what readers compare, so sides go with the square root of
+#: the weight.
 LEAST_SIDE = 1.5
 MOST_SIDE = 4.5
-#: Share of the weight from which the largest square has its greatest side; below, squares shrink together, so that forty
-#: equal studies are no wall of ink.
+#: Share of the weight from which the largest square has its greatest side; below, squares shrink together, so
+#: that forty equal studies are no wall of ink.
 FULL_SHARE = 0.4
 #: Side of the largest square where no study has much weight, mm.
 MIDDLE_SIDE = 2.4
@@ -58,7 +62,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A one-sided bound: a line from the end of the scale to the bound, closed there; ``upper`` says on which side it ends."""
+    """A one-sided bound: a line from the end of the scale to the bound, closed there.
+
+    ``upper`` says on which side it ends.
+    """
 
     low: float
     high: float
@@ -69,7 +76,9 @@ Mark = Square | Diamond | Bar | Bound
 
 
 def square_sides(sizes: Sequence[float | None]) -> list[float]:
-    """Return the side of each study's square in mm, its area in proportion to ``sizes`` between the least and greatest side.
+    """Return the side of each study's square in mm.
+
+    The area is in proportion to ``sizes`` between the least and greatest side.
 
     A study without a size gets the least side; where none has one, all are alike.
     """
@@ -79,7 +88,9 @@ def square_sides(sizes: Sequence[float | None]) -> list[float]:
     largest = max(known)
     top = min(max(MOST_SIDE * math.sqrt(largest / sum(known) / FULL_SHARE), MIDDLE_SIDE), MOST_SIDE)
     return [
-        max(top * math.sqrt(s / largest), LEAST_SIDE) if s is not None and math.isfinite(s) and s > 0 else LEAST_SIDE
+        max(top * math.sqrt(s / largest), LEAST_SIDE)
+        if s is not None and math.isfinite(s) and s > 0
+        else LEAST_SIDE
         for s in sizes
     ]
 
@@ -108,7 +119,10 @@ def _arrows(low: float, high: float, axis: Axis, y: float, color: str) -> list[S
 
 
 def _square(mark: Square, axis: Axis, y: float) -> list[Shape]:
-    """Draw the interval, then the square; inside it the interval in white where it is the narrower of the two."""
+    """Draw the interval, then the square.
+
+    Inside it the interval in white where it is the narrower of the two.
+    """
     shapes: list[Shape] = []
     has_interval = math.isfinite(mark.low) or math.isfinite(mark.high)
     low = mark.low if not math.isnan(mark.low) else mark.value
@@ -139,8 +153,14 @@ def _diamond(mark: Diamond, axis: Axis, y: float) -> list[Shape]:
     cut_left = not axis.holds(mark.low)
     cut_right = not axis.holds(mark.high)
     # a cut side ends in the arrow head, so the diamond tapers to the height of the head there
-    ends_left = ((left + ARROW, y + ARROW_HALF / 2), (left + ARROW, y - ARROW_HALF / 2)) if cut_left else ((left, y),)
-    ends_right = ((right - ARROW, y - ARROW_HALF / 2), (right - ARROW, y + ARROW_HALF / 2)) if cut_right else ((right, y),)
+    ends_left = (
+        ((left + ARROW, y + ARROW_HALF / 2), (left + ARROW, y - ARROW_HALF / 2)) if cut_left else ((left, y),)
+    )
+    ends_right = (
+        ((right - ARROW, y - ARROW_HALF / 2), (right - ARROW, y + ARROW_HALF / 2))
+        if cut_right
+        else ((right, y),)
+    )
     points = (*ends_left, (x, y - half), *ends_right, (x, y + half))
     return [Patch(points, theme.BLUE if mark.filled else theme.PALE, theme.BLUE, 0.8), *heads]
 
@@ -149,7 +169,12 @@ def _bar(mark: Bar, axis: Axis, y: float) -> list[Shape]:
     left, right, half = axis.place(mark.low), axis.place(mark.high), BAR / 2
     inner_left = left if axis.holds(mark.low) else left + ARROW
     inner_right = right if axis.holds(mark.high) else right - ARROW
-    corners = ((inner_left, y - half), (inner_right, y - half), (inner_right, y + half), (inner_left, y + half))
+    corners = (
+        (inner_left, y - half),
+        (inner_right, y - half),
+        (inner_right, y + half),
+        (inner_left, y + half),
+    )
     return [Patch(corners, theme.RUST), *_arrows(mark.low, mark.high, axis, y, theme.RUST)]
 
 

@@ -1,4 +1,7 @@
-"""A table with a plot at its right, an axis below and notes at the foot: what forest, leave-one-out and cumulative plots share."""
+"""A table with a plot at its right, an axis below and notes at the foot.
+
+What forest, leave-one-out and cumulative plots share.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from meta.tables.numbers import number_text
 
 #: Width that a plot keeps while the table can still wrap, and its least width before the page grows, mm.
 WANTED_PLOT = 50.0
-LEAST_PLOT = 42.0
+LEAST_PLOT = 40.0
 
 
 #: Rounding in sums of widths, mm.
@@ -128,7 +131,9 @@ def lay_out_panel(panel: Panel) -> Page:
             y = _write_favours(sheet, panel, axis, y)
     notes = [*panel.notes]
     if cut:
-        notes.append("Arrow heads: the interval goes on beyond the axis; its numbers in the table are complete.")
+        notes.append(
+            "Arrow heads: the interval goes on beyond the axis; its numbers in the table are complete."
+        )
     height = write_foot(sheet, notes, panel.provenance, y + 2.0, panel.width)
     return sheet.page(panel.width, height, clean_text(panel.spoken_title), clean_text(panel.description))
 
@@ -154,12 +159,22 @@ def _draw_references(
         (line,) = wrap_text(words, panel.width - axis.start - 2.0, theme.NOTE_SIZE, most=1)
         half = theme.text_width(line, theme.NOTE_SIZE) / 2
         middle = min(max(x, axis.start + half), panel.width - 2.0 - half)
-        sheet.write(line, middle, top - 0.9, theme.NOTE_SIZE, color=theme.GREEN, align="center", full=words if line != words else "")
+        sheet.write(
+            line,
+            middle,
+            top - 0.9,
+            theme.NOTE_SIZE,
+            color=theme.GREEN,
+            align="center",
+            full=words if line != words else "",
+        )
 
 
 def threshold_text(threshold: Threshold) -> str:
     """Return the number of a threshold with as many decimals as it has."""
-    decimals = next((d for d in range(6) if math.isclose(round(threshold.value, d), threshold.value, rel_tol=1e-9)), 6)
+    decimals = next(
+        (d for d in range(6) if math.isclose(round(threshold.value, d), threshold.value, rel_tol=1e-9)), 6
+    )
     return number_text(threshold.value, decimals)
 
 
@@ -185,6 +200,9 @@ def _write_favours(sheet: Sheet, panel: Panel, axis: Axis, top: float) -> float:
 def marked_extent(lines: Sequence[Line], extent: Extent) -> Extent:
     """Add to an extent the pooled and prediction intervals among the marks."""
     pooled = [
-        end for line in lines if isinstance(line.mark, Diamond | Bar) for end in (line.mark.low, line.mark.high)
+        end
+        for line in lines
+        if isinstance(line.mark, Diamond | Bar)
+        for end in (line.mark.low, line.mark.high)
     ]
     return replace(extent, pooled=(*extent.pooled, *pooled))

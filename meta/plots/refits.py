@@ -1,4 +1,7 @@
-"""Leave-one-out and cumulative plots: the same model on other subsets, row by row, against the main result."""
+"""Leave-one-out and cumulative plots.
+
+The same model on other subsets, row by row, against the main result.
+"""
 
 from __future__ import annotations
 
@@ -68,9 +71,20 @@ def leave_one_out_plot(
     PlotError
         If refits and fit are of different measures.
     """
-    words = "Each row: the same model without that study. Band and dotted line: the main result and its interval."
+    words = (
+        "Each row: the same model without that study. Band and dotted line: the main result and its interval."
+    )
     return _refits_plot(
-        refits, fit, unit, title, "Leave-one-out plot", "Left out", [words, *notes], provenance, width_mm, "Nothing left out"
+        refits,
+        fit,
+        unit,
+        title,
+        "Leave-one-out plot",
+        "Left out",
+        [words, *notes],
+        provenance,
+        width_mm,
+        "Nothing left out",
     )
 
 
@@ -108,9 +122,21 @@ def cumulative_plot(
     PlotError
         If refits and fit are of different measures.
     """
-    words = "Each row: the same model on the studies of that row and all rows above. Band and dotted line: the main result."
+    words = (
+        "Each row: the same model on the studies of that row and all rows above. "
+        "Band and dotted line: the main result and its interval."
+    )
     return _refits_plot(
-        refits, fit, unit, title, "Cumulative plot", "Added", [words, *notes], provenance, width_mm, "All studies"
+        refits,
+        fit,
+        unit,
+        title,
+        "Cumulative plot",
+        "Added",
+        [words, *notes],
+        provenance,
+        width_mm,
+        "All studies",
     )
 
 
@@ -128,7 +154,9 @@ def _refits_plot(
 ) -> Figure:
     """Lay out and draw refits above the main fit."""
     if refits.measure != fit.measure:
-        raise PlotError(f"refits and fit must share a measure; the refits are {refits.measure}, the fit is {fit.measure}")
+        raise PlotError(
+            f"refits and fit must share a measure; the refits are {refits.measure}, the fit is {fit.measure}"
+        )
     shown = unit or default_unit(fit.measure)
     measure = find_measure(fit.measure)
     decimals = _decimals(refits, fit, shown, 2 if measure.kind == "ratio" else 0)
@@ -143,17 +171,29 @@ def _refits_plot(
     level = level_text(fit.spec.level)
     panel = Panel(
         columns=[
-            Column(heading, wraps=True, least=30.0), Column("k", "right"), Column("τ²", "right"), Column("I²", "right"),
+            Column(heading, wraps=True, least=30.0),
+            Column("k", "right"),
+            Column("τ²", "right"),
+            Column("I²", "right"),
             Column(f"{shown.heading} [{level} CI]", "right"),
         ],
         lines=lines,
         extent=Extent(
-            [(m.value, m.low, m.high) for m in squares], pooled=band or (), always=[pooled] if pooled is not None else [],
+            [(m.value, m.low, m.high) for m in squares],
+            pooled=band or (),
+            always=[pooled] if pooled is not None else [],
         ),
-        log=measure.log_axis, words=shown.axis, title=title, spoken_title=title or kind,
+        log=measure.log_axis,
+        words=shown.axis,
+        title=title,
+        spoken_title=title or kind,
         description=_description(kind, refits, fit, shown, lines),
         notes=[*_sign_notes(signs), captions.model_note(fit, studies=False), *notes],
-        provenance=provenance, width=width, pooled=pooled, null=measure.null, band=band,
+        provenance=provenance,
+        width=width,
+        pooled=pooled,
+        null=measure.null,
+        band=band,
     )
     return draw_page(lay_out_panel(panel))
 
@@ -166,7 +206,9 @@ def _decimals(refits: Refits, fit: Fit, unit: DisplayUnit, least: int) -> int:
     ]
     if fit.natural is not None:
         rows.append((fit.natural.value * factor, fit.natural.low * factor, fit.natural.high * factor))
-    return column_decimals([(high, low, high) if v == 0.0 else (v, low, high) for v, low, high in rows], least=least)
+    return column_decimals(
+        [(high, low, high) if v == 0.0 else (v, low, high) for v, low, high in rows], least=least
+    )
 
 
 def _signs(refits: Refits) -> dict[str, str]:
@@ -176,7 +218,10 @@ def _signs(refits: Refits) -> dict[str, str]:
 
 
 def _remarks(refits: Refits, i: int) -> list[str]:
-    """Return what is to be said about row ``i``: its note, and its status where the row has a value all the same."""
+    """Return what is to be said about row ``i``.
+
+    Its note, and its status where the row has a value all the same.
+    """
     status = str(refits.status[i])
     words = captions.STATUS_WORDS.get(status, status) if not math.isnan(float(refits.natural[i])) else ""
     return [remark for remark in (refits.notes[i], words) if remark]
@@ -199,8 +244,11 @@ def _refit_line(refits: Refits, i: int, unit: DisplayUnit, decimals: int, signs:
         failed = Cell(words, "italic", theme.GREY, theme.NOTE_SIZE, "right", 3, flows=True)
         return Line(Row((Cell(label, color=theme.GREY), k, failed)))
     cells = (
-        Cell(label), k, Cell(tau2_text(float(refits.tau2[i])) if refits.k[i] > 1 else MISSING, color=theme.GREY),
-        Cell(percent_text(float(refits.i2[i])), color=theme.GREY), Cell(interval_text(value, low, high, decimals)),
+        Cell(label),
+        k,
+        Cell(tau2_text(float(refits.tau2[i])) if refits.k[i] > 1 else MISSING, color=theme.GREY),
+        Cell(percent_text(float(refits.i2[i])), color=theme.GREY),
+        Cell(interval_text(value, low, high, decimals)),
     )
     return Line(Row(cells), Square(value, low, high, _SIDE, round=True))
 
@@ -218,11 +266,14 @@ def _main_line(fit: Fit, unit: DisplayUnit, decimals: int, name: str) -> Line:
         value, low, high = (x * unit.factor for x in (fit.natural.value, fit.natural.low, fit.natural.high))
         cells.append(Cell(interval_text(value, low, high, decimals), "bold"))
         pooled = fit.status not in ("one_sided", "single_study")
-        mark = Diamond(value, low, high, filled=True) if pooled else Square(value, low, high, _SIDE, round=True)
+        mark = (
+            Diamond(value, low, high, filled=True) if pooled else Square(value, low, high, _SIDE, round=True)
+        )
     return Line(Row(tuple(cells), before=1.2, rule=True), mark)
 
 
 def _description(kind: str, refits: Refits, fit: Fit, unit: DisplayUnit, lines: Sequence[Line]) -> str:
     """Return what the figure shows, in words and row by row."""
     rows = "; ".join(captions.spoken_row([cell.text for cell in line.row.cells]) for line in lines)
-    return f"{kind} of {len(refits.labels)} refits. {captions.pooled_sentence(fit, unit)} Axis: {unit.axis}. Rows: {rows}."
+    pooled = captions.pooled_sentence(fit, unit)
+    return f"{kind} of {len(refits.labels)} refits. {pooled} Axis: {unit.axis}. Rows: {rows}."

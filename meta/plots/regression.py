@@ -21,7 +21,10 @@ from meta.tables.numbers import level_text
 
 @dataclass(frozen=True, slots=True)
 class FittedLine:
-    """A fitted line over a moderator, natural scale, with the interval of the mean where there is one; equal lengths."""
+    """A fitted line over a moderator, natural scale, with the interval of the mean where there is one.
+
+    All sequences have one length; ``low`` and ``high`` may be empty.
+    """
 
     x: Sequence[float]
     value: Sequence[float]
@@ -71,7 +74,11 @@ def regression_plot(
     """
     measure = find_measure(fit.measure)
     shown = unit or default_unit(fit.measure)
-    drawn = [(s, x) for s in fit.studies if s.used and s.value is not None and (x := moderator.get(s.label)) is not None]
+    drawn = [
+        (s, x)
+        for s in fit.studies
+        if s.used and s.value is not None and (x := moderator.get(s.label)) is not None
+    ]
     if not drawn:
         raise PlotError(f"a regression plot needs studies with a value and a moderator; none has {name!r}")
     sides = square_sides([_size(fit, s) for s, _ in drawn])
@@ -87,21 +94,36 @@ def regression_plot(
     level = level_text(fit.spec.level)
     band = f"Line: the fitted model; band: its {level} interval." if areas else ""
     frame = Frame(
-        points=points, curves=curves, areas=areas,
+        points=points,
+        curves=curves,
+        areas=areas,
         x_extent=Extent([], always=[min(places), max(places), *(line.x if line else ())]),
         y_extent=Extent(
-            [(y, y, y) for y in values], pooled=ends, always=[min(values), max(values)],
+            [(y, y, y) for y in values],
+            pooled=ends,
+            always=[min(values), max(values)],
             floor=0.0 if measure.kind in ("proportion", "rate") else None,
             ceiling=shown.factor if measure.kind == "proportion" else None,
         ),
-        x_log=False, vertical="log" if measure.log_axis else "linear",
-        x_words=name, y_words=shown.axis, x_line=None, null=None, title=title, spoken_title=title or "Regression plot",
-        description=f"Regression plot of {len(points)} studies. Across: {name}. Upwards: {shown.axis}. {captions.moderator_note(fit)}",
+        x_log=False,
+        vertical="log" if measure.log_axis else "linear",
+        x_words=name,
+        y_words=shown.axis,
+        x_line=None,
+        null=None,
+        title=title,
+        spoken_title=title or "Regression plot",
+        description=f"Regression plot of {len(points)} studies. Across: {name}. "
+        f"Upwards: {shown.axis}. {captions.moderator_note(fit)}",
         notes=[
-            band, captions.moderator_note(fit), captions.model_note(fit, studies=False),
-            f"Not drawn, without a value or moderator: {missing}." if missing else "", *notes,
+            band,
+            captions.moderator_note(fit),
+            captions.model_note(fit, studies=False),
+            f"Not drawn, without a value or moderator: {missing}." if missing else "",
+            *notes,
         ],
-        provenance=provenance, width=width_mm,
+        provenance=provenance,
+        width=width_mm,
     )
     return draw_page(lay_out_frame(frame))
 

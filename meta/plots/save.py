@@ -1,4 +1,7 @@
-"""Figures as files: SVG with real text and a description for screen readers, PDF, PNG; the same bytes on every run."""
+"""Figures as files: SVG with real text and a description for screen readers, PDF, PNG.
+
+The same bytes on every run.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ Format = Literal["svg", "pdf", "png"]
 #: Dots per inch of a PNG: what journals ask of line art in colour at least.
 PNG_DPI = 300
 
+
 def figure_bytes(figure: Figure, format: Format = "svg") -> bytes:
     """Return a figure as a file's content; the same figure gives the same bytes.
 
@@ -28,7 +32,7 @@ def figure_bytes(figure: Figure, format: Format = "svg") -> bytes:
     figure : matplotlib.figure.Figure
         What a function of ``meta.plots`` returned; one drawn elsewhere has no title or description.
     format : {"svg", "pdf", "png"}
-        SVG: text as text, ``role="img"``, ``<title>`` and ``<desc>``; PDF: embedded fonts; PNG: 300 dots per inch.
+        SVG: text as text, ``role="img"``, ``<title>`` and ``<desc>``; PDF: embedded fonts; PNG: 300 dpi.
 
     Raises
     ------
@@ -46,7 +50,9 @@ def figure_bytes(figure: Figure, format: Format = "svg") -> bytes:
     with settings(), warnings.catch_warnings():
         # a name in a script that DejaVu Sans lacks: an SVG shows it all the same, a PNG shows boxes
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(buffer, format=format, dpi=PNG_DPI if format == "png" else "figure", metadata=every[format])
+        figure.savefig(
+            buffer, format=format, dpi=PNG_DPI if format == "png" else "figure", metadata=every[format]
+        )
     content = buffer.getvalue()
     return _accessible(content.decode("utf-8"), figure).encode("utf-8") if format == "svg" else content
 
@@ -65,8 +71,8 @@ def _words(figure: Figure) -> tuple[str, str]:
 def _accessible(svg: str, figure: Figure) -> str:
     """Give an SVG its role, title and description, and cut texts their whole words as a tooltip.
 
-    The ids carry a hash, so that several figures can stand in one page. The document type goes: it points to a file on
-    another server.
+    The ids carry a hash, so that several figures can stand in one page. The document type goes: it points to
+    a file on another server.
     """
     svg = re.sub(r"<!DOCTYPE[^>]*>\s*", "", svg, count=1)
     title, description = _words(figure)
@@ -78,7 +84,8 @@ def _accessible(svg: str, figure: Figure) -> str:
     named = f'role="img" aria-labelledby="m{mark}-title" aria-describedby="m{mark}-desc"'
     head, start, rest = svg.partition("<svg ")
     attributes, close, rest = rest.partition(">")
-    words = f'<title id="m{mark}-title">{escape(title)}</title>\n <desc id="m{mark}-desc">{escape(description)}</desc>'
+    words = f'<title id="m{mark}-title">{escape(title)}</title>\n '
+    words += f'<desc id="m{mark}-desc">{escape(description)}</desc>'
     svg = f"{head}{start}{named} {strokes}{attributes}{close}\n {words}{rest}"
     if isinstance(figure, Chart):
         for order, box in enumerate(figure.page.texts):

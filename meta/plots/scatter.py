@@ -49,7 +49,8 @@ class Area:
 class Frame:
     """What both kinds of plot share.
 
-    ``vertical`` is ``linear``, ``log``, ``sqrt``, or ``down`` (linear, 0 at the top). ``x_line`` is a vertical dotted line.
+    ``vertical`` is ``linear``, ``log``, ``sqrt``, or ``down`` (linear, 0 at the top). ``x_line`` is a
+    vertical dotted line.
     """
 
     points: Sequence[Point]
@@ -92,7 +93,9 @@ def lay_out_frame(frame: Frame) -> Page:
     left = theme.MARGIN + max((text_width(text) for _, text in upright.ticks), default=0.0) + TICK + 0.8
     level = fit_axis(frame.x_extent, frame.x_log, left, frame.width - theme.MARGIN, frame.width)
     for area in frame.areas:
-        sheet.shapes.append(Patch(tuple((level.place(x), upright.place(y)) for x, y in area.outline), area.fill))
+        sheet.shapes.append(
+            Patch(tuple((level.place(x), upright.place(y)) for x, y in area.outline), area.fill)
+        )
     for value, color, dash in ((frame.null, theme.RULE, ()), (frame.x_line, theme.BLUE, (1.0, 1.6))):
         if value is not None and level.holds(value):
             x = level.place(value)
@@ -139,7 +142,9 @@ def _write_upright(sheet: Sheet, axis: Axis, x: float, top: float, bottom: float
         sheet.write(text, x - TICK - 0.8, y + half, align="right")
 
 
-def sample(low: float, high: float, at: Callable[[float], float], n: int = 61) -> tuple[list[float], list[float]]:
+def sample(
+    low: float, high: float, at: Callable[[float], float], n: int = 61
+) -> tuple[list[float], list[float]]:
     """Return ``n`` places from ``low`` to ``high`` and the curve there."""
     places = [low + (high - low) * i / (n - 1) for i in range(n)]
     return places, [at(place) for place in places]

@@ -1,22 +1,29 @@
-"""Tables laid out from measured text: columns as wide as their cells, words wrapped where the page is too narrow."""
+"""Tables laid out from measured text.
+
+Columns as wide as their cells, words wrapped where the page is too narrow.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 from meta.plots import theme
 from meta.plots.layout import BREAK, Align, Sheet, Stroke, clean_text, wrap_text
 from meta.plots.theme import Face, text_width
 
-#: Lines of a study name or cell before it is cut by an ellipsis: names of consortia fit, an abstract pasted by mistake does not push the
-#: plot off the page. What was cut stays in the SVG as a tooltip.
+#: Lines of a study name or cell before it is cut by an ellipsis: names of consortia fit, an abstract pasted
+#: by mistake does not push the plot off the page. What was cut stays in the SVG as a tooltip.
 MOST_LINES = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of a table; it may span several columns; one that ``flows`` makes no column wider and wraps instead."""
+    """One cell of a table, over one or several columns.
+
+    One that ``flows`` makes no column wider and wraps instead.
+    """
 
     text: str = ""
     face: Face = "regular"
@@ -30,7 +37,11 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: heading, alignment, whether its text may wrap, and the arm it belongs to (columns of one arm stand side by side)."""
+    """One column.
+
+    Heading, alignment, whether its text may wrap, and the arm it belongs to (columns of one arm stand side by
+    side).
+    """
 
     heading: str
     align: Align = "left"
@@ -50,7 +61,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Where a table stands: left edges and widths of its columns, centre of each row, and the plot beside it, mm."""
+    """Where a table stands.
+
+    Left edges and widths of its columns, centre of each row, and the plot beside it, mm.
+    """
 
     lefts: tuple[float, ...]
     widths: tuple[float, ...]
@@ -62,19 +76,20 @@ class Grid:
     page_width: float
 
 
-#: By how much a long word may widen a column beyond its least width before it is broken, mm, and how much of a cell is looked at.
+#: By how much a long word may widen a column beyond its least width before it is broken, mm, and how much of
+#: a cell is looked at.
 _WORD = 12.0
 _LOOK = 200
 
 
 def column_widths(
-    columns: Sequence[Column], rows: Sequence[Row], wanted: float, most: float, gap: float
+    columns: Sequence[Column], rows: Sequence[Row], wanted: float, most: float, gap: float, shrink: bool
 ) -> tuple[float, ...]:
     """Return the width of each column.
 
-    All as wide as they like where that fits into ``wanted`` mm, gaps included; else headings wrap, which may take up to ``most`` mm;
-    else the columns that may wrap give way, the widest first, down to their longest word. A table that is too wide even so
-    keeps its widths: the page grows rather than texts overlap.
+    All as wide as they like where that fits into ``wanted`` mm, gaps included; else headings wrap; where that
+    takes more than ``most`` mm and ``shrink`` allows it, the columns that may wrap give way, the widest
+    first, down to their longest word.
     """
     cells = [0.0] * len(columns)
     for row in rows:
@@ -87,7 +102,7 @@ def column_widths(
     widths = [max(pair) for pair in zip(cells, whole, strict=True)]
     if sum(widths) > wanted - gaps:
         widths = [max(pair) for pair in zip(cells, words, strict=True)]
-    if sum(widths) > most - gaps:
+    if sum(widths) > most - gaps and shrink:
         widths = _shrink(columns, widths, _longest_words(columns, rows, words), wanted - gaps)
     widths = _widen_arms(columns, widths, wanted - gaps, gap)
     widths[0] += max(min(_lacking(rows, widths, gap), wanted - gaps - sum(widths)), 0.0)
@@ -95,28 +110,37 @@ def column_widths(
 
 
 def _longest_words(columns: Sequence[Column], rows: Sequence[Row], words: Sequence[float]) -> list[float]:
-    """Return the width of the longest word of each column that may wrap, as far as it may claim room; of others, of the heading."""
+    """Return the width of the longest word of each column, of its heading alone where it does not wrap."""
     longest = list(words)
     for row in rows:
         for at, cell in _placed(row):
             if cell.span == 1 and columns[at].wraps:
-                widest = max(text_width(word, cell.size, cell.face) for word in BREAK.split(cell.text[:_LOOK]))
+                widest = max(
+                    text_width(word, cell.size, cell.face) for word in BREAK.split(cell.text[:_LOOK])
+                )
                 longest[at] = max(longest[at], min(widest + cell.indent, columns[at].least + _WORD))
     return longest
 
 
 def _lacking(rows: Sequence[Row], widths: Sequence[float], gap: float) -> float:
-    """Return by how much the first column is too narrow for the longest text that starts in it and spans others."""
+    """Return what the first column lacks, mm, for the longest text that starts in it and spans others."""
     lacks = [0.0]
     for row in rows:
         cell = row.cells[0]
         have = sum(widths[: cell.span]) + gap * (cell.span - 1)
-        lacks.append(text_width(cell.text, cell.size, cell.face) + cell.indent - have if cell.span > 1 or cell.flows else 0.0)
+        lacks.append(
+            text_width(cell.text, cell.size, cell.face) + cell.indent - have
+            if cell.span > 1 or cell.flows
+            else 0.0
+        )
     return max(lacks)
 
 
 def _shrink(columns: Sequence[Column], widths: list[float], words: list[float], room: float) -> list[float]:
-    """Cap the columns that may wrap at a common width, found by halving, no lower than each one's least width and longest word."""
+    """Cap the columns that may wrap at a common width, found by halving.
+
+    No lower than each one's least width and longest word.
+    """
 
     def capped(cap: float) -> list[float]:
         return [
@@ -132,7 +156,10 @@ def _shrink(columns: Sequence[Column], widths: list[float], words: list[float], 
 
 
 def _widen_arms(columns: Sequence[Column], widths: list[float], room: float, gap: float) -> list[float]:
-    """Widen the columns of an arm whose name is longer than they are, as far as there is room; its longest word always fits."""
+    """Widen the columns of an arm whose name is longer than they are, as far as there is room.
+
+    Its longest word always fits.
+    """
     for start, stop in arm_spans(columns):
         have = sum(widths[start:stop]) + gap * (stop - start - 1)
         name = text_width(columns[start].arm, face="bold")
@@ -164,7 +191,12 @@ def _placed(row: Row) -> list[tuple[int, Cell]]:
 
 
 def place_table(
-    sheet: Sheet, columns: Sequence[Column], rows: Sequence[Row], top: float, width: float, plots: tuple[float, float]
+    sheet: Sheet,
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    top: float,
+    width: float,
+    plots: tuple[float, float],
 ) -> Grid:
     """Lay out a table with a plot at its right, write its texts and rules, and return where things stand.
 
@@ -183,9 +215,11 @@ def place_table(
     """
     columns = [replace(c, heading=clean_text(c.heading), arm=clean_text(c.arm)) for c in columns]
     rows = [replace(r, cells=tuple(replace(c, text=clean_text(c.text)) for c in r.cells)) for r in rows]
-    for gap in (theme.GAP, theme.TIGHT_GAP):
+    # cells wrap only where closer columns do not help; a table too wide even so keeps its widths, and the
+    # page grows
+    for shrink, gap in product((False, True), (theme.GAP, theme.TIGHT_GAP)):
         wanted, most = (width - 2 * theme.MARGIN - plot - 2 * gap for plot in plots)
-        widths = column_widths(columns, rows, wanted, most, gap)
+        widths = column_widths(columns, rows, wanted, most, gap, shrink)
         if sum(widths) + gap * (len(columns) - 1) <= most:
             break
     lefts = [theme.MARGIN]
@@ -244,9 +278,14 @@ def _edge(left: float, width: float, align: Align) -> float:
 
 
 def _write_row(
-    sheet: Sheet, columns: Sequence[Column], row: Row, lefts: Sequence[float], widths: Sequence[float], top: float
+    sheet: Sheet,
+    columns: Sequence[Column],
+    row: Row,
+    lefts: Sequence[float],
+    widths: Sequence[float],
+    top: float,
 ) -> float:
-    """Write the cells of one row, each centred between ``top`` and the row's height; return that height, mm."""
+    """Write the cells of one row, each centred between ``top`` and the row's height; return that, mm."""
     set_cells = []
     for at, cell in _placed(row):
         last = min(at + cell.span, len(columns)) - 1
@@ -263,7 +302,13 @@ def _write_row(
         first = top + height / 2 + half - (len(lines) - 1) * theme.LINE_PITCH / 2
         for i, line in enumerate(lines):
             sheet.write(
-                line, _edge(lefts[at] + cell.indent, room, align), first + i * theme.LINE_PITCH,
-                cell.size, cell.face, cell.color, align, full if i == len(lines) - 1 else "",
+                line,
+                _edge(lefts[at] + cell.indent, room, align),
+                first + i * theme.LINE_PITCH,
+                cell.size,
+                cell.face,
+                cell.color,
+                align,
+                full if i == len(lines) - 1 else "",
             )
     return height

@@ -16,7 +16,8 @@ Face = Literal["regular", "bold", "italic"]
 INK = "#1b1f24"
 #: Descriptor columns and notes; on white 5.9:1, above the 4.5:1 of WCAG AA.
 GREY = "#5b6570"
-#: Estimates; told from RUST by people with any of the common colour deficiencies, and darker than it in print.
+#: Estimates; told from RUST by people with any of the common colour deficiencies, and darker than it in
+#: print.
 BLUE = "#1f5a96"
 #: Fill of subgroup diamonds.
 PALE = "#cfe0f1"
@@ -24,7 +25,8 @@ PALE = "#cfe0f1"
 WASH = "#e8f0f8"
 #: Prediction.
 RUST = "#b5462f"
-#: A prespecified threshold; a third hue beside blue and rust, and dashed as well, so that colour never speaks alone.
+#: A prespecified threshold; a third hue beside blue and rust, and dashed as well, so that colour never speaks
+#: alone.
 GREEN = "#2f6b4f"
 #: Light rule and null line.
 RULE = "#b9bfc6"
@@ -36,7 +38,8 @@ MM_PER_POINT = 25.4 / 72.0
 TITLE_SIZE = 9.0
 TEXT_SIZE = 7.0
 NOTE_SIZE = 5.6
-#: Height of a line of text, its part above the baseline, and the height of capitals, in units of the type size (DejaVu Sans).
+#: Height of a line of text, its part above the baseline, and the height of capitals, in units of the type
+#: size (DejaVu Sans).
 LINE = 1.17
 ASCENT = 0.93
 CAPITAL = 0.73
@@ -55,9 +58,12 @@ GAP = 2.4
 TIGHT_GAP = 1.7
 
 _FILES: dict[Face, str] = {
-    "regular": "DejaVuSans.ttf", "bold": "DejaVuSans-Bold.ttf", "italic": "DejaVuSans-Oblique.ttf",
+    "regular": "DejaVuSans.ttf",
+    "bold": "DejaVuSans-Bold.ttf",
+    "italic": "DejaVuSans-Oblique.ttf",
 }
-#: Pixels of one em when advances are read: so large that rounding to whole pixels moves no width by more than 0.1%.
+#: Pixels of one em when advances are read: so large that rounding to whole pixels moves no width by more than
+#: 0.1%.
 _EM = 1000
 #: Width in em of a character that the font lacks, where it is no wide East Asian one.
 _UNKNOWN = 0.65
@@ -77,7 +83,10 @@ def _font(face: Face) -> FT2Font:
 
 @cache
 def _advance(character: str, face: Face) -> float:
-    """Return the advance of one character in em; of a character the font lacks, what a substitute is likely to take."""
+    """Return the advance of one character in em.
+
+    For a character that the font lacks, it is what a substitute is likely to take.
+    """
     if unicodedata.combining(character):
         return 0.0
     font = _font(face)

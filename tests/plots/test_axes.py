@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,13 +18,17 @@ def labels(axis: Axis) -> list[str]:
 
 
 def test_proportions_start_at_zero_and_end_at_a_round_number() -> None:
-    axis = build_axis(Extent([(17.0, 12.0, 25.0), (9.0, 5.0, 41.0)], floor=0.0, ceiling=100.0), False, 130.0, 180.0)
+    axis = build_axis(
+        Extent([(17.0, 12.0, 25.0), (9.0, 5.0, 41.0)], floor=0.0, ceiling=100.0), False, 130.0, 180.0
+    )
     assert (axis.low, axis.high) == (0.0, 50.0)
     assert labels(axis) == ["0", "10", "20", "30", "40", "50"]
 
 
 def test_proportions_never_pass_one() -> None:
-    axis = build_axis(Extent([(99.0, 95.0, 100.0)], pooled=[90.0, 100.0], floor=0.0, ceiling=100.0), False, 0.0, 50.0)
+    axis = build_axis(
+        Extent([(99.0, 95.0, 100.0)], pooled=[90.0, 100.0], floor=0.0, ceiling=100.0), False, 0.0, 50.0
+    )
     assert (axis.low, axis.high) == (0.0, 100.0)
 
 
@@ -32,9 +38,13 @@ def test_ratios_have_ticks_at_one_two_five() -> None:
     assert axis.place(1.0) - axis.place(0.2) == pytest.approx(axis.place(5.0) - axis.place(1.0))
 
 
-@pytest.mark.parametrize(("low", "high"), [(0.97, 1.04), (0.8, 3.0), (1e-6, 1e6), (1e-200, 1e200), (1e-9, 1e-8)])
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.97, 1.04), (0.8, 3.0), (1e-6, 1e6), (1e-200, 1e200), (1e-9, 1e-8)]
+)
 def test_narrow_and_wide_ratios_have_at_least_three_ticks(low: float, high: float) -> None:
-    axis = build_axis(Extent([(1.0, low, high)], pooled=[low, high], always=[low, 1.0, high]), True, 100.0, 160.0)
+    axis = build_axis(
+        Extent([(1.0, low, high)], pooled=[low, high], always=[low, 1.0, high]), True, 100.0, 160.0
+    )
     assert len(axis.ticks) >= 3
     # a label says the number at which it stands
     for value, text in axis.ticks:
@@ -57,7 +67,8 @@ def test_the_null_value_and_pooled_values_are_always_on_the_axis() -> None:
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(
-    st.lists(st.tuples(st.floats(-1e9, 1e9), st.floats(0.0, 1e9), st.floats(0.0, 1e9)), max_size=12), st.booleans(),
+    st.lists(st.tuples(st.floats(-1e9, 1e9), st.floats(0.0, 1e9), st.floats(0.0, 1e9)), max_size=12),
+    st.booleans(),
     st.sampled_from([42.0, 50.0, 110.0]),
 )
 def test_labels_never_touch_and_places_stay_between_the_ends(
@@ -66,7 +77,7 @@ def test_labels_never_touch_and_places_stay_between_the_ends(
     axis = build_axis(Extent([(v, v - a, v + b) for v, a, b in parts]), log, 100.0, 100.0 + room)
     assert axis.low < axis.high
     ends = [(axis.place(v) - text_width(t) / 2, axis.place(v) + text_width(t) / 2) for v, t in axis.ticks]
-    assert all(right + TICK_GAP <= left + 1e-6 for (_, right), (left, _) in zip(ends, ends[1:], strict=False))
+    assert all(right + TICK_GAP <= left + 1e-6 for (_, right), (left, _) in pairwise(ends))
     for value, *_ in parts:
         assert 100.0 <= axis.place(value) <= 100.0 + room
 

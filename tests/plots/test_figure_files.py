@@ -26,9 +26,20 @@ from meta.results import Natural
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = (
-    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "]]> <![CDATA[ x", "<!-- --> -- &amp; &lt;", "=HYPERLINK(1)",
-    "a\u202eb\u200fc\u2067d", "\x00\x08\x1b\ufffe\ud800 lone", "$\\frac{1}{2}$ 100% $x$", "line\nbreak\ttab", "x" * 5000,
-    "研究 2020", "מחקר 2018", "Исследование", "Μελέτη",
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "]]> <![CDATA[ x",
+    "<!-- --> -- &amp; &lt;",
+    "=HYPERLINK(1)",
+    "a\u202eb\u200fc\u2067d",
+    "\x00\x08\x1b\ufffe\ud800 lone",
+    "$\\frac{1}{2}$ 100% $x$",
+    "line\nbreak\ttab",
+    "x" * 5000,
+    "研究 2020",
+    "מחקר 2018",
+    "Исследование",
+    "Μελέτη",
 )
 
 
@@ -55,7 +66,9 @@ def test_bytes_depend_neither_on_the_process_nor_on_its_surroundings(tmp_path: P
         "from test_figure_files import figure, figure_bytes\n"
         "print([hashlib.sha256(figure_bytes(figure(), f)).hexdigest() for f in ('svg', 'pdf', 'png')])"
     )
-    (tmp_path / "matplotlibrc").write_text("lines.linewidth: 7\nsvg.fonttype: path\nfont.size: 30\nsavefig.bbox: tight\n")
+    (tmp_path / "matplotlibrc").write_text(
+        "lines.linewidth: 7\nsvg.fonttype: path\nfont.size: 30\nsavefig.bbox: tight\n"
+    )
     outputs = []
     for extra in (
         {"PYTHONHASHSEED": "1", "TZ": "UTC"},
@@ -63,7 +76,11 @@ def test_bytes_depend_neither_on_the_process_nor_on_its_surroundings(tmp_path: P
     ):
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", program, str(Path(__file__).parent)],
-            env={**os.environ, **extra}, capture_output=True, text=True, check=True, timeout=120,
+            env={**os.environ, **extra},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
         )
         outputs.append(done.stdout)
     assert outputs[0] == outputs[1]
@@ -71,7 +88,9 @@ def test_bytes_depend_neither_on_the_process_nor_on_its_surroundings(tmp_path: P
 
 def test_settings_of_the_user_do_not_move_a_byte() -> None:
     before = figure_bytes(figure())
-    with matplotlib.rc_context({"lines.linewidth": 9, "patch.antialiased": False, "svg.fonttype": "path", "font.size": 40}):
+    with matplotlib.rc_context(
+        {"lines.linewidth": 9, "patch.antialiased": False, "svg.fonttype": "path", "font.size": 40}
+    ):
         assert figure_bytes(figure()) == before
 
 
@@ -85,7 +104,9 @@ def test_an_svg_speaks_to_screen_readers() -> None:
     assert root.get("aria-describedby") == description.get("id")
     assert title.text == "A title"
     assert description.text is not None
-    assert "Pooled value of 12 studies: 17.1 per 100, 95% confidence interval 12.7 to 22.6" in description.text
+    assert (
+        "Pooled value of 12 studies: 17.1 per 100, 95% confidence interval 12.7 to 22.6" in description.text
+    )
     assert "Chan SKW 2021: 12.7 [10.9, 14.7]" in description.text
 
 
@@ -117,7 +138,10 @@ def test_nothing_in_an_svg_points_elsewhere_or_runs() -> None:
 def test_hostile_text_is_inert(text: str, format: str) -> None:
     listed = [count_study(text, 3, 30), count_study("B", 4, 30)]
     made = forest_plot(
-        make_fit(listed, Natural(0.1, 0.05, 0.2, None, None)), title=text, notes=[text], provenance=text,
+        make_fit(listed, Natural(0.1, 0.05, 0.2, None, None)),
+        title=text,
+        notes=[text],
+        provenance=text,
         unit=DisplayUnit(100.0, text[:40], text),
     )
     content = figure_bytes(made, format)
@@ -126,7 +150,9 @@ def test_hostile_text_is_inert(text: str, format: str) -> None:
     root = parse(content)
     tags = {element.tag.removeprefix(SVG) for element in root.iter()}
     assert tags <= {"svg", "title", "desc", "g", "path", "text", "defs", "clipPath", "use", "rect"}
-    assert not any(name.startswith("on") or "href" in name for element in root.iter() for name in element.attrib)
+    assert not any(
+        name.startswith("on") or "href" in name for element in root.iter() for name in element.attrib
+    )
     everything = " ".join(element.text or "" for element in root.iter())
     assert not {"\u202e", "\u200f", "\u2067", "\x00"} & set(everything)
     # the whole name is there: as text, or as the tooltip of what was cut
@@ -144,7 +170,13 @@ def test_measured_text_is_as_wide_as_drawn_text() -> None:
     from matplotlib.textpath import TextToPath
 
     for face in ("regular", "bold", "italic"):
-        for text in ("Moreno-Sancho 2022", "12.7 [10.9, 14.7]", "τ² = 0.236, I² = 93%", "−1\u202f234.5", "Исследование"):
+        for text in (
+            "Moreno-Sancho 2022",
+            "12.7 [10.9, 14.7]",
+            "τ² = 0.236, I² = 93%",
+            "−1\u202f234.5",
+            "Исследование",
+        ):
             drawn, _, _ = TextToPath().get_text_width_height_descent(
                 text, FontProperties(fname=str(font_path(face)), size=100), False
             )
@@ -157,7 +189,8 @@ def test_every_kind_of_figure_has_title_and_description() -> None:
     fit = cohorts_fit()
     refits = refits_of(fit, "leave_one_out", [0.17 + 0.001 * i for i in range(12)])
     for made, words in (
-        (funnel_plot(fit), "Funnel plot of 12 studies"), (leave_one_out_plot(refits, fit), "Leave-one-out plot of 12 refits"),
+        (funnel_plot(fit), "Funnel plot of 12 studies"),
+        (leave_one_out_plot(refits, fit), "Leave-one-out plot of 12 refits"),
         (forest_plot(fit), "Forest plot of 12 studies"),
     ):
         root = parse(figure_bytes(made))

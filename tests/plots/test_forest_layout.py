@@ -43,7 +43,8 @@ def overlapping(page: Page) -> list[tuple[str, str]]:
 def outside(page: Page) -> list[str]:
     """Texts and shapes that leave the page."""
     beyond = [
-        b.text for b in page.texts
+        b.text
+        for b in page.texts
         if b.x < 0 or b.y < 0 or b.x + b.w > page.width + 1e-6 or b.y + b.h > page.height + 1e-6
     ]
     for shape in page.shapes:
@@ -88,9 +89,13 @@ def studies(draw: st.DrawFn, measure: str) -> list[Study]:
             made.append(count_study(label, draw(st.integers(0, n)), n))
         else:
             value, factor = draw(sizes), draw(st.floats(1.0, 1e9))
-            counts = {c: float(draw(st.integers(0, 10**7))) for c in find_measure(measure).columns if c != "y"}
+            counts = {
+                c: float(draw(st.integers(0, 10**7))) for c in find_measure(measure).columns if c != "y"
+            }
             weight = 100.0 / len(labels)
-            made.append(Study(label, counts, value, value / factor, value * factor, weight, 0.0, 1.0, True, None, ()))
+            made.append(
+                Study(label, counts, value, value / factor, value * factor, weight, 0.0, 1.0, True, None, ())
+            )
     return made
 
 
@@ -106,7 +111,11 @@ def forests(draw: st.DrawFn) -> tuple[Fit, Subgroups | None, list[Descriptor]]:
         high = 0.9 if measure == "PLO" else value * spread
         predicted = draw(st.booleans())
         natural = Natural(
-            value, value / spread, high, value / spread / 2 if predicted else None, high * 1.05 if predicted else None
+            value,
+            value / spread,
+            high,
+            value / spread / 2 if predicted else None,
+            high * 1.05 if predicted else None,
         )
     glmm = measure in ("PLO", "IRLN") and draw(st.booleans())
     model = {"PLO": "binomial_normal", "IRLN": "poisson_normal"}[measure] if glmm else "random"
@@ -119,7 +128,9 @@ def forests(draw: st.DrawFn) -> tuple[Fit, Subgroups | None, list[Descriptor]]:
         test = GroupTest(None, None, None, None, "Q", "no test: " + draw(names))
         groups = Subgroups("by", False, (draw(names), "other"), fits, test, ())
     columns = [
-        Descriptor(draw(names), {s.label: draw(names) for s in listed[:6]}, draw(st.sampled_from(["left", "right"])))
+        Descriptor(
+            draw(names), {s.label: draw(names) for s in listed[:6]}, draw(st.sampled_from(["left", "right"]))
+        )
         for _ in range(draw(st.integers(0, 3)))
     ]
     return fit, groups, columns
@@ -131,10 +142,19 @@ def test_random_forests_neither_overlap_nor_leave_the_page(
     case: tuple[Fit, Subgroups | None, list[Descriptor]], words: str, width: float
 ) -> None:
     fit, groups, columns = case
-    page = page_of(forest_plot(
-        fit, subgroups=groups, descriptors=columns, title=words, notes=[words], provenance=words, width_mm=width,
-        threshold=Threshold(0.5, words), favours=("Favours this", words[:60]),
-    ))
+    page = page_of(
+        forest_plot(
+            fit,
+            subgroups=groups,
+            descriptors=columns,
+            title=words,
+            notes=[words],
+            provenance=words,
+            width_mm=width,
+            threshold=Threshold(0.5, words),
+            favours=("Favours this", words[:60]),
+        )
+    )
     assert overlapping(page) == []
     assert outside(page) == []
     assert page.width >= width
@@ -154,20 +174,49 @@ def test_height_follows_the_rows(k: int) -> None:
 def test_the_twelve_cohorts_show_every_number_of_the_results() -> None:
     columns = [
         Descriptor("Country", {c[0]: c[1] for c in COHORTS}),
-        Descriptor("Years", {c[0]: c[2] for c in COHORTS}, "right", frozenset({"Doyle 2017"}), words="maximum follow-up"),
+        Descriptor(
+            "Years",
+            {c[0]: c[2] for c in COHORTS},
+            "right",
+            frozenset({"Doyle 2017"}),
+            words="maximum follow-up",
+        ),
     ]
-    page = page_of(forest_plot(cohorts_fit(), subgroups=cohort_groups(), descriptors=columns, unit=UNIT, title="Title"))
+    page = page_of(
+        forest_plot(cohorts_fit(), subgroups=cohort_groups(), descriptors=columns, unit=UNIT, title="Title")
+    )
     shown = texts(page)
     for text in (
-        "Chan SKW 2021", "157", "1\u202f234", "12.7 [10.9, 14.7]", "Hong Kong", "19†", "–", "18.7 [12.5, 27.1]",
-        "τ² = 0.236, I² = 97%", "All studies (k = 12), median setting", "3\u202f042", "18\u202f329", "17.1 [12.7, 22.6]",
-        "95% prediction interval for a new setting", "[5.5, 42.0]", "Per 100 [95% CI]", UNIT.axis,
+        "Chan SKW 2021",
+        "157",
+        "1\u202f234",
+        "12.7 [10.9, 14.7]",
+        "Hong Kong",
+        "19†",
+        "–",
+        "18.7 [12.5, 27.1]",
+        "τ² = 0.236, I² = 97%",
+        "All studies (k = 12), median setting",
+        "3\u202f042",
+        "18\u202f329",
+        "17.1 [12.7, 22.6]",
+        "95% prediction interval for a new setting",
+        "[5.5, 42.0]",
+        "Per 100 [95% CI]",
+        UNIT.axis,
     ):
         assert text in shown
     assert "Weight" not in shown
     notes = " ".join(shown)
-    for words in ("no weight column", "† maximum follow-up; – not reported.", "Clopper–Pearson", "profile likelihood",
-                  "χ² = 1.78, df = 2, P = 0.41", "Population mean", "(likelihood ratio)"):
+    for words in (
+        "no weight column",
+        "† maximum follow-up; – not reported.",
+        "Clopper–Pearson",
+        "profile likelihood",
+        "χ² = 1.78, df = 2, P = 0.41",
+        "Population mean",
+        "(likelihood ratio)",
+    ):
         assert words in notes
     assert overlapping(page) == []
     # one filled diamond and twelve squares share the blue; three pale diamonds, one bar of prediction
@@ -193,7 +242,9 @@ def test_marks_stand_at_the_numbers_of_the_results() -> None:
     assert sorted(x for x, _ in diamond.points)[0] == pytest.approx(place(fit.natural.low))
     assert sorted(x for x, _ in diamond.points)[-1] == pytest.approx(place(fit.natural.high))
     (bar,) = patches(page, theme.RUST)
-    assert (min(x for x, _ in bar.points), max(x for x, _ in bar.points)) == pytest.approx((place(0.055), place(0.42)))
+    assert (min(x for x, _ in bar.points), max(x for x, _ in bar.points)) == pytest.approx(
+        (place(0.055), place(0.42))
+    )
     areas = [(s.points[1][0] - s.points[0][0]) ** 2 for s in squares[:12]]
     assert max(areas) == pytest.approx(4.5**2)
     assert min(areas) >= 1.5**2 - 1e-9
@@ -201,7 +252,8 @@ def test_marks_stand_at_the_numbers_of_the_results() -> None:
 
 def test_weights_have_a_column_and_set_the_areas_under_inverse_variance() -> None:
     listed = [
-        replace(count_study("Large", 100, 1000), weight=80.0), replace(count_study("Small", 20, 100), weight=20.0),
+        replace(count_study("Large", 100, 1000), weight=80.0),
+        replace(count_study("Small", 20, 100), weight=20.0),
     ]
     page = page_of(forest_plot(make_fit(listed, Natural(0.12, 0.05, 0.3, None, None), spec=ModelSpec())))
     assert {"Weight", "80.0%", "20.0%", "100.0%"} <= set(texts(page))
@@ -213,7 +265,9 @@ def test_weights_have_a_column_and_set_the_areas_under_inverse_variance() -> Non
 def test_an_interval_beyond_the_axis_gets_an_arrow_and_keeps_its_numbers() -> None:
     listed = [ratio_study(f"Trial {i}", 0.1 * i, 0.2, 20.0, (10, 50, 9, 50)) for i in range(5)]
     listed.append(ratio_study("Wild", 1.0, 4.0, 0.1, (1, 5, 0, 5)))
-    page = page_of(forest_plot(make_fit(listed, Natural(1.2, 0.9, 1.6, None, None), measure="RR", spec=ModelSpec())))
+    page = page_of(
+        forest_plot(make_fit(listed, Natural(1.2, 0.9, 1.6, None, None), measure="RR", spec=ModelSpec()))
+    )
     heads = [p for p in patches(page, theme.INK) if len(p.points) == 3]
     assert len(heads) == 2
     assert "2.72 [0.00, 6\u202f904.99]" in texts(page)
@@ -235,7 +289,9 @@ def test_proportions_have_no_null_line_and_ratios_have_one_at_one() -> None:
 
 
 def test_a_single_study_has_no_diamond() -> None:
-    fit = make_fit([count_study("Only", 2, 28)], Natural(2 / 28, 0.009, 0.235, None, None), status="single_study")
+    fit = make_fit(
+        [count_study("Only", 2, 28)], Natural(2 / 28, 0.009, 0.235, None, None), status="single_study"
+    )
     page = page_of(forest_plot(fit))
     assert len(patches(page, theme.BLUE)) == 1
     assert "One study (k = 1), nothing to pool" in texts(page)
@@ -250,9 +306,14 @@ def test_a_one_sided_fit_shows_its_bound_and_no_diamond() -> None:
     assert len([s for s in page.shapes if isinstance(s, Stroke) and s.color == theme.BLUE]) == 2
 
 
-@pytest.mark.parametrize(("status", "words"), [("not_converged", "not converged"), ("not_estimable", "not estimable")])
+@pytest.mark.parametrize(
+    ("status", "words"), [("not_converged", "not converged"), ("not_estimable", "not estimable")]
+)
 def test_what_could_not_be_estimated_says_so_in_its_place(status: str, words: str) -> None:
-    listed = [count_study("A", 3, 28), count_study("B", 1, 40, used=False, reason="followup_years not reported")]
+    listed = [
+        count_study("A", 3, 28),
+        count_study("B", 1, 40, used=False, reason="followup_years not reported"),
+    ]
     page = page_of(forest_plot(make_fit(listed, None, status=status)))
     assert words in texts(page)
     assert "followup_years not reported" in " ".join(texts(page))
@@ -260,14 +321,19 @@ def test_what_could_not_be_estimated_says_so_in_its_place(status: str, words: st
 
 
 def test_without_a_fit_the_reason_stands_alone() -> None:
-    page = page_of(forest_plot(None, title="Clozapine", reason="no study reports person-years", notes=["A note."]))
+    page = page_of(
+        forest_plot(None, title="Clozapine", reason="no study reports person-years", notes=["A note."])
+    )
     assert texts(page) == ["Clozapine", "Not estimable: no study reports person-years.", "A note."]
     assert page.description == "Not estimable: no study reports person-years."
 
 
 def test_moderators_leave_no_pooled_value() -> None:
-    fit = make_fit([count_study("A", 3, 28), count_study("B", 9, 40)], None,
-                   spec=ModelSpec(model="binomial_normal", moderators="~ year"))
+    fit = make_fit(
+        [count_study("A", 3, 28), count_study("B", 9, 40)],
+        None,
+        spec=ModelSpec(model="binomial_normal", moderators="~ year"),
+    )
     page = page_of(forest_plot(replace(fit, moderator_test=ModeratorTest(1.2, 1, None, 0.27))))
     notes = " ".join(texts(page))
     assert "Residual heterogeneity" in notes
@@ -323,17 +389,19 @@ def test_discs_are_not_part_of_a_forest() -> None:
 def test_counts_of_an_arm_share_a_column_where_the_page_is_narrow() -> None:
     listed = [ratio_study(f"Trial {i}", 0.3, 0.2, 50.0, (1234, 5678, 2345, 6789)) for i in range(2)]
     fit = make_fit(listed, Natural(1.1, 0.7, 1.7, None, None), measure="RR", spec=ModelSpec())
-    wide, narrow = (page_of(forest_plot(fit, width_mm=width)) for width in (185.0, 145.0))
+    wide, narrow = (page_of(forest_plot(fit, width_mm=width)) for width in (185.0, 142.0))
     assert {"Events", "People", "1\u202f234", "5\u202f678"} <= set(texts(wide))
     assert "1\u202f234 / 5\u202f678" in texts(narrow)
-    assert narrow.width == 145.0
+    assert narrow.width == 142.0
     assert overlapping(narrow) == []
 
 
 def test_rows_no_model_can_use_are_kept_apart_from_subgroups() -> None:
     fit = cohorts_fit()
     broken = count_study("Gone 1999", 1, 2, used=False, reason="incomplete counts: n is empty")
-    shown = texts(page_of(forest_plot(replace(fit, studies=(*fit.studies, broken)), subgroups=cohort_groups())))
+    shown = texts(
+        page_of(forest_plot(replace(fit, studies=(*fit.studies, broken)), subgroups=cohort_groups()))
+    )
     assert "Not used" in shown
     assert "Not in a subgroup" not in shown
     assert "incomplete counts: n is empty" in " ".join(shown)

@@ -29,7 +29,8 @@ def discs(page: Page) -> list[Disc]:
 
 def ratio_fit(k: int) -> Fit:
     listed = [
-        ratio_study(f"Trial {i}", 0.3 + 0.1 * math.sin(i), 0.1 + 0.05 * i, 100.0 / k, (9, 30, 8, 30)) for i in range(k)
+        ratio_study(f"Trial {i}", 0.3 + 0.1 * math.sin(i), 0.1 + 0.05 * i, 100.0 / k, (9, 30, 8, 30))
+        for i in range(k)
     ]
     fit = make_fit(listed, Natural(1.35, 1.1, 1.7, 0.8, 2.4), measure="RR", spec=ModelSpec())
     assert fit.estimate is not None
