@@ -1,4 +1,4 @@
-"""Structured extraction sheets: reading, checking and choosing rows; the public names, loaded when first used."""
+"""Structured extraction sheets: reading, checking and choosing rows; public names, loaded when first used."""
 
 from __future__ import annotations
 

@@ -20,7 +20,8 @@ class Problem:
     file : str
         Name of the file as the user knows it (no folder of this machine unless the user gave it).
     line : int or None
-        Line of a text file or row of a spreadsheet, counted from 1 with the header as line 1; None for the whole file.
+        Line of a text file or row of a spreadsheet, counted from 1 with the header as line 1; None for the
+        whole file.
     column : str or None
         Column of a sheet, or dotted key of a protocol.
     value : str or None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def write_atomic(path: Path, content: str | bytes) -> None:
-    """Write ``content`` to ``path`` through a temporary file, fsync and rename, so that no reader sees half a file.
+    """Write ``content`` to ``path`` by temporary file, fsync and rename: no reader sees half a file.
 
     Text is written as UTF-8 with the line ends it has. Folders are created as needed.
     """

@@ -15,8 +15,8 @@ from meta.models.fitting import fit_model
 from meta.models.subgroups import fit_subgroups
 from meta.options import DisplayUnit, ModelSpec
 from meta.protocol.plan import Analysis, ModeratorPlan, SubgroupPlan
-from meta.results import Fit, Refits, Subgroups, to_plain
 from meta.protocol.selection import Selection
+from meta.results import Fit, Refits, Subgroups, to_plain
 from meta.sensitivity.cumulative import cumulate
 from meta.sensitivity.leave_one_out import leave_one_out
 
@@ -36,7 +36,7 @@ STUDY_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one analysis found: inputs chosen, model fitted, refits, and the words of the protocol that go with them."""
+    """What one analysis found: inputs chosen, model fitted, refits, and the protocol's words on them."""
 
     plan: Analysis
     spec: ModelSpec
@@ -77,8 +77,9 @@ def answer_analysis(plan: Analysis, selection: Selection, targets: Mapping[str, 
         If the plan asks for something its data or model do not offer.
     """
     spec = plan.spec()
+    columns: dict[str, Any] = plan.columns
     effects = effect_sizes(
-        selection.sheet, measure=plan.measure, label=selection.label, refs=selection.refs, **plan.columns
+        selection.sheet, measure=plan.measure, label=selection.label, refs=selection.refs, **columns
     )
     fit = fit_model(effects, spec) if effects.k or effects.excluded else None
     usable = fit.k if fit is not None else 0
@@ -113,14 +114,24 @@ def answer_analysis(plan: Analysis, selection: Selection, targets: Mapping[str, 
 def _unpooled(fit: Fit) -> Fit:
     """Keep what a fit says of its studies and drop all that pools them: the protocol asks for groups only."""
     return replace(
-        fit, status="not_pooled", estimate=None, natural=None, population_mean=None, tau2=None, heterogeneity=None, prediction=None,
-        coefficients=None, covariance=None, weights=None, loglik=None,
+        fit,
+        status="not_pooled",
+        estimate=None,
+        natural=None,
+        population_mean=None,
+        tau2=None,
+        heterogeneity=None,
+        prediction=None,
+        coefficients=None,
+        covariance=None,
+        weights=None,
+        loglik=None,
         studies=tuple(replace(study, weight=None) for study in fit.studies),
     )
 
 
 def answer_to_dict(answer: Answer, figures: Mapping[str, str]) -> dict[str, Any]:
-    """Return an answer as the entry of ``results.json`` that belongs to it; ``figures`` maps kinds to file names."""
+    """Return an answer as its entry of ``results.json``; ``figures`` maps kinds to file names."""
     plan = answer.plan
     plain: dict[str, Any] = to_plain(
         {
@@ -133,19 +144,30 @@ def answer_to_dict(answer: Answer, figures: Mapping[str, str]) -> dict[str, Any]
             "profile": plan.profile,
             "unit": answer.unit,
             "columns": plan.columns,
+            "headings": plan.headings,
+            "arms": plan.arms,
             "spec": answer.spec,
             "selection": answer.selection.record,
             "fit": answer.fit,
             "leave_one_out": answer.left_out,
             "cumulative": answer.grown,
             "subgroups": [
-                {"title": group.title, "by": group.by, "overall": group.overall, "show_test": group.test, "result": result}
+                {
+                    "title": group.title,
+                    "by": group.by,
+                    "overall": group.overall,
+                    "show_test": group.test,
+                    "result": result,
+                }
                 for group, result in answer.subgroups
             ],
             "regressions": [
                 {
-                    "title": moderator.title, "formula": moderator.formula, "show": moderator.show,
-                    "caveat": moderator.caveat, "fit": fit,
+                    "title": moderator.title,
+                    "formula": moderator.formula,
+                    "show": moderator.show,
+                    "caveat": moderator.caveat,
+                    "fit": fit,
                 }
                 for moderator, fit in answer.regressions
             ],
@@ -163,7 +185,7 @@ def answer_to_dict(answer: Answer, figures: Mapping[str, str]) -> dict[str, Any]
 
 
 def _covariates(answer: Answer) -> dict[str, dict[str, Value]]:
-    """Return the columns that subgroups, moderators and the order of a cumulative analysis rest on: typed values by study."""
+    """Return the columns that subgroups, moderators and cumulative order rest on: typed values by study."""
     plan, effects = answer.plan, answer.effects
     names = [group.by for group in plan.subgroups]
     if answer.spec.moderators is not None:
@@ -180,15 +202,20 @@ def _covariates(answer: Answer) -> dict[str, dict[str, Value]]:
 
 
 def _descriptors(plan: Analysis, selection: Selection) -> tuple[Mapping[str, Any], ...]:
-    """Return the descriptor columns of the forest plot: heading, and the cells by study as the sheet writes them."""
+    """Return the descriptor columns of the forest plot: headings, and cells as the sheet writes them."""
     found = []
     for descriptor in plan.descriptors:
         mark = descriptor.mark
         cells = {label: row.text.get(descriptor.column, "") for label, row in selection.by_label()}
         marked = [
-            label for label, row in selection.by_label() if mark is not None and row.values.get(mark.column) == mark.equals
+            label
+            for label, row in selection.by_label()
+            if mark is not None and row.values.get(mark.column) == mark.equals
         ]
-        numeric = all(isinstance(row.values.get(descriptor.column), int | float | None) for _, row in selection.by_label())
+        numeric = all(
+            isinstance(row.values.get(descriptor.column), int | float | None)
+            for _, row in selection.by_label()
+        )
         found.append(
             {
                 "column": descriptor.column,

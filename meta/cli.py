@@ -26,7 +26,7 @@ FIGURE_FORMATS = ("svg", "pdf", "png")
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="trs-meta", prog_name="meta")
 def main() -> None:
-    """Random-effects meta-analysis for living reviews.
+    r"""Random-effects meta-analysis for living reviews.
 
     \b
     meta run                 the shipped review, into out/
@@ -38,13 +38,26 @@ def main() -> None:
 
 @main.command()
 @click.argument("review", required=False, type=click.Path(path_type=Path))
-@click.option("--out", default="out", show_default=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for the results.")
-@click.option("--figures", default="svg", show_default=True, metavar="LIST", help="Formats of the figures: svg, pdf, png, joined by commas.")
+@click.option(
+    "--out",
+    default="out",
+    show_default=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the results.",
+)
+@click.option(
+    "--figures",
+    default="svg",
+    show_default=True,
+    metavar="LIST",
+    help="Formats of the figures: svg, pdf, png, joined by commas.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def run(review: Path | None, out: Path, figures: str, as_json: bool) -> None:
-    """Check the sheets, fit every analysis of the protocol, and write figures and a report.
+    r"""Check the sheets, fit every analysis of the protocol, and write figures and a report.
 
-    REVIEW is a review.toml or its folder; without one, the shipped review of treatment-resistant schizophrenia is run.
+    REVIEW is a review.toml or its folder; without one, the shipped review of treatment-resistant
+    schizophrenia is run.
 
     \b
     Example:  meta run my-review --out results --figures svg,pdf
@@ -69,7 +82,7 @@ def run(review: Path | None, out: Path, figures: str, as_json: bool) -> None:
 @click.argument("review", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the problems as JSON.")
 def check(review: Path | None, as_json: bool) -> None:
-    """Check the sheets and the protocol: every problem at once, with file, line, column, value and rule.
+    r"""Check the sheets and the protocol: every problem at once, with file, line, column, value and rule.
 
     Writes nothing. Warnings are shown, and do not fail.
 
@@ -96,12 +109,33 @@ def check(review: Path | None, as_json: bool) -> None:
 
 @main.command()
 @click.argument("sheet", type=click.Path(path_type=Path))
-@click.option("--measure", required=True, help="Measure code: PLO, PR, PFT, IRLN, OR, RR, RD, or GEN for ready-made numbers.")
-@click.option("--columns", required=True, metavar="LIST", help="Columns of the measure, for example events=cases,n=total.")
-@click.option("--label", default=None, metavar="COLUMN", help="Column (or several, joined by commas) that names the studies.")
-@click.option("--where", multiple=True, metavar="COLUMN=VALUE", help="Keep only rows with this value; may be repeated.")
+@click.option(
+    "--measure",
+    required=True,
+    help="Measure code: PLO, PR, PFT, IRLN, OR, RR, RD, or GEN for ready-made numbers.",
+)
+@click.option(
+    "--columns",
+    required=True,
+    metavar="LIST",
+    help="Columns of the measure, for example events=cases,n=total.",
+)
+@click.option(
+    "--label",
+    default=None,
+    metavar="COLUMN",
+    help="Column (or several, joined by commas) that names the studies.",
+)
+@click.option(
+    "--where", multiple=True, metavar="COLUMN=VALUE", help="Keep only rows with this value; may be repeated."
+)
 @click.option("--schema", default="generic", show_default=True, help="Codebook of the sheet.")
-@click.option("--profile", "profile_name", default=None, help="Method profile; proportions and rates take the GLMM profile, the rest house@1.")
+@click.option(
+    "--profile",
+    "profile_name",
+    default=None,
+    help="Method profile; proportions and rates take the GLMM profile, the rest house@1.",
+)
 @click.option("--model", default=None, help="random, common, binomial_normal or poisson_normal.")
 @click.option("--tau2-method", default=None, help="REML, DL, PM or ML.")
 @click.option("--ci-method", default=None, help="HKSJ, Wald, t or profile.")
@@ -109,24 +143,51 @@ def check(review: Path | None, as_json: bool) -> None:
 @click.option("--pi-method", default=None, help="t_k1, t_k2, z, hk_k1 or hk_k2.")
 @click.option("--level", default=None, type=float, help="Level of intervals, for example 0.95.")
 @click.option("--moderators", default=None, metavar="FORMULA", help="For example '~ year + C(design)'.")
-@click.option("--per", default=None, type=float, help="Show proportions and rates per this many, for example 10000.")
-@click.option("--forest", default=None, type=click.Path(path_type=Path, dir_okay=False), help="Also draw a forest plot (.svg, .pdf or .png).")
+@click.option(
+    "--per", default=None, type=float, help="Show proportions and rates per this many, for example 10000."
+)
+@click.option(
+    "--forest",
+    default=None,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also draw a forest plot (.svg, .pdf or .png).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole fit as JSON.")
 def fit(
-    sheet: Path, measure: str, columns: str, label: str | None, where: tuple[str, ...], schema: str,
-    profile_name: str | None, model: str | None, tau2_method: str | None, ci_method: str | None, ci_guard: str | None,
-    pi_method: str | None, level: float | None, moderators: str | None, per: float | None, forest: Path | None, as_json: bool,
+    sheet: Path,
+    measure: str,
+    columns: str,
+    label: str | None,
+    where: tuple[str, ...],
+    schema: str,
+    profile_name: str | None,
+    model: str | None,
+    tau2_method: str | None,
+    ci_method: str | None,
+    ci_guard: str | None,
+    pi_method: str | None,
+    level: float | None,
+    moderators: str | None,
+    per: float | None,
+    forest: Path | None,
+    as_json: bool,
 ) -> None:
-    """Fit one analysis to a sheet, and print it.
+    r"""Fit one analysis to a sheet, and print it.
 
     \b
-    Example:  meta fit cataract.csv --measure PLO --columns events=cases,n=total --label authoryear --per 10000
+    Example:  meta fit cataract.csv --measure PLO --columns events=cases,n=total --label authoryear --per
+    10000
     """
     from meta.single import fit_sheet
 
     overrides = {
-        "model": model, "tau2_method": tau2_method, "ci_method": ci_method, "ci_guard": ci_guard,
-        "pi_method": pi_method, "level": level, "moderators": moderators,
+        "model": model,
+        "tau2_method": tau2_method,
+        "ci_method": ci_method,
+        "ci_guard": ci_guard,
+        "pi_method": pi_method,
+        "level": level,
+        "moderators": moderators,
     }
     try:
         result = fit_sheet(
@@ -154,7 +215,7 @@ def fit(
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--title", default="A new review", show_default=True, help="Title of the review.")
 def init(folder: Path, title: str) -> None:
-    """Write a new review to fill in: review.toml, a sheet, its codebook.
+    r"""Write a new review to fill in: review.toml, a sheet, its codebook.
 
     Nothing that exists is overwritten.
 
@@ -177,7 +238,9 @@ def _figure_formats(text: str) -> tuple[str, ...]:
     wanted = [part.strip().lower() for part in text.split(",") if part.strip()]
     unknown = [part for part in wanted if part not in FIGURE_FORMATS]
     if unknown:
-        raise click.BadParameter(f"unknown format {unknown[0]!r}; use {', '.join(FIGURE_FORMATS)}", param_hint="--figures")
+        raise click.BadParameter(
+            f"unknown format {unknown[0]!r}; use {', '.join(FIGURE_FORMATS)}", param_hint="--figures"
+        )
     return tuple(dict.fromkeys(["svg", *wanted]))
 
 
@@ -229,8 +292,11 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
     from rich.progress import BarColumn, Progress, TextColumn
 
     with Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
-        console=Console(stderr=True), transient=True,
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        console=Console(stderr=True),
+        transient=True,
     ) as bar:
         task = bar.add_task("reading", total=None)
 
@@ -257,12 +323,18 @@ def _summary(result: RunResult) -> dict[str, Any]:
     for name, entry in result.results["analyses"].items():
         fit = entry["fit"] or {}
         analyses[name] = {
-            "status": fit.get("status", "not_estimable"), "k": fit.get("k", 0), "measure": entry["measure"],
-            "natural": fit.get("natural"), "population_mean": fit.get("population_mean"), "tau2": fit.get("tau2"),
+            "status": fit.get("status", "not_estimable"),
+            "k": fit.get("k", 0),
+            "measure": entry["measure"],
+            "natural": fit.get("natural"),
+            "population_mean": fit.get("population_mean"),
+            "tau2": fit.get("tau2"),
         }
     return {
-        "report": str(result.report), "results": str(result.out / "results.json"),
-        "warnings": [p.to_dict() for p in result.warnings], "analyses": analyses,
+        "report": str(result.report),
+        "results": str(result.out / "results.json"),
+        "warnings": [p.to_dict() for p in result.warnings],
+        "analyses": analyses,
     }
 
 
@@ -274,7 +346,9 @@ def _print_fit(fit: Fit, lines: list[tuple[str, str]]) -> None:
     rows = []
     for study in fit.studies:
         shown = [count_text(study.counts.get(name)) for name in counts]
-        rows.append((study.label, *shown, study.reason or interval_text(study.value, study.low, study.high, 4)))
+        rows.append(
+            (study.label, *shown, study.reason or interval_text(study.value, study.low, study.high, 4))
+        )
     _print_table(("study", *counts, "natural value [interval]"), rows, numeric=set(counts))
     width = max(len(name) for name, _ in lines)
     for name, text in lines:

@@ -22,7 +22,9 @@ MIN_FUNNEL = 3
 
 
 def draw_answer(answer: Answer) -> dict[str, Figure]:
-    """Draw the figures that an answer can bear, by kind: ``forest``, ``subgroup-<column>``, ``leave_one_out``, ``cumulative``, ``funnel``.
+    """Draw the figures that an answer can bear, by kind.
+
+    Kinds are ``forest``, ``subgroup-<column>``, ``leave_one_out``, ``cumulative`` and ``funnel``.
 
     Returns
     -------
@@ -59,18 +61,38 @@ def draw_answer(answer: Answer) -> dict[str, Figure]:
     for i, (group, _) in enumerate(answer.subgroups):
         name = re.sub(r"[^A-Za-z0-9_-]", "_", group.by)
         first = not figures
-        forest("forest" if first else f"subgroup-{name}", f"{plan.title}: {group.title}" if group.title else plan.title, i)
+        forest(
+            "forest" if first else f"subgroup-{name}",
+            f"{plan.title}: {group.title}" if group.title else plan.title,
+            i,
+        )
     if answer.fit is not None and answer.left_out is not None:
         figures["leave_one_out"] = leave_one_out_plot(
-            answer.left_out, answer.fit, unit=answer.unit, title=f"{plan.title}: each study left out", provenance=_provenance(answer)
+            answer.left_out,
+            answer.fit,
+            unit=answer.unit,
+            title=f"{plan.title}: each study left out",
+            provenance=_provenance(answer),
         )
     if answer.fit is not None and answer.grown is not None:
         figures["cumulative"] = cumulative_plot(
-            answer.grown, answer.fit, unit=answer.unit, title=f"{plan.title}: as studies appeared", provenance=_provenance(answer)
+            answer.grown,
+            answer.fit,
+            unit=answer.unit,
+            title=f"{plan.title}: as studies appeared",
+            provenance=_provenance(answer),
         )
-    if answer.fit is not None and answer.fit.estimate is not None and answer.fit.k >= MIN_FUNNEL and plan.overall:
+    if (
+        answer.fit is not None
+        and answer.fit.estimate is not None
+        and answer.fit.k >= MIN_FUNNEL
+        and plan.overall
+    ):
         figures["funnel"] = funnel_plot(
-            answer.fit, unit=answer.unit, title=f"{plan.title}: by size of study", provenance=_provenance(answer)
+            answer.fit,
+            unit=answer.unit,
+            title=f"{plan.title}: by size of study",
+            provenance=_provenance(answer),
         )
     return figures
 
@@ -107,4 +129,5 @@ def _notes(answer: Answer) -> list[str]:
 def _provenance(answer: Answer) -> str:
     """Say where the numbers of a figure live."""
     sheet = answer.selection.sheet
-    return f"{sheet.file} {sheet.sha256[:8]}  ·  {answer.plan.profile}  ·  results.json: analyses.{answer.plan.id}"
+    source = f"{sheet.file} {sheet.sha256[:8]}"
+    return f"{source}  ·  {answer.plan.profile}  ·  results.json: analyses.{answer.plan.id}"

@@ -15,7 +15,14 @@ CiGuard = Literal["none", "se"]
 PiMethod = Literal["t_k1", "t_k2", "z", "hk_k1", "hk_k2"]
 Tau2Ci = Literal["QP", "PL"]
 Status = Literal[
-    "ok", "boundary", "several_maxima", "single_study", "one_sided", "not_converged", "not_estimable", "not_pooled"
+    "ok",
+    "boundary",
+    "several_maxima",
+    "single_study",
+    "one_sided",
+    "not_converged",
+    "not_estimable",
+    "not_pooled",
 ]
 
 #: The models on counts; the rest are inverse-variance models on (y, v).
@@ -37,7 +44,7 @@ def check_option(name: str, value: object, allowed: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Choices:
-    """What one model offers for each option: the default first; an empty tuple means the model does not use it."""
+    """What one model offers for each option, the default first; None means: not computed."""
 
     tau2_method: tuple[str | None, ...]
     ci_method: tuple[str | None, ...]
@@ -53,12 +60,8 @@ _MODEL_CHOICES: dict[str, _Choices] = {
         ("QP", None),
     ),
     "common": _Choices((None,), ("HKSJ", "Wald", "t"), (None,), (None,)),
-    "binomial_normal": _Choices(
-        ("ML",), ("profile", "Wald", "t"), ("t_k1", "t_k2", "z", None), ("PL", None)
-    ),
-    "poisson_normal": _Choices(
-        ("ML",), ("profile", "Wald", "t"), ("t_k1", "t_k2", "z", None), ("PL", None)
-    ),
+    "binomial_normal": _Choices(("ML",), ("profile", "Wald", "t"), ("t_k1", "t_k2", "z", None), ("PL", None)),
+    "poisson_normal": _Choices(("ML",), ("profile", "Wald", "t"), ("t_k1", "t_k2", "z", None), ("PL", None)),
 }
 
 
@@ -66,7 +69,8 @@ _MODEL_CHOICES: dict[str, _Choices] = {
 class ModelSpec:
     """Every choice behind a fit, the model included; what is not given takes the model's default.
 
-    ``ModelSpec()`` is the profile ``house@1``. After construction each field holds the resolved value, so that two
+    ``ModelSpec()`` is the profile ``house@1``. After construction each field holds the resolved value, so
+    that two
     specs are equal when they mean the same.
 
     Attributes
@@ -76,17 +80,21 @@ class ModelSpec:
     tau2_method : {"REML", "DL", "PM", "ML"} or None
         Estimator of tau2; ``ML`` under a GLMM, None under ``common``.
     ci_method : {"HKSJ", "Wald", "t", "profile"}
-        Interval of the mean (of each coefficient, with moderators); ``profile`` only, and by default, under a GLMM.
+        Interval of the mean (of each coefficient, with moderators); ``profile`` only, and by default, under a
+        GLMM.
     ci_guard : {"se", "none"}
-        ``se``: the HKSJ standard error is never smaller than the Wald one. Only where an HKSJ standard error is used.
+        ``se``: the HKSJ standard error is never smaller than the Wald one. Only where an HKSJ standard error
+        is used.
     pi_method : {"t_k1", "t_k2", "z", "hk_k1", "hk_k2"} or None
-        Prediction interval: quantile (t with k - p or k - p - 1 degrees of freedom, or normal) and standard error.
+        Prediction interval: quantile (t with k - p or k - p - 1 degrees of freedom, or normal) and standard
+        error.
     tau2_ci : {"QP", "PL"} or None
         Interval of tau2: Q-profile, or profile likelihood under a GLMM.
     level : float
         Level of every interval, between 0 and 1.
     moderators : str or None
-        Formula over columns of the sheet, for example ``"~ followup_years + C(design)"``; parsed, never evaluated.
+        Formula over columns of the sheet, for example ``"~ followup_years + C(design)"``; parsed, never
+        evaluated.
 
     Raises
     ------

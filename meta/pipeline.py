@@ -17,11 +17,11 @@ from meta.answers import answer_analysis, answer_to_dict
 from meta.drawing import draw_answer, save_drawings
 from meta.errors import MetaError, ProtocolError
 from meta.profiles.loader import load_profile
+from meta.protocol.review import Review, read_review
 from meta.report.exports import effects_csv, r_script
 from meta.report.html import render_html
 from meta.report.markdown import render_markdown
 from meta.results import to_plain
-from meta.protocol.review import Review, read_review
 
 #: Layout of ``results.json``; a reader of it checks this first.
 RESULTS_FORMAT = "trs-meta-results@1"
@@ -56,7 +56,8 @@ def run_review(
     review : path, optional
         A ``review.toml`` or its folder; the shipped review where none is given.
     out : path
-        Folder for ``results.json``, ``report.html``, ``report.md`` and ``analyses/<id>/``; made where it does not exist.
+        Folder for ``results.json``, ``report.html``, ``report.md`` and ``analyses/<id>/``; made where it does
+        not exist.
     figures : sequence of {"svg", "pdf", "png"}
         Formats of the figures beside the SVG that the report carries.
     progress : callable, optional
@@ -78,7 +79,9 @@ def run_review(
     files, pictures, entries = _run_analyses(checked, figures, tell)
     tell("report", len(entries), len(entries) + 1)
     results = _results(checked, entries)
-    files["results.json"] = (json.dumps(results, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode("utf-8")
+    files["results.json"] = (
+        json.dumps(results, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    ).encode("utf-8")
     files["report.md"] = render_markdown(results).encode("utf-8")
     files["report.html"] = render_html(results, pictures).encode("utf-8")
     folder = Path(out)
@@ -122,7 +125,10 @@ def _results(checked: Review, entries: Mapping[str, Any]) -> dict[str, Any]:
         {
             "format": RESULTS_FORMAT,
             "review": {
-                "title": protocol.title, "question": protocol.question, "authors": protocol.authors, "about": protocol.about,
+                "title": protocol.title,
+                "question": protocol.question,
+                "authors": protocol.authors,
+                "about": protocol.about,
             },
             "provenance": {
                 "engine": meta.__version__,
@@ -131,11 +137,17 @@ def _results(checked: Review, entries: Mapping[str, Any]) -> dict[str, Any]:
                 "protocol": {"file": checked.path.name, "sha256": checked.protocol_sha256},
                 "sheets": [
                     {
-                        "name": name, "file": sheet.file, "schema": sheet.schema.name, "sha256": sheet.sha256, "rows": len(sheet),
+                        "name": name,
+                        "file": sheet.file,
+                        "schema": sheet.schema.name,
+                        "sha256": sheet.sha256,
+                        "rows": len(sheet),
                     }
                     for name, sheet in checked.sheets.items()
                 ],
-                "targets": [{"file": sheet.file, "sha256": sheet.sha256} for sheet in checked.target_sheets.values()],
+                "targets": [
+                    {"file": sheet.file, "sha256": sheet.sha256} for sheet in checked.target_sheets.values()
+                ],
                 "profiles": [asdict(profile) for profile in profiles],
             },
             "problems": [problem.to_dict() for problem in checked.warnings],

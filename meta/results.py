@@ -1,7 +1,9 @@
 """Results: frozen dataclasses of finished numbers, one type a kind of answer.
 
-Scales: ``estimate``, ``prediction`` and ``tau2`` are on the analysis scale of the measure (log, logit, ...); ``natural`` is
-back-transformed (proportions as fractions, rates per unit of the time given, ratios as ratios). ``i2`` and weights are percent.
+Scales: ``estimate``, ``prediction`` and ``tau2`` are on the analysis scale of the measure (log, logit, ...);
+``natural`` is
+back-transformed (proportions as fractions, rates per unit of the time given, ratios as ratios). ``i2`` and
+weights are percent.
 A number that does not exist is None in a ``Fit`` and NaN in the arrays of ``Refits``.
 """
 
@@ -25,7 +27,7 @@ Floats = NDArray[np.float64]
 
 
 def to_plain(value: Any) -> Any:
-    """Return ``value`` as dictionaries, lists, text and numbers that JSON can hold; NaN and infinities become None or text."""
+    """Return ``value`` as what JSON can hold; NaN becomes None, infinities become text."""
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
@@ -48,7 +50,8 @@ def to_plain(value: Any) -> Any:
 class Estimate:
     """The pooled value on the analysis scale, its interval and its test against the null value.
 
-    ``statistic`` is a z (``df`` None), a t (``df`` given), or the signed root of the likelihood ratio under ``profile``.
+    ``statistic`` is a z (``df`` None), a t (``df`` given), or the signed root of the likelihood ratio under
+    ``profile``.
     """
 
     value: float
@@ -83,7 +86,7 @@ class PopulationMean:
 
 @dataclass(frozen=True, slots=True)
 class Tau2:
-    """Between-study variance in squared units of the analysis scale; bounds None where no interval was asked for or exists."""
+    """Between-study variance, squared units of the analysis scale; bounds None where there is no interval."""
 
     value: float
     low: float | None
@@ -94,7 +97,7 @@ class Tau2:
 
 @dataclass(frozen=True, slots=True)
 class Heterogeneity:
-    """Cochran's Q (under a GLMM the likelihood-ratio statistic against the saturated model) and what follows from tau2.
+    """Q (under a GLMM the likelihood ratio against the saturated model) and what follows from tau2.
 
     ``q_wald`` stands beside it under a GLMM: Q by inverse variance over the studies without a zero cell.
     ``typical_variance`` is the v of I2 = tau2 / (tau2 + v).
@@ -123,7 +126,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Coefficients:
-    """Regression coefficients on the analysis scale, one element each (a single intercept where there are no moderators)."""
+    """Regression coefficients on the analysis scale (a single intercept where there are no moderators)."""
 
     names: tuple[str, ...]
     value: Floats
@@ -148,9 +151,12 @@ class ModeratorTest:
 class Study:
     """One study of a fit as a figure or a table shows it.
 
-    ``counts`` are the raw columns of the measure (``events``, ``n``, ...). ``value``, ``low`` and ``high`` are natural, the interval exact
-    (Clopper-Pearson, Poisson) for single proportions and rates and Wald elsewhere. ``y`` and ``v`` are on the analysis scale, after any
-    continuity correction. ``weight`` is percent, None under a GLMM. ``reason`` says why a study is shown but not used.
+    ``counts`` are the raw columns of the measure (``events``, ``n``, ...). ``value``, ``low`` and ``high``
+    are natural, the interval exact
+    (Clopper-Pearson, Poisson) for single proportions and rates and Wald elsewhere. ``y`` and ``v`` are on the
+    analysis scale, after any
+    continuity correction. ``weight`` is percent, None under a GLMM. ``reason`` says why a study is shown but
+    not used.
     """
 
     label: str
@@ -179,8 +185,10 @@ class Excluded:
 class Fit:
     """One fitted model, finished: everything a figure, a table or a sentence needs.
 
-    ``totals`` sums each count over the studies used. ``weights`` are percent, one a used study in the order of ``studies``, and
-    None under a GLMM. ``covariance`` is (p, p), of the coefficients, after the adjustment of ``spec.ci_method``.
+    ``totals`` sums each count over the studies used. ``weights`` are percent, one a used study in the order
+    of ``studies``, and
+    None under a GLMM. ``covariance`` is (p, p), of the coefficients, after the adjustment of
+    ``spec.ci_method``.
     """
 
     measure: str
@@ -215,8 +223,16 @@ class Fit:
 
         rows = [
             {
-                "label": s.label, **s.counts, "value": s.value, "low": s.low, "high": s.high,
-                "weight": s.weight, "y": s.y, "v": s.v, "used": s.used, "reason": s.reason,
+                "label": s.label,
+                **s.counts,
+                "value": s.value,
+                "low": s.low,
+                "high": s.high,
+                "weight": s.weight,
+                "y": s.y,
+                "v": s.v,
+                "used": s.used,
+                "reason": s.reason,
             }
             for s in self.studies
         ]
@@ -227,9 +243,12 @@ class Fit:
 class Refits:
     """The same model on other subsets or data: arrays of shape (B,), element i belongs to ``labels[i]``.
 
-    ``estimate``, ``se``, ``low``, ``high``, ``tau2``, ``prediction_low`` and ``prediction_high`` are on the analysis scale, names starting with
-    ``natural`` are back-transformed. A refit that failed holds NaN and says why in ``status``. With moderators ``estimate`` is NaN and
-    ``coefficients``, shape (B, p), speak. ``kind`` says what was refitted (``leave_one_out``, ``cumulative``, ``many``).
+    ``estimate``, ``se``, ``low``, ``high``, ``tau2``, ``prediction_low`` and ``prediction_high`` are on the
+    analysis scale, names starting with
+    ``natural`` are back-transformed. A refit that failed holds NaN and says why in ``status``. With
+    moderators ``estimate`` is NaN and
+    ``coefficients``, shape (B, p), speak. ``kind`` says what was refitted (``leave_one_out``, ``cumulative``,
+    ``many``).
     ``notes[i]`` is a word on row i, or empty (a study without a year, say).
     """
 
@@ -272,7 +291,7 @@ class Refits:
 
 @dataclass(frozen=True, slots=True)
 class GroupTest:
-    """Test between subgroups: chi-squared where ``df2`` is None, F otherwise; ``reason`` where there is none."""
+    """Test between subgroups: chi-squared where ``df2`` is None, else F; ``reason`` where there is none."""
 
     statistic: float | None
     df: int | None
@@ -286,7 +305,8 @@ class GroupTest:
 class Subgroups:
     """One fit a level of a column, and the test between them.
 
-    ``common_tau2`` says whether the groups share one tau2 (then each fit's tau2 is the common one). ``unlabelled`` counts studies
+    ``common_tau2`` says whether the groups share one tau2 (then each fit's tau2 is the common one).
+    ``unlabelled`` counts studies
     without a value in the column; they are in no group.
     """
 

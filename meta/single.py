@@ -19,13 +19,28 @@ from meta.options import DisplayUnit
 from meta.plots.forest import forest_plot
 from meta.plots.save import save_figure
 from meta.profiles.loader import load_profile, override_spec
-from meta.results import Fit
 from meta.protocol.review import COUNTS, PAIRS
-from meta.tables.numbers import count_text, decimals_for, interval_text, p_text, percent_text, range_text, tau2_text
+from meta.results import Fit
+from meta.tables.numbers import (
+    count_text,
+    decimals_for,
+    interval_text,
+    p_text,
+    percent_text,
+    range_text,
+    tau2_text,
+)
 
 #: What a measure is fitted by where neither a profile nor a model is named (the house's defaults).
-DEFAULT_PROFILES = {"PLO": ("proportions-glmm@1", {}), "IRLN": ("proportions-glmm@1", {"model": "poisson_normal"})}
+DEFAULT_PROFILES = {
+    "PLO": ("proportions-glmm@1", {}),
+    "IRLN": ("proportions-glmm@1", {"model": "poisson_normal"}),
+}
 OTHER_PROFILE = "house@1"
+
+#: Columns of ready-made effect sizes, which may stand in for the counts of a measure.
+READY_MADE = ("y", "v", "se", "low", "high")
+
 
 @dataclass(frozen=True, slots=True)
 class SingleFit:
@@ -89,14 +104,25 @@ def fit_sheet(
     base, implied = DEFAULT_PROFILES.get(measure, (OTHER_PROFILE, {}))
     if profile_name is None and choices.get("model", "") in ("random", "common"):
         base, implied = OTHER_PROFILE, {}
-    spec = override_spec(load_profile(profile_name or base), {**(implied if profile_name is None else {}), **choices})
-    effects = effect_sizes(chosen, measure=measure, label=list(label) if label else None, **columns)
+    spec = override_spec(
+        load_profile(profile_name or base), {**(implied if profile_name is None else {}), **choices}
+    )
+    allowed = (*find_measure(measure).columns, *READY_MADE)
+    for keyword in columns:
+        if keyword not in allowed:
+            raise EffectError(f"measure {measure} takes no column {keyword!r}; {suggest(keyword, allowed)}")
+    named: dict[str, Any] = dict(columns)
+    effects = effect_sizes(chosen, measure=measure, label=list(label) if label else None, **named)
     fit = fit_model(effects, spec)
     unit = default_unit(measure)
     if per is not None:
-        unit = DisplayUnit(per, f"Per {count_text(per)}", f"{find_measure(measure).name}, per {count_text(per)}")
+        unit = DisplayUnit(
+            per, f"Per {count_text(per)}", f"{find_measure(measure).name}, per {count_text(per)}"
+        )
     if forest is not None:
-        save_figure(forest_plot(fit, unit=unit, title=f"{find_measure(measure).name}: {sheet.file}"), Path(forest))
+        save_figure(
+            forest_plot(fit, unit=unit, title=f"{find_measure(measure).name}: {sheet.file}"), Path(forest)
+        )
     return SingleFit(fit, sheet.warnings, _lines(fit, unit))
 
 
@@ -104,7 +130,7 @@ def _read(path: Path, columns: Mapping[str, str], formula: str | None, schema: s
     """Read the sheet; columns that the measure and the formula use are typed where the codebook is open."""
     if schema != "generic":
         return read_sheet(path, schema=schema)
-    types = {column: "count" if name in COUNTS else "number" for name, column in columns.items()}
+    types: dict[str, Any] = {column: "count" if name in COUNTS else "number" for name, column in columns.items()}
     pairs = [(columns[a], columns[b]) for a, b in PAIRS if a in columns and b in columns]
     numeric = formula_columns(formula, plain_only=True) if formula else ()
     return read_sheet(path, schema=schema, types={**dict.fromkeys(numeric, "number"), **types}, pairs=pairs)
@@ -121,33 +147,59 @@ def _keep(sheet: Sheet, where: Mapping[str, str]) -> Sheet:
 def _lines(fit: Fit, unit: DisplayUnit) -> list[tuple[str, str]]:
     """Return the numbers of a fit as name and text."""
     spec = fit.spec
-    how = [spec.model, spec.tau2_method, spec.ci_method, None if spec.ci_guard == "none" else f"guard {spec.ci_guard}"]
-    lines = [("model", ", ".join(part for part in how if part)), ("status", fit.status), ("studies", str(fit.k))]
+    how = [
+        spec.model,
+        spec.tau2_method,
+        spec.ci_method,
+        None if spec.ci_guard == "none" else f"guard {spec.ci_guard}",
+    ]
+    lines = [
+        ("model", ", ".join(part for part in how if part)),
+        ("status", fit.status),
+        ("studies", str(fit.k)),
+    ]
     if fit.natural is not None:
         natural = fit.natural
         shown = [x if x is None else x * unit.factor for x in (natural.value, natural.low, natural.high)]
         decimals = decimals_for(shown)
         lines.append((unit.heading.lower(), interval_text(shown[0], shown[1], shown[2], decimals)))
         if natural.prediction_low is not None and natural.prediction_high is not None:
-            bounds = range_text(natural.prediction_low * unit.factor, natural.prediction_high * unit.factor, decimals)
+            bounds = range_text(
+                natural.prediction_low * unit.factor, natural.prediction_high * unit.factor, decimals
+            )
             lines.append(("prediction interval", f"{bounds} ({spec.pi_method})"))
         if fit.population_mean is not None:
             mean = fit.population_mean
-            lines.append(("population mean", interval_text(mean.value * unit.factor, mean.low * unit.factor, mean.high * unit.factor, decimals)))
+            lines.append(
+                (
+                    "population mean",
+                    interval_text(
+                        mean.value * unit.factor, mean.low * unit.factor, mean.high * unit.factor, decimals
+                    ),
+                )
+            )
     if fit.estimate is not None:
         estimate = fit.estimate
         text = interval_text(estimate.value, estimate.low, estimate.high, 4)
         lines.append(("analysis scale", f"{text}, {p_text(estimate.p)}"))
     if fit.coefficients is not None and spec.moderators is not None:
         c = fit.coefficients
-        for i, name in enumerate(c.names):
-            lines.append((name, f"{interval_text(float(c.value[i]), float(c.low[i]), float(c.high[i]), 4)}, {p_text(float(c.p[i]))}"))
+        for name, value, low, high, p in zip(c.names, c.value, c.low, c.high, c.p, strict=True):
+            bounds = interval_text(float(value), float(low), float(high), 4)
+            lines.append((name, f"{bounds}, {p_text(float(p))}"))
     if fit.tau2 is not None:
-        bounds = f" [{tau2_text(fit.tau2.low)}, {tau2_text(fit.tau2.high)}]" if fit.tau2.low is not None else ""
+        bounds = (
+            f" [{tau2_text(fit.tau2.low)}, {tau2_text(fit.tau2.high)}]" if fit.tau2.low is not None else ""
+        )
         lines.append(("tau2", f"{tau2_text(fit.tau2.value)}{bounds}"))
     if fit.heterogeneity is not None:
         h = fit.heterogeneity
-        lines.append(("heterogeneity", f"I2 {percent_text(h.i2)}, Q {count_text(round(h.q, 2))}, df {h.df}, {p_text(h.p)}"))
+        lines.append(
+            (
+                "heterogeneity",
+                f"I2 {percent_text(h.i2)}, Q {count_text(round(h.q, 2))}, df {h.df}, {p_text(h.p)}",
+            )
+        )
     lines.extend(("left out", f"{e.label}: {e.reason}") for e in fit.excluded)
     lines.extend(("note", note) for note in fit.notes)
     return lines

@@ -7,16 +7,32 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 #: What `import meta` must not bring along: it costs a user seconds before the first number.
-HEAVY = ("matplotlib", "jinja2", "pandas", "statsmodels", "pymare", "scipy.stats", "formulaic", "pydantic", "rich")
+HEAVY = (
+    "matplotlib",
+    "jinja2",
+    "pandas",
+    "statsmodels",
+    "pymare",
+    "scipy.stats",
+    "formulaic",
+    "pydantic",
+    "rich",
+)
 
 
 def python(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout.strip()
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.strip()
 
 
 def test_the_import_contracts_hold():
     done = subprocess.run(
-        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"], capture_output=True, text=True, cwd=ROOT, check=False
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
     )
     assert done.returncode == 0, done.stdout
 

@@ -11,8 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     out = tmp_path_factory.mktemp("dist")
-    code = f"import sys; sys.argv = ['hatchling', 'build', '-t', 'wheel', '-d', {str(out)!r}]; from hatchling.cli import hatchling; sys.exit(hatchling())"
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True)
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     with zipfile.ZipFile(next(out.glob("trs_meta-*.whl"))) as archive:
         return archive.namelist()
 

@@ -1,4 +1,4 @@
-"""Small-study effects: does the effect depend on the size of the study?"""
+"""Small-study effects: whether the effect depends on the size of the study."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ INVERSE_SIZE = "inverse_n"
 class SmallStudyTest:
     """A regression of the effect on 1/n, or the reason why there is none.
 
-    ``fit`` is a meta-regression whose second coefficient is the slope on 1/n, on the analysis scale per unit of 1/n.
+    ``fit`` is a meta-regression whose second coefficient is the slope on 1/n, on the analysis scale per unit
+    of 1/n.
     """
 
     method: str
@@ -61,18 +62,24 @@ def check_sample_size(effects: EffectSizes, spec: ModelSpec | None = None) -> Sm
 
     References
     ----------
-    Peters et al. (2006), JAMA 295, 676-680; Hunter et al. (2014), J Clin Epidemiol 67, 897-903 (proportions: by sample size).
+    Peters et al. (2006), JAMA 295, 676-680; Hunter et al. (2014), J Clin Epidemiol 67, 897-903 (proportions:
+    by sample size).
     """
     chosen = spec if spec is not None else ModelSpec()
     if "n" not in effects.counts:
-        raise ModelError(f"a check by sample size needs the count n; measure {effects.measure} has {', '.join(effects.counts) or 'none'}")
+        raise ModelError(
+            f"a check by sample size needs the count n; measure {effects.measure} has "
+            f"{', '.join(effects.counts) or 'none'}"
+        )
     if chosen.moderators is not None:
         raise ModelError("a check by sample size takes a model without moderators")
     method = "regression on 1/n (Peters' form)"
     used = usable_studies(effects, chosen, build_design(None, effects.columns, effects.k))
     k = int(used.sum())
     if k < MIN_STUDIES:
-        return SmallStudyTest(method, k, None, f"not done: {k} studies, and a test needs at least {MIN_STUDIES}")
+        return SmallStudyTest(
+            method, k, None, f"not done: {k} studies, and a test needs at least {MIN_STUDIES}"
+        )
     sizes = effects.counts["n"]
     inverse = tuple(float(1.0 / n) if np.isfinite(n) and n > 0 else None for n in sizes)
     with_size = replace(effects, columns={**effects.columns, INVERSE_SIZE: inverse})

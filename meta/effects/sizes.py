@@ -23,7 +23,8 @@ class EffectSizes:
     Attributes
     ----------
     y, v : array of shape (k,)
-        Effect sizes and sampling variances on the analysis scale of ``measure``; NaN where the measure does not exist for a
+        Effect sizes and sampling variances on the analysis scale of ``measure``; NaN where the measure does
+        not exist for a
         study (``reasons`` says why), although a model on its counts may still use it.
     labels : tuple of str
         Unique names, one a study.
@@ -34,7 +35,8 @@ class EffectSizes:
     excluded : tuple of Excluded
         Rows that are invalid or incomplete, with the reason; they are in none of the arrays.
     counts : mapping of str to array of shape (k,)
-        Raw count columns under the names the measure uses (``events``, ``n``, ``time``, ``events1``, ...); empty for ready-made numbers.
+        Raw count columns under the names the measure uses (``events``, ``n``, ``time``, ``events1``, ...);
+        empty for ready-made numbers.
     columns : mapping of str to tuple
         Other columns of the sheet, typed, for moderators, subgroups and ordering.
     reasons : tuple of (str or None)
@@ -55,7 +57,9 @@ class EffectSizes:
         k = len(self.labels)
         doubled = sorted({label for label in self.labels if self.labels.count(label) > 1})
         if doubled:
-            raise EffectError(f"labels must be unique in an analysis; more than once: {', '.join(map(repr, doubled))}")
+            raise EffectError(
+                f"labels must be unique in an analysis; more than once: {', '.join(map(repr, doubled))}"
+            )
         for name, default in (("rows", ((),) * k), ("reasons", (None,) * k)):
             if len(getattr(self, name)) == 0:
                 object.__setattr__(self, name, default)
@@ -98,7 +102,9 @@ class EffectSizes:
         ys = np.array(y, dtype=np.float64)
         vs = np.array(v, dtype=np.float64)
         if ys.ndim != 1 or ys.shape != vs.shape:
-            raise EffectError(f"y and v must be one-dimensional and of one length; got shapes {ys.shape} and {vs.shape}")
+            raise EffectError(
+                f"y and v must be one-dimensional and of one length; got shapes {ys.shape} and {vs.shape}"
+            )
         names = tuple(str(i + 1) for i in range(ys.size)) if labels is None else tuple(map(str, labels))
         if len(names) != ys.size:
             raise EffectError(f"{ys.size} effect sizes but {len(names)} labels")
@@ -106,7 +112,8 @@ class EffectSizes:
         if bad.any():
             i = int(np.flatnonzero(bad)[0])
             raise EffectError(
-                f"effect sizes must be finite and sampling variances > 0; study {names[i]!r} has y={ys[i]}, v={vs[i]} "
+                "effect sizes must be finite and sampling variances > 0; "
+                f"study {names[i]!r} has y={ys[i]}, v={vs[i]} "
                 f"({int(bad.sum())} such studies in all)"
             )
         cols = {name: tuple(values) for name, values in (columns or {}).items()}

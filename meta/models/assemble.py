@@ -1,4 +1,4 @@
-"""From the finished numbers of a batch to the results people read: one row to ``Fit``, all rows to ``Refits``."""
+"""From the finished numbers of a batch to results: one row to ``Fit``, all rows to ``Refits``."""
 
 from __future__ import annotations
 
@@ -46,7 +46,8 @@ def assemble_fit(
 ) -> Fit:
     """Turn row ``i`` of a batch into a ``Fit``.
 
-    ``used`` (k,) says which studies that row rests on; ``null`` is the same model without moderators on the same studies (one row),
+    ``used`` (k,) says which studies that row rests on; ``null`` is the same model without moderators on the
+    same studies (one row),
     for R2.
     """
     status = Status(int(rows.status[i]))
@@ -69,7 +70,9 @@ def assemble_fit(
         moderator_test=_moderator_test(rows, i) if not design.intercept_only else None,
         r2=_r2(rows, i, spec, null) if null is not None else None,
         loglik=_number(rows.loglik[i]),
-        weights=rows.weights[i][used].copy() if rows.weights is not None and coefficients is not None else None,
+        weights=rows.weights[i][used].copy()
+        if rows.weights is not None and coefficients is not None
+        else None,
         studies=_studies(effects, spec, rows, i, design, used),
         excluded=_excluded(effects, design, used),
         totals={name: float(np.sum(values[used])) for name, values in effects.counts.items()},
@@ -78,12 +81,29 @@ def assemble_fit(
 
 
 def empty_fit(effects: EffectSizes, spec: ModelSpec) -> Fit:
-    """Return the ``Fit`` of an analysis whose every row is invalid or incomplete: the rows with their reasons, and no number."""
+    """Return the ``Fit`` of an analysis whose every row is invalid or incomplete: reasons, no number."""
     studies = tuple(_excluded_study(row) for row in effects.excluded)
     return Fit(
-        measure=effects.measure, spec=spec, k=0, status="not_estimable", estimate=None, natural=None, population_mean=None,
-        tau2=None, heterogeneity=None, prediction=None, coefficients=None, covariance=None, moderator_test=None, r2=None,
-        loglik=None, weights=None, studies=studies, excluded=(), totals={}, notes=(),
+        measure=effects.measure,
+        spec=spec,
+        k=0,
+        status="not_estimable",
+        estimate=None,
+        natural=None,
+        population_mean=None,
+        tau2=None,
+        heterogeneity=None,
+        prediction=None,
+        coefficients=None,
+        covariance=None,
+        moderator_test=None,
+        r2=None,
+        loglik=None,
+        weights=None,
+        studies=studies,
+        excluded=(),
+        totals={},
+        notes=(),
     )
 
 
@@ -96,7 +116,7 @@ def assemble_refits(
     harmonic: Floats | None,
     notes: tuple[str, ...] = (),
 ) -> Refits:
-    """Turn all rows of a batch into ``Refits``; with moderators the pooled arrays are NaN and ``coefficients`` speak."""
+    """Turn all rows into ``Refits``; with moderators pooled arrays are NaN and ``coefficients`` speak."""
     single = rows.value.shape[1] == 1 and spec.moderators is None
     nothing = np.full(rows.k.shape, np.nan)
     value, se, low, high, p = (
@@ -163,7 +183,15 @@ def _natural(effects: EffectSizes, rows: FittedRows, i: int, used: Mask, one_sid
         harmonic = float(used.sum() / np.sum(1.0 / effects.counts["n"][used]))
     value, low, high, prediction_low, prediction_high = to_natural(
         effects.measure,
-        np.array([rows.value[i, 0], rows.low[i, 0], rows.high[i, 0], rows.prediction_low[i], rows.prediction_high[i]]),
+        np.array(
+            [
+                rows.value[i, 0],
+                rows.low[i, 0],
+                rows.high[i, 0],
+                rows.prediction_low[i],
+                rows.prediction_high[i],
+            ]
+        ),
         harmonic,
     )
     return Natural(float(value), float(low), float(high), _number(prediction_low), _number(prediction_high))
@@ -172,14 +200,20 @@ def _natural(effects: EffectSizes, rows: FittedRows, i: int, used: Mask, one_sid
 def _population_mean(rows: FittedRows, i: int) -> PopulationMean | None:
     if np.isnan(rows.population_value[i]):
         return None
-    return PopulationMean(float(rows.population_value[i]), float(rows.population_low[i]), float(rows.population_high[i]))
+    return PopulationMean(
+        float(rows.population_value[i]), float(rows.population_low[i]), float(rows.population_high[i])
+    )
 
 
 def _tau2(rows: FittedRows, i: int, spec: ModelSpec) -> Tau2 | None:
     if np.isnan(rows.tau2[i]):
         return None
     return Tau2(
-        float(rows.tau2[i]), _number(rows.tau2_low[i]), _number(rows.tau2_high[i]), spec.tau2_method, spec.tau2_ci
+        float(rows.tau2[i]),
+        _number(rows.tau2_low[i]),
+        _number(rows.tau2_high[i]),
+        spec.tau2_method,
+        spec.tau2_ci,
     )
 
 
@@ -204,7 +238,10 @@ def _prediction(rows: FittedRows, i: int, spec: ModelSpec) -> Prediction | None:
     if spec.pi_method is None or np.isnan(rows.prediction_low[i]):
         return None
     return Prediction(
-        float(rows.prediction_low[i]), float(rows.prediction_high[i]), _number(rows.prediction_df[i]), spec.pi_method
+        float(rows.prediction_low[i]),
+        float(rows.prediction_high[i]),
+        _number(rows.prediction_df[i]),
+        spec.pi_method,
     )
 
 
@@ -224,11 +261,12 @@ def _moderator_test(rows: FittedRows, i: int) -> ModeratorTest | None:
 
 
 def _r2(rows: FittedRows, i: int, spec: ModelSpec, null: FittedRows) -> float | None:
-    """Return the share of tau2 that the moderators explain, percent; under a common effect, of Q per degree of freedom.
+    """Return the share of tau2 that moderators explain, percent; under a common effect, of Q over df.
 
     References
     ----------
-    Raudenbush (2009), in The Handbook of Research Synthesis and Meta-Analysis, 2nd ed., eq. 16.24; negative values are reported as 0.
+    Raudenbush (2009), in The Handbook of Research Synthesis and Meta-Analysis, 2nd ed., eq. 16.24; negative
+    values are reported as 0.
     """
     before, after = float(null.tau2[0]), float(rows.tau2[i])
     if spec.model == "common":
@@ -248,7 +286,7 @@ def _reason(effects: EffectSizes, design: Design, j: int) -> str:
 def _studies(
     effects: EffectSizes, spec: ModelSpec, rows: FittedRows, i: int, design: Design, used: Mask
 ) -> tuple[Study, ...]:
-    """List every study as figures show it: those used, those this model cannot use, and invalid rows, each with its reason."""
+    """List every study as figures show it: used, unusable under this model, invalid; with reasons."""
     value, low, high = study_intervals(effects, spec.level)
     studies = [
         Study(
@@ -271,13 +309,16 @@ def _studies(
 
 def _excluded_study(row: Excluded) -> Study:
     """Show a row that is invalid or incomplete: its label and the reason."""
-    return Study(row.label, {}, None, None, None, None, None, None, used=False, reason=row.reason, rows=row.rows)
+    return Study(
+        row.label, {}, None, None, None, None, None, None, used=False, reason=row.reason, rows=row.rows
+    )
 
 
 def _excluded(effects: EffectSizes, design: Design, used: Mask) -> tuple[Excluded, ...]:
     """List the studies that are valid but of no use to this model."""
     return tuple(
-        Excluded(effects.labels[j], _reason(effects, design, j), effects.rows[j]) for j in np.flatnonzero(~used)
+        Excluded(effects.labels[j], _reason(effects, design, int(j)), effects.rows[j])
+        for j in np.flatnonzero(~used)
     )
 
 

@@ -20,8 +20,10 @@ Cell = str | float | int | None
 class Design:
     """Design matrix of k studies.
 
-    ``matrix`` is (k, p), rows of studies without a moderator value are NaN; ``present`` is (k,) and says which studies have all
-    values; ``missing`` names the absent columns, study by study. ``intercept_only`` is true for a single column of ones.
+    ``matrix`` is (k, p), rows of studies without a moderator value are NaN; ``present`` is (k,) and says
+    which studies have all
+    values; ``missing`` names the absent columns, study by study. ``intercept_only`` is true for a single
+    column of ones.
     """
 
     matrix: Floats
@@ -45,7 +47,8 @@ def build_design(formula: str | None, columns: Mapping[str, Sequence[Cell]], k: 
     Parameters
     ----------
     formula : str or None
-        ``None`` for a single column of ones; otherwise ``"~ a + C(b)"``: an intercept, numeric columns as they are, text
+        ``None`` for a single column of ones; otherwise ``"~ a + C(b)"``: an intercept, numeric columns as
+        they are, text
         columns and ``C()`` as indicators against the first level in sorted order.
     columns : mapping of str to sequence of length k
         Typed cells; None is missing.
@@ -59,7 +62,8 @@ def build_design(formula: str | None, columns: Mapping[str, Sequence[Cell]], k: 
     Raises
     ------
     ModelError
-        If the formula cannot be parsed, names an unknown column, or uses anything beyond what is listed above.
+        If the formula cannot be parsed, names an unknown column, or uses anything beyond what is listed
+        above.
     """
     if formula is None:
         return Design(np.ones((k, 1)), ("intercept",), np.ones(k, dtype=bool), (None,) * k, True)
@@ -115,7 +119,10 @@ def _factors(formula: str) -> list[_Factor]:
     intercept = False
     for term in terms:
         if len(term.factors) != 1:
-            raise ModelError(f"moderators {formula!r}: {term!s} is an interaction, which is not offered; write columns joined by +")
+            raise ModelError(
+                f"moderators {formula!r}: {term!s} is an interaction, which is not offered; "
+                "write columns joined by +"
+            )
         factor = term.factors[0]
         if factor.eval_method.value == "literal" and factor.expr == "1":
             intercept = True
@@ -140,7 +147,7 @@ def _read_factor(factor: Any, formula: str) -> _Factor:
 
 
 def _expand(factor: _Factor, cells: Sequence[Cell], present: NDArray[np.bool_]) -> list[tuple[str, Floats]]:
-    """Return the design columns of one factor: itself where numeric, indicators of all levels but the first otherwise."""
+    """Return the columns of one factor: itself where numeric, else indicators of all levels but the first."""
     used = [cell for cell, here in zip(cells, present, strict=True) if here]
     if not factor.categorical and all(isinstance(cell, int | float) for cell in used):
         numbers = [float(cell) if isinstance(cell, int | float) else np.nan for cell in cells]

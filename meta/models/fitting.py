@@ -1,4 +1,4 @@
-"""One door to every model: effects + spec -> ``Fit``; and the same for many analyses at once -> ``Refits``."""
+"""One door to every model: effects + spec -> ``Fit``, or for many analyses at once -> ``Refits``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from meta.results import Fit, Floats, Refits
 
 Mask = NDArray[np.bool_]
 
-#: What each GLMM is fitted to: the measure whose scale is its linear predictor, and the two count columns it needs.
+#: What each GLMM is fitted to: the measure whose scale is its linear predictor, and the two count columns it
+#: needs.
 GLMM_DATA = {"binomial_normal": ("PLO", "events", "n"), "poisson_normal": ("IRLN", "events", "time")}
 
 
@@ -118,14 +119,19 @@ def fit_many(
     """
     chosen = spec if spec is not None else ModelSpec()
     if chosen.is_glmm or chosen.moderators is not None:
-        raise ModelError(f"fit_many takes inverse-variance models without moderators; got {chosen.model!r}, moderators {chosen.moderators!r}")
+        raise ModelError(
+            "fit_many takes inverse-variance models without moderators; "
+            f"got {chosen.model!r}, moderators {chosen.moderators!r}"
+        )
     find_measure(measure)
     ys, vs = (np.asarray(a, dtype=np.float64) for a in (y, v))
     given = np.asarray(True if mask is None else mask, dtype=bool)
     try:
         shape = np.broadcast_shapes((1, 1), ys.shape, vs.shape, given.shape)
     except ValueError as error:
-        raise ModelError(f"y {ys.shape}, v {vs.shape} and mask {given.shape} do not broadcast to (B, k)") from error
+        raise ModelError(
+            f"y {ys.shape}, v {vs.shape} and mask {given.shape} do not broadcast to (B, k)"
+        ) from error
     if len(shape) != 2:
         raise ModelError(f"y, v and mask must broadcast to (B, k); got {shape}")
     masks = np.broadcast_to(given & (np.isfinite(ys) & np.isfinite(vs) if mask is None else True), shape)
@@ -134,7 +140,13 @@ def fit_many(
 
 
 def refit(
-    effects: EffectSizes, spec: ModelSpec, mask: Mask, *, kind: str, labels: tuple[str, ...], notes: tuple[str, ...] = ()
+    effects: EffectSizes,
+    spec: ModelSpec,
+    mask: Mask,
+    *,
+    kind: str,
+    labels: tuple[str, ...],
+    notes: tuple[str, ...] = (),
 ) -> Refits:
     """Fit the same model to the subset of each row of ``mask`` (B, k); the interval of tau2 is left out."""
     # no refit shows an interval of tau2, and under a GLMM it is the costliest number
@@ -146,7 +158,7 @@ def refit(
 
 
 def harmonic_sizes(effects: EffectSizes, mask: Mask) -> Floats | None:
-    """Return the harmonic mean of n of each row of ``mask`` (B, k), which Freeman-Tukey needs; None for other measures."""
+    """Return the harmonic mean of n by row of ``mask`` (B, k) for Freeman-Tukey; None elsewhere."""
     if effects.measure != "PFT":
         return None
     n = effects.counts["n"]
@@ -154,14 +166,17 @@ def harmonic_sizes(effects: EffectSizes, mask: Mask) -> Floats | None:
         return np.asarray(mask.sum(axis=1) / np.where(mask, 1.0 / n, 0.0).sum(axis=1), dtype=np.float64)
 
 
-def _fit_normal(y: Floats, v: Floats, mask: Mask, matrix: Floats, spec: ModelSpec, intercept_only: bool) -> FittedRows:
+def _fit_normal(
+    y: Floats, v: Floats, mask: Mask, matrix: Floats, spec: ModelSpec, intercept_only: bool
+) -> FittedRows:
     """Run the batch kernel and its inference."""
     bad = mask & ~(v > 0)
     if bad.any():
         row, study = (int(i) for i in np.argwhere(bad)[0])
         value = np.broadcast_to(v, mask.shape)[row, study]
         raise ModelError(
-            f"sampling variances must be > 0; analysis {row + 1} uses study {study + 1} with v={value} ({int(bad.sum())} such values in all)"
+            f"sampling variances must be > 0; analysis {row + 1} uses study {study + 1} with v={value} "
+            f"({int(bad.sum())} such values in all)"
         )
     batch = fit_batch(y, v, mask, matrix, tau2_method=spec.tau2_method)
     return infer_normal(batch, y, v, mask, matrix, spec, intercept_only)
@@ -171,8 +186,12 @@ def _glmm_counts(effects: EffectSizes, spec: ModelSpec) -> tuple[Floats, Floats]
     """Return events and the size (people or person-time) of each study for the GLMM of ``spec``."""
     measure, events, size = GLMM_DATA[spec.model]
     if effects.measure != measure:
-        raise ModelError(f"model={spec.model!r} is fitted to counts of measure {measure}; got measure {effects.measure!r}")
+        raise ModelError(
+            f"model={spec.model!r} is fitted to counts of measure {measure}; got measure {effects.measure!r}"
+        )
     if effects.k and not (events in effects.counts and size in effects.counts):
-        raise ModelError(f"model={spec.model!r} needs the counts {events} and {size}; got effect sizes without counts")
+        raise ModelError(
+            f"model={spec.model!r} needs the counts {events} and {size}; got effect sizes without counts"
+        )
     empty = np.empty(0)
     return effects.counts.get(events, empty), effects.counts.get(size, empty)

@@ -36,8 +36,10 @@ def fit_subgroups(
     by : str
         Column of the sheet whose values, as text and sorted, are the levels.
     common_tau2 : bool
-        False: each group has a tau2 of its own, and the test is Cochran's Q of the group estimates (chi-squared). Groups of one
-        study take no part in it, since they carry no between-study variance. True: one model with one tau2, tested jointly (F under HKSJ and t).
+        False: each group has a tau2 of its own, and the test is Cochran's Q of the group estimates
+        (chi-squared). Groups of one
+        study take no part in it, since they carry no between-study variance. True: one model with one tau2,
+        tested jointly (F under HKSJ and t).
 
     Returns
     -------
@@ -75,7 +77,13 @@ def fit_subgroups(
 
 
 def _level_fit(
-    effects: EffectSizes, spec: ModelSpec, design: Design, rows: FittedRows, i: int, member: Mask, usable: Mask
+    effects: EffectSizes,
+    spec: ModelSpec,
+    design: Design,
+    rows: FittedRows,
+    i: int,
+    member: Mask,
+    usable: Mask,
 ) -> Fit:
     """Assemble the fit of one level, listing only the studies of that level."""
     fit = assemble_fit(effects, spec, design, rows, i, member & usable)
@@ -109,10 +117,10 @@ def _share_tau2(
 ) -> tuple[tuple[Fit, ...], GroupTest]:
     """Refit all levels in one model with one tau2; give each fit its coefficient, and test them jointly."""
     method = "joint test in one model with one tau2"
-    filled = member.any(axis=1)
+    filled: Mask = np.any(member, axis=1)
     if filled.sum() < 2:
         return fits, GroupTest(None, None, None, None, method, "no test: fewer than two groups have studies")
-    used = member.any(axis=0)
+    used: Mask = np.any(member, axis=0)
     indicators = member[filled].T.astype(np.float64)
     names = tuple(level for level, here in zip(levels, filled, strict=True) if here)
     means = fit_rows(effects, spec, used[None, :], _group_design(indicators, names, used))
@@ -121,7 +129,9 @@ def _share_tau2(
     tested = fit_rows(effects, spec, used[None, :], _group_design(contrast, names, used))
     places = iter(range(int(filled.sum())))
     shared = tuple(
-        _with_common(fit, means, next(places), effects.measure, spec, _harmonic(effects, member[g])) if filled[g] else fit
+        _with_common(fit, means, next(places), effects.measure, spec, _harmonic(effects, member[g]))
+        if filled[g]
+        else fit
         for g, fit in enumerate(fits)
     )
     if np.isnan(tested.test_statistic[0]):
@@ -148,21 +158,29 @@ def _harmonic(effects: EffectSizes, member: Mask) -> float | None:
     return float(member.sum() / np.sum(1.0 / effects.counts["n"][member]))
 
 
-def _with_common(fit: Fit, rows: FittedRows, c: int, measure: str, spec: ModelSpec, harmonic: float | None) -> Fit:
-    """Give a level's fit the estimate and the tau2 of the joint model; what rests on its own tau2 is dropped."""
+def _with_common(
+    fit: Fit, rows: FittedRows, c: int, measure: str, spec: ModelSpec, harmonic: float | None
+) -> Fit:
+    """Give a level's fit the estimate and tau2 of the joint model; drop what rests on its own tau2."""
     if fit.tau2 is None or np.isnan(rows.value[0, c]):
         return fit
     value, low, high = (float(array[0, c]) for array in (rows.value, rows.low, rows.high))
     df = float(rows.df[0])
     estimate = Estimate(
-        value, float(rows.se[0, c]), low, high, float(rows.statistic[0, c]),
-        None if np.isnan(df) else df, float(rows.p_value[0, c]), spec.level,
+        value,
+        float(rows.se[0, c]),
+        low,
+        high,
+        float(rows.statistic[0, c]),
+        None if np.isnan(df) else df,
+        float(rows.p_value[0, c]),
+        spec.level,
     )
     natural = to_natural(measure, np.array([value, low, high]), harmonic)
     return replace(
         fit,
         estimate=estimate,
-        natural=Natural(*(float(x) for x in natural), None, None),
+        natural=Natural(float(natural[0]), float(natural[1]), float(natural[2]), None, None),
         tau2=replace(fit.tau2, value=float(rows.tau2[0]), low=None, high=None, ci_method=None),
         prediction=None,
         population_mean=None,

@@ -24,7 +24,8 @@ _MAY_BE_ABSENT = ("tau2_method", "pi_method", "tau2_ci")
 class MethodProfile:
     """A named, frozen set of choices.
 
-    ``options`` and ``citations`` have one entry a key; ``sha256`` is of the file's bytes, so that a release can prove which text it used.
+    ``options`` and ``citations`` have one entry a key; ``sha256`` is of the file's bytes, so that a release
+    can prove which text it used.
     """
 
     name: str
@@ -42,7 +43,9 @@ class MethodProfile:
 def profile_names() -> tuple[str, ...]:
     """Return the names of all profiles, sorted."""
     folder = files("meta.profiles")
-    return tuple(sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")))
+    return tuple(
+        sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    )
 
 
 def load_profile(name: str) -> MethodProfile:
@@ -77,7 +80,8 @@ def load_profile(name: str) -> MethodProfile:
 def override_spec(chosen: MethodProfile, overrides: Mapping[str, Any]) -> ModelSpec:
     """Return the choices of a profile with some of them replaced.
 
-    What a replacement makes meaningless (the HKSJ guard under a Wald interval, the estimator of another kind of model) falls back to what
+    What a replacement makes meaningless (the HKSJ guard under a Wald interval, the estimator of another kind
+    of model) falls back to what
     the replacing choice brings by default, unless it is replaced as well.
 
     Raises

@@ -1,4 +1,4 @@
-"""A checked review: protocol, sheets and outside references read together, every problem of all of them at once."""
+"""A checked review: protocol, sheets and references read together, all their problems at once."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from extraction.codebook import find_schema
 from extraction.errors import Problem, ProblemsError
 from extraction.files import sha256
-from extraction.codebook import find_schema
 from extraction.sheet import Sheet, check_sheet
-from meta.protocol.expressions import column_and_level
 from meta.models.design import formula_columns
+from meta.protocol.expressions import column_and_level
 from meta.protocol.plan import Analysis, Protocol, SheetEntry, locate_review
 from meta.protocol.reader import check_protocol
 from meta.protocol.selection import Selection, select_rows
@@ -26,7 +26,8 @@ PAIRS = (("events", "n"), ("events1", "n1"), ("events2", "n2"))
 class Review:
     """A review that has passed its checks.
 
-    ``sheets`` are whole sheets by the name the protocol gives them, ``targets`` outside references by id, ``selections`` the rows of each
+    ``sheets`` are whole sheets by the name the protocol gives them, ``targets`` outside references by id,
+    ``selections`` the rows of each
     analysis by its id; ``warnings`` is what looked suspicious and stops nothing.
     """
 
@@ -83,8 +84,10 @@ def _check(review: str | Path | None) -> tuple[Review | None, tuple[Problem, ...
     references: dict[str, Sheet] = {}
     for name, entry in protocol.sheets.items():
         sheet, raised = check_sheet(
-            path.parent / entry.file, schema=entry.schema_name,
-            types=_further_types(protocol, name, entry), pairs=_further_pairs(protocol, name, entry),
+            path.parent / entry.file,
+            schema=entry.schema_name,
+            types=_further_types(protocol, name, entry),
+            pairs=_further_pairs(protocol, name, entry),
         )
         found.extend(raised)
         if sheet is not None:
@@ -150,7 +153,7 @@ def _by_id(references: Mapping[str, Sheet]) -> dict[str, Mapping[str, Any]]:
 
 
 def _further_types(protocol: Protocol, name: str, entry: SheetEntry) -> dict[str, Any] | None:
-    """Return the types of the columns that an open codebook does not know: as declared, or as the analyses use them."""
+    """Return types of columns that an open codebook does not know: as declared, or as analyses use them."""
     if not find_schema(entry.schema_name).open:
         return None
     types: dict[str, Any] = {}
@@ -172,7 +175,7 @@ def _further_types(protocol: Protocol, name: str, entry: SheetEntry) -> dict[str
 
 
 def _further_pairs(protocol: Protocol, name: str, entry: SheetEntry) -> list[tuple[str, str]] | None:
-    """Return the pairs of columns (part, whole) that an open codebook does not know: as declared, or as the analyses use them."""
+    """Return pairs (part, whole) that an open codebook does not know: as declared or used."""
     if not find_schema(entry.schema_name).open:
         return None
     pairs = list(entry.pairs)

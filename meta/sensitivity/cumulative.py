@@ -16,7 +16,8 @@ from meta.results import Refits
 def cumulate(effects: EffectSizes, spec: ModelSpec | None = None, *, order: str = "year") -> Refits:
     """Fit the analysis's own model to a growing set of studies.
 
-    Studies with one value of ``order`` enter together, those without a value last, in a step of their own that says so in ``notes``.
+    Studies with one value of ``order`` enter together, those without a value last, in a step of their own
+    that says so in ``notes``.
 
     Parameters
     ----------
@@ -30,7 +31,8 @@ def cumulate(effects: EffectSizes, spec: ModelSpec | None = None, *, order: str 
     Returns
     -------
     Refits
-        One row a step; the label names the value of ``order`` and, for a step of one study, the study. The last row equals the main fit.
+        One row a step; the label names the value of ``order`` and, for a step of one study, the study. The
+        last row equals the main fit.
 
     Raises
     ------
@@ -45,7 +47,9 @@ def cumulate(effects: EffectSizes, spec: ModelSpec | None = None, *, order: str 
     for j in np.flatnonzero(used):
         cell = effects.columns[order][j]
         if isinstance(cell, str):
-            raise ModelError(f"order: column {order!r} must be numeric; study {effects.labels[j]!r} has {cell!r}")
+            raise ModelError(
+                f"order: column {order!r} must be numeric; study {effects.labels[j]!r} has {cell!r}"
+            )
         values[j] = np.nan if cell is None else float(cell)
     if not used.any():
         raise ModelError("cumulative analysis needs at least one usable study")
@@ -57,7 +61,8 @@ def cumulate(effects: EffectSizes, spec: ModelSpec | None = None, *, order: str 
         entering.append(undated)
         notes.append(f"no {order} reported")
     labels = tuple(
-        _step_label(effects, step, steps[i] if i < len(steps) else None, order) for i, step in enumerate(entering)
+        _step_label(effects, step, steps[i] if i < len(steps) else None, order)
+        for i, step in enumerate(entering)
     )
     mask = np.cumsum(np.array(entering), axis=0) > 0
     return refit(effects, chosen, mask, kind="cumulative", labels=labels, notes=tuple(notes))

@@ -20,12 +20,14 @@ def leave_one_out(effects: EffectSizes, spec: ModelSpec | None = None) -> Refits
     effects : EffectSizes
         The studies; those the model cannot use are not left out one by one.
     spec : ModelSpec, optional
-        The model of the analysis (``ModelSpec()`` where none is given), so that under a GLMM every refit is a GLMM.
+        The model of the analysis (``ModelSpec()`` where none is given), so that under a GLMM every refit is a
+        GLMM.
 
     Returns
     -------
     Refits
-        Row i lacks the study ``labels[i]``, and equals the fit of the data without it to the last bit (without moderators).
+        Row i lacks the study ``labels[i]``, and equals the fit of the data without it to the last bit
+        (without moderators).
 
     Raises
     ------
@@ -36,7 +38,10 @@ def leave_one_out(effects: EffectSizes, spec: ModelSpec | None = None) -> Refits
     used = usable_studies(effects, chosen, build_design(chosen.moderators, effects.columns, effects.k))
     places = np.flatnonzero(used)
     if places.size < 2:
-        raise ModelError(f"leave one out needs at least two studies; there {'is' if places.size == 1 else 'are'} {places.size}")
+        raise ModelError(
+            "leave one out needs at least two studies; "
+            f"there {'is' if places.size == 1 else 'are'} {places.size}"
+        )
     mask = np.repeat(used[None, :], places.size, axis=0)
     mask[np.arange(places.size), places] = False
     labels = tuple(effects.labels[j] for j in places)

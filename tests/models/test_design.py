@@ -58,7 +58,10 @@ def test_anything_beyond_the_allow_list_is_refused(formula, text):
 
 def test_a_formula_is_parsed_and_never_run(tmp_path):
     target = tmp_path / "written"
-    for formula in (f"~ __import__('pathlib').Path({str(target)!r}).touch()", f"~ C(open({str(target)!r}, 'w'))"):
+    for formula in (
+        f"~ __import__('pathlib').Path({str(target)!r}).touch()",
+        f"~ C(open({str(target)!r}, 'w'))",
+    ):
         with pytest.raises(ModelError):
             build_design(formula, COLUMNS, 4)
     assert not target.exists()

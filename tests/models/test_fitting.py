@@ -17,13 +17,26 @@ BCG = pd.DataFrame(
         "cpos": [11, 29, 11, 248, 47, 372, 10, 499, 45, 65, 141, 3, 29],
         "cn": [139, 303, 220, 12867, 5808, 1451, 629, 88391, 7277, 1665, 27338, 2341, 17854],
         "ablat": [44, 55, 42, 52, 13, 44, 19, 13, 27, 42, 18, 33, 33],
-        "alloc": ["random"] * 4 + ["alternate", "alternate", "random", "random", "random", "systematic", "systematic", "systematic", "systematic"],
+        "alloc": ["random"] * 4
+        + [
+            "alternate",
+            "alternate",
+            "random",
+            "random",
+            "random",
+            "systematic",
+            "systematic",
+            "systematic",
+            "systematic",
+        ],
     }
 )
 
 
 def bcg():
-    return meta.effect_sizes(BCG, measure="RR", events1="tpos", n1="tn", events2="cpos", n2="cn", label="trial")
+    return meta.effect_sizes(
+        BCG, measure="RR", events1="tpos", n1="tn", events2="cpos", n2="cn", label="trial"
+    )
 
 
 def test_weights_are_percent_and_add_up():
@@ -35,7 +48,18 @@ def test_weights_are_percent_and_add_up():
 
 def test_with_moderators_the_coefficients_speak():
     fit = meta.fit_model(bcg(), ModelSpec(moderators="~ ablat", ci_guard="none"))
-    assert fit.estimate is None and fit.natural is None and fit.prediction is None and fit.population_mean is None
+    assert (
+        fit.estimate is None
+    )
+    assert (
+        fit.natural is None
+    )
+    assert (
+        fit.prediction is None
+    )
+    assert (
+        fit.population_mean is None
+    )
     assert fit.coefficients.names == ("intercept", "ablat")
     # metafor 3.8 as quoted in the field's literature: b, se, tau2, F, R2
     np.testing.assert_allclose(fit.coefficients.value, [0.251468, -0.029102], atol=5e-7)
@@ -48,7 +72,9 @@ def test_with_moderators_the_coefficients_speak():
 
 def test_a_study_without_its_moderator_is_left_out_with_the_reason():
     frame = BCG.assign(ablat=[np.nan, *BCG["ablat"][1:]])
-    effects = meta.effect_sizes(frame, measure="RR", events1="tpos", n1="tn", events2="cpos", n2="cn", label="trial")
+    effects = meta.effect_sizes(
+        frame, measure="RR", events1="tpos", n1="tn", events2="cpos", n2="cn", label="trial"
+    )
     fit = meta.fit_model(effects, ModelSpec(moderators="~ ablat"))
     assert fit.k == 12
     assert [(e.label, e.reason) for e in fit.excluded] == [("t0", "ablat not reported")]
@@ -72,12 +98,17 @@ def test_one_study_is_itself():
 
 def test_no_prediction_below_three_studies():
     fit = meta.fit_model(EffectSizes.from_arrays([0.3, 0.5], [0.04, 0.05]))
-    assert fit.prediction is None and fit.natural.prediction_low is None
+    assert fit.prediction is None
+    assert fit.natural.prediction_low is None
 
 
 def test_freeman_tukey_says_its_warning_and_goes_back_by_the_harmonic_mean():
-    frame = pd.DataFrame({"e": [4, 9, 0, 22, 3, 31, 15, 6, 0, 48], "n": [60, 44, 25, 80, 70, 90, 150, 30, 12, 110]})
-    fit = meta.fit_model(meta.effect_sizes(frame, measure="PFT", events="e", n="n"), ModelSpec(ci_method="Wald"))
+    frame = pd.DataFrame(
+        {"e": [4, 9, 0, 22, 3, 31, 15, 6, 0, 48], "n": [60, 44, 25, 80, 70, 90, 150, 30, 12, 110]}
+    )
+    fit = meta.fit_model(
+        meta.effect_sizes(frame, measure="PFT", events="e", n="n"), ModelSpec(ci_method="Wald")
+    )
     assert fit.natural.value == pytest.approx(0.14617, abs=5e-6)
     assert "harmonic mean" in fit.notes[0]
 
@@ -86,16 +117,39 @@ def test_freeman_tukey_says_its_warning_and_goes_back_by_the_harmonic_mean():
     ("make", "error", "text"),
     [
         (lambda: meta.fit_model(EffectSizes.from_arrays([], [])), ModelError, "no studies"),
-        (lambda: meta.fit_model(bcg(), ModelSpec(model="binomial_normal")), ModelError, "counts of measure PLO; got measure 'RR'"),
         (
-            lambda: meta.fit_model(EffectSizes.from_arrays([1.0], [1.0], measure="PLO"), ModelSpec(model="binomial_normal")),
-            ModelError, "needs the counts events and n; got effect sizes without counts",
+            lambda: meta.fit_model(bcg(), ModelSpec(model="binomial_normal")),
+            ModelError,
+            "counts of measure PLO; got measure 'RR'",
         ),
-        (lambda: EffectSizes.from_arrays([1.0, 2.0], [1.0, 0.0]), EffectError, r"study '2' has y=2.0, v=0.0 \(1 such studies"),
-        (lambda: EffectSizes.from_arrays([1.0, 2.0], [1.0, 1.0], labels=["a", "a"]), EffectError, "more than once: 'a'"),
-        (lambda: meta.fit_many([[0.1, 0.2]], [[0.1, -0.1]]), ModelError, "analysis 1 uses study 2 with v=-0.1"),
+        (
+            lambda: meta.fit_model(
+                EffectSizes.from_arrays([1.0], [1.0], measure="PLO"), ModelSpec(model="binomial_normal")
+            ),
+            ModelError,
+            "needs the counts events and n; got effect sizes without counts",
+        ),
+        (
+            lambda: EffectSizes.from_arrays([1.0, 2.0], [1.0, 0.0]),
+            EffectError,
+            r"study '2' has y=2.0, v=0.0 \(1 such studies",
+        ),
+        (
+            lambda: EffectSizes.from_arrays([1.0, 2.0], [1.0, 1.0], labels=["a", "a"]),
+            EffectError,
+            "more than once: 'a'",
+        ),
+        (
+            lambda: meta.fit_many([[0.1, 0.2]], [[0.1, -0.1]]),
+            ModelError,
+            "analysis 1 uses study 2 with v=-0.1",
+        ),
         (lambda: meta.fit_many([0.1, 0.2], [0.1, 0.1, 0.1]), ModelError, "do not broadcast"),
-        (lambda: meta.fit_many([0.1], [0.1], ModelSpec(model="binomial_normal")), ModelError, "fit_many takes inverse-variance"),
+        (
+            lambda: meta.fit_many([0.1], [0.1], ModelSpec(model="binomial_normal")),
+            ModelError,
+            "fit_many takes inverse-variance",
+        ),
         (lambda: meta.fit_subgroups(bcg(), by="aloc"), ModelError, "no column 'aloc'; did you mean 'alloc'"),
     ],
 )
@@ -105,7 +159,9 @@ def test_invalid_input_is_named(make, error, text):
 
 
 def test_a_batch_reports_where_a_single_call_would_raise():
-    many = meta.fit_many([[0.1, 0.2, np.nan], [np.nan, np.nan, np.nan]], [[0.1, 0.1, np.nan], [0.1, 0.1, 0.1]])
+    many = meta.fit_many(
+        [[0.1, 0.2, np.nan], [np.nan, np.nan, np.nan]], [[0.1, 0.1, np.nan], [0.1, 0.1, 0.1]]
+    )
     assert many.status.tolist() == ["boundary", "not_estimable"]
     assert np.isnan(many.estimate[1])
 

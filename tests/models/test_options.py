@@ -7,14 +7,24 @@ from meta.options import ModelSpec
 def test_the_defaults_are_those_of_the_design():
     spec = ModelSpec()
     assert spec == ModelSpec(
-        model="random", tau2_method="REML", ci_method="HKSJ", ci_guard="se", pi_method="t_k1", tau2_ci="QP", level=0.95
+        model="random",
+        tau2_method="REML",
+        ci_method="HKSJ",
+        ci_guard="se",
+        pi_method="t_k1",
+        tau2_ci="QP",
+        level=0.95,
     )
 
 
 def test_what_is_not_given_takes_the_default_of_the_model():
     spec = ModelSpec(model="binomial_normal")
     assert (spec.tau2_method, spec.ci_method, spec.ci_guard, spec.pi_method, spec.tau2_ci) == (
-        "ML", "profile", "none", "t_k1", "PL",
+        "ML",
+        "profile",
+        "none",
+        "t_k1",
+        "PL",
     )
     common = ModelSpec(model="common")
     assert (common.tau2_method, common.pi_method, common.tau2_ci, common.ci_guard) == (None, None, None, "se")
@@ -30,8 +40,14 @@ def test_nothing_can_be_asked_for():
     ("options", "text"),
     [
         ({"model": "fixed"}, r"model must be one of 'random', 'common', .*; got 'fixed'"),
-        ({"tau2_method": "SJ"}, r"tau2_method under model='random' must be one of 'REML', 'DL', 'PM', 'ML'; got 'SJ'"),
-        ({"model": "common", "tau2_method": "DL"}, r"tau2_method under model='common' must be one of None; got 'DL'"),
+        (
+            {"tau2_method": "SJ"},
+            r"tau2_method under model='random' must be one of 'REML', 'DL', 'PM', 'ML'; got 'SJ'",
+        ),
+        (
+            {"model": "common", "tau2_method": "DL"},
+            r"tau2_method under model='common' must be one of None; got 'DL'",
+        ),
         ({"model": "binomial_normal", "ci_method": "HKSJ"}, r"ci_method under model='binomial_normal'"),
         ({"model": "binomial_normal", "ci_guard": "se"}, r"ci_guard='se' is not used"),
         ({"ci_method": "Wald", "ci_guard": "se"}, r"ci_guard='se' is not used: ci_method='Wald'"),

@@ -15,15 +15,30 @@ from meta.options import ModelSpec
 #: Worst relative difference seen: see the line that the run prints.
 TOLERANCE = 1e-8
 
-#: What a difference is measured against where the number itself is smaller: metafor leaves tau2 = 2e-13 where it is 0.
+#: What a difference is measured against where the number itself is smaller: metafor leaves tau2 = 2e-13 where
+#: it is 0.
 SCALES = {"tau2": 1e-4, "I2": 1.0}
 SCALE = 1e-8
 
-METHODS = {"EE": {"model": "common"}, "DL": {"tau2_method": "DL"}, "REML": {"tau2_method": "REML"}, "PM": {"tau2_method": "PM"}, "ML": {"tau2_method": "ML"}}
+METHODS = {
+    "EE": {"model": "common"},
+    "DL": {"tau2_method": "DL"},
+    "REML": {"tau2_method": "REML"},
+    "PM": {"tau2_method": "PM"},
+    "ML": {"tau2_method": "ML"},
+}
 TESTS = {"z": {"ci_method": "Wald"}, "knha": {"ci_method": "HKSJ", "ci_guard": "none"}}
 
 #: metafor's name -> the field of Refits.
-FIELDS = {"estimate": "estimate", "se": "se", "pval": "p", "ci.lb": "low", "ci.ub": "high", "tau2": "tau2", "I2": "i2"}
+FIELDS = {
+    "estimate": "estimate",
+    "se": "se",
+    "pval": "p",
+    "ci.lb": "low",
+    "ci.ub": "high",
+    "tau2": "tau2",
+    "I2": "i2",
+}
 
 #: Fields that Refits does not carry.
 NOT_CARRIED = ("zval", "Q", "Qp", "H2")

@@ -19,7 +19,13 @@ TOLERANCE = 1e-8
 #: Numbers below this are rounding noise of sums of the size of 1.
 SCALE = 1e-9
 
-METHODS = {"EE": {"model": "common"}, "DL": {"tau2_method": "DL"}, "REML": {"tau2_method": "REML"}, "PM": {"tau2_method": "PM"}, "ML": {"tau2_method": "ML"}}
+METHODS = {
+    "EE": {"model": "common"},
+    "DL": {"tau2_method": "DL"},
+    "REML": {"tau2_method": "REML"},
+    "PM": {"tau2_method": "PM"},
+    "ML": {"tau2_method": "ML"},
+}
 TESTS = {"z": {"ci_method": "Wald"}, "knha": {"ci_method": "HKSJ", "ci_guard": "none"}}
 
 
@@ -44,9 +50,15 @@ def compare_separate(tally: Tally, case: dict[str, Any], groups: Subgroups) -> N
     theirs = expected["separate"]
     assert [fit.k for fit in groups.fits] == theirs["k"]
     ours: dict[str, Callable[[Fit], Any]] = {
-        "beta": lambda f: f.estimate.value, "se": lambda f: f.estimate.se, "ci.lb": lambda f: f.estimate.low,
-        "ci.ub": lambda f: f.estimate.high, "pval": lambda f: f.estimate.p, "tau2": lambda f: f.tau2.value,
-        "I2": lambda f: f.heterogeneity.i2, "QE": lambda f: f.heterogeneity.q, "QEp": lambda f: f.heterogeneity.p,
+        "beta": lambda f: f.estimate.value,
+        "se": lambda f: f.estimate.se,
+        "ci.lb": lambda f: f.estimate.low,
+        "ci.ub": lambda f: f.estimate.high,
+        "pval": lambda f: f.estimate.p,
+        "tau2": lambda f: f.tau2.value,
+        "I2": lambda f: f.heterogeneity.i2,
+        "QE": lambda f: f.heterogeneity.q,
+        "QEp": lambda f: f.heterogeneity.p,
     }
     assert set(theirs) - {"k"} == set(ours)
     for name, get in ours.items():
@@ -98,12 +110,18 @@ def test_subgroups(open_tally: Callable[[str, float], Tally]) -> None:
         if spec["method"] == "EE" and spec["test"] == "z":
             tally.compare(case, "Qb.ee.df", joint.test.df, case["expected"]["Qb.ee.df"])
             if joint.unlabelled:
-                # the oracle's total counts the studies without a level, its parts do not: ours is the Q of the labelled ones
+                # the oracle's total counts the studies without a level, its parts do not: ours is the Q of
+                # the labelled ones
                 tally.excuse_field(case, "Qb.ee", "its total includes studies that are in no group")
                 total = meta.fit_model(effects, chosen).heterogeneity.q
-                parts = sum(fit.heterogeneity.q for fit in meta.fit_subgroups(effects, chosen, by=spec["by"]).fits)
-                tally.compare(case, "Qb.ee with all studies in its total", total - parts, case["expected"]["Qb.ee"])
+                parts = sum(
+                    fit.heterogeneity.q for fit in meta.fit_subgroups(effects, chosen, by=spec["by"]).fits
+                )
+                tally.compare(
+                    case, "Qb.ee with all studies in its total", total - parts, case["expected"]["Qb.ee"]
+                )
             else:
                 tally.compare(case, "Qb.ee", joint.test.statistic, case["expected"]["Qb.ee"])
     tally.check()
-    assert tally.deferred and len(tally.run) == 64 + 8
+    assert tally.deferred
+    assert len(tally.run) == 64 + 8

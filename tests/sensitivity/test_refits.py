@@ -18,8 +18,19 @@ SPECS = {
     "GLMM Wald": ModelSpec(model="binomial_normal", ci_method="Wald"),
 }
 FIELDS = (
-    "estimate", "se", "low", "high", "p", "tau2", "i2", "k", "natural", "natural_low", "natural_high",
-    "prediction_low", "prediction_high",
+    "estimate",
+    "se",
+    "low",
+    "high",
+    "p",
+    "tau2",
+    "i2",
+    "k",
+    "natural",
+    "natural_low",
+    "natural_high",
+    "prediction_low",
+    "prediction_high",
 )
 
 
@@ -31,7 +42,9 @@ def proportions(k, seed=0):
     events[::7] = 0
     import pandas as pd
 
-    frame = pd.DataFrame({"s": [f"study {i}" for i in range(k)], "e": events, "n": n, "year": rng.integers(1990, 2020, k)})
+    frame = pd.DataFrame(
+        {"s": [f"study {i}" for i in range(k)], "e": events, "n": n, "year": rng.integers(1990, 2020, k)}
+    )
     return frame, meta.effect_sizes(frame, measure="PLO", events="e", n="n", label="s")
 
 
@@ -50,9 +63,19 @@ def test_leave_one_out_has_the_bits_of_the_fit_without_the_study(k, name):
         fit = meta.fit_model(less, SPECS[name])
         prediction = fit.prediction
         alone = [
-            fit.estimate.value, fit.estimate.se, fit.estimate.low, fit.estimate.high, fit.estimate.p, fit.tau2.value,
-            fit.heterogeneity.i2, fit.k, fit.natural.value, fit.natural.low, fit.natural.high,
-            prediction.low if prediction else np.nan, prediction.high if prediction else np.nan,
+            fit.estimate.value,
+            fit.estimate.se,
+            fit.estimate.low,
+            fit.estimate.high,
+            fit.estimate.p,
+            fit.tau2.value,
+            fit.heterogeneity.i2,
+            fit.k,
+            fit.natural.value,
+            fit.natural.low,
+            fit.natural.high,
+            prediction.low if prediction else np.nan,
+            prediction.high if prediction else np.nan,
         ]
         for field, value in zip(FIELDS, alone, strict=True):
             assert same_bits(getattr(moved, field)[i], value), (field, i, getattr(moved, field)[i], value)
@@ -67,7 +90,10 @@ def test_every_road_leads_to_the_main_fit(name):
     grown = meta.cumulate(effects, spec)
     assert same_bits(grown.estimate[-1], fit.estimate.value)
     assert same_bits(grown.high[-1], fit.estimate.high)
-    one = EffectSizes(**{f: getattr(effects, f) for f in EffectSizes.__dataclass_fields__ if f != "columns"}, columns={"g": ("all",) * 14})
+    one = EffectSizes(
+        **{f: getattr(effects, f) for f in EffectSizes.__dataclass_fields__ if f != "columns"},
+        columns={"g": ("all",) * 14},
+    )
     group = meta.fit_subgroups(one, spec, by="g").fits[0]
     assert same_bits(group.estimate.low, fit.estimate.low)
     assert group.tau2 == fit.tau2
@@ -79,7 +105,10 @@ def test_every_road_leads_to_the_main_fit(name):
 
 def test_studies_of_one_year_enter_together_and_those_without_a_year_last_and_marked():
     effects = EffectSizes.from_arrays(
-        [0.1, 0.2, 0.3, 0.4], [0.01, 0.02, 0.03, 0.04], labels=["a", "b", "c", "d"], columns={"year": [2001, None, 1999, 2001]}
+        [0.1, 0.2, 0.3, 0.4],
+        [0.01, 0.02, 0.03, 0.04],
+        labels=["a", "b", "c", "d"],
+        columns={"year": [2001, None, 1999, 2001]},
     )
     grown = meta.cumulate(effects, ModelSpec())
     assert grown.labels == ("1999: c", "2001: a, d", "no year: b")
