@@ -205,7 +205,7 @@ def _log_axis(low: float, high: float, start: float, end: float) -> Axis:
 
 
 def _log_ticks(left: float, right: float, room: float) -> tuple[tuple[float, str], ...]:
-    """Return ticks at 1, 2 and 5: coarser where labels would touch, finer where there would be under three."""
+    """Return ticks at 1, 2 and 5: coarser where labels would touch, finer where they would be too few."""
     scale = room / (right - left)
     chosen: list[tuple[float, float, str]] = []
     for mantissas, every in _COARSER:

@@ -102,6 +102,8 @@ def column_widths(
     widths = [max(pair) for pair in zip(cells, whole, strict=True)]
     if sum(widths) > wanted - gaps:
         widths = [max(pair) for pair in zip(cells, words, strict=True)]
+    # with no room at all, an arm takes what its longest word needs
+    widths = _widen_arms(columns, widths, 0.0, gap)
     if sum(widths) > most - gaps and shrink:
         widths = _shrink(columns, widths, _longest_words(columns, rows, words), wanted - gaps)
     widths = _widen_arms(columns, widths, wanted - gaps, gap)
