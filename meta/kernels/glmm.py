@@ -1,4 +1,4 @@
-"""Maximum likelihood for counts with a normal random intercept: binomial or Poisson, many analyses at once."""
+"""Maximum likelihood for counts with a normal random intercept, binomial or Poisson, a batch at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from meta.errors import ModelError
 from meta.kernels.glmm_basis import Basis, orthogonal_basis
 from meta.kernels.glmm_cells import Bools, Cells, Floats, Ints, build_cells
 from meta.kernels.glmm_likelihood import evaluate_common, linear_predictor, mean_variance
-from meta.kernels.glmm_scan import find_starts, first_coefficients, total_spread
+from meta.kernels.glmm_scan import Starts, find_starts, first_coefficients, total_spread
 from meta.kernels.glmm_search import TAU_MAX, Climb, climb, climb_settled, factorise, invert, part, take_value
 from meta.kernels.quadrature import LADDER, Rule
 from meta.kernels.status import Status
@@ -23,6 +23,8 @@ FAMILIES = ("binomial", "poisson")
 SE_MAX = 1e3
 #: A slope in tau2 at 0 below this share of the information is zero: only rounding is left.
 SLOPE_RTOL = 1e-10
+#: A deviance below this is rounding.
+SATURATED = 1e-9
 #: Two maxima whose tau differ by less than this share are one.
 SAME_TAU = 1e-4
 #: A maximum inside must be higher than tau2 = 0 by more than rounding to be preferred.
@@ -247,16 +249,8 @@ def _fit_open(problem: Problem, basis: Basis, rows: Ints, best: GlmmBatch, tau2:
         theta = common.theta.copy()
         theta[p] = np.sqrt(tau2)
         held = climb_settled(cells, theta, coefficients)
-        _record(
-            basis,
-            rows,
-            best,
-            everything,
-            cells,
-            held,
-            np.where(held.converged, int(Status.OK), int(Status.NOT_CONVERGED)),
-            held=True,
-        )
+        status = np.where(held.converged, int(Status.OK), int(Status.NOT_CONVERGED))
+        _record(basis, rows, best, everything, cells, held, status)
 
 
 def _has_maximum(common: Climb, coefficients: tuple[int, ...]) -> Bools:
@@ -282,42 +276,49 @@ def _fit_tau(basis: Basis, rows: Ints, cells: Cells, common: Climb, best: GlmmBa
     q = cells.design.shape[0] + 1
     information = cells.add(_information_of_mean(cells, common))
     slope = 0.5 * common.value.hessian[-1, -1]
-    # a saturated fit cannot be bettered, and one study says nothing about tau
-    searched = (best.deviance[rows] > 1e-9) & (best.k[rows] > 1)
+    # a saturated fit cannot be bettered; one study, or single people alike, say nothing about tau
+    searched = (best.deviance[rows] > SATURATED) & (best.k[rows] > 1)
+    if cells.binomial and q == 2:
+        searched &= cells.add((cells.size > 1.0).astype(np.float64)) > 0.0
     at_zero = (slope <= SLOPE_RTOL * information) | ~searched
     starts = find_starts(cells, common, np.where(at_zero, 0.0, slope), searched)
-    winner = np.where(at_zero, common.value.loglik, -np.inf)
-    status = np.where(at_zero, int(Status.BOUNDARY), int(Status.NOT_CONVERGED))
-    choice = np.full(rows.size, -1)
-    found = np.full((int(starts.bracket.max(initial=-1)) + 2, rows.size), np.nan)
-    found[0] = np.where(at_zero, 0.0, np.nan)
     copies = cells.take(starts.owner)
     summit = climb_settled(copies, starts.theta, tuple(range(q))) if starts.owner.size else None
-    if summit is not None:
-        spread = total_spread(cells, common.theta[: q - 1])
-        tau = summit.theta[-1]
-        for bracket in range(found.shape[0] - 1):
-            here = np.flatnonzero(starts.bracket == bracket)
-            owner = starts.owner[here]
-            runaway = tau[here] >= TAU_MAX
-            real = summit.converged[here] & ~runaway & (tau[here] > ZERO_TAU * spread[owner])
-            found[bracket + 1, owner] = np.where(real, tau[here], np.nan)
-            higher = (summit.value.loglik[here] > winner[owner] + LOGLIK_TIE) & (
-                tau[here] > ZERO_TAU * spread[owner]
-            )
-            winner[owner] = np.where(higher, summit.value.loglik[here], winner[owner])
-            failed = np.where(runaway, int(Status.NOT_ESTIMABLE), int(Status.NOT_CONVERGED))
-            status[owner] = np.where(higher, np.where(real, int(Status.OK), failed), status[owner])
-            choice[owner] = np.where(higher, here, choice[owner])
-    status = np.where(
-        (_count_distinct(found) > 1) & (status <= int(Status.BOUNDARY)), int(Status.SEVERAL_MAXIMA), status
-    )
+    spread = total_spread(cells, common.theta[: q - 1])
+    choice, status = _choose_summits(starts, summit, spread, common, at_zero)
     status = np.where(best.k[rows] == 1, int(Status.SINGLE_STUDY), status)
     zero, inner = np.flatnonzero(choice < 0), np.flatnonzero(choice >= 0)
     _record(basis, rows, best, zero, cells.take(zero), _take_climb(common, zero), status[zero])
     if summit is not None:
         picked = choice[inner]
-        _record(basis, rows, best, inner, copies.take(picked), _take_climb(summit, picked), status[inner])
+        ends = _take_climb(summit, picked)
+        _record(basis, rows, best, inner, copies.take(picked), ends, status[inner], with_tau=True)
+
+
+def _choose_summits(
+    starts: Starts, summit: Climb | None, spread: Floats, common: Climb, at_zero: Bools
+) -> tuple[Ints, Ints]:
+    """Return for each analysis its highest ascent (-1: tau2 = 0) and its status."""
+    winner = np.where(at_zero, common.value.loglik, -np.inf)
+    status = np.where(at_zero, int(Status.BOUNDARY), int(Status.NOT_CONVERGED))
+    choice = np.full(at_zero.size, -1)
+    found = np.full((int(starts.bracket.max(initial=-1)) + 2, at_zero.size), np.nan)
+    found[0] = np.where(at_zero, 0.0, np.nan)
+    if summit is None:
+        return choice, status
+    for bracket in range(found.shape[0] - 1):
+        here = np.flatnonzero(starts.bracket == bracket)
+        owner, tau = starts.owner[here], summit.theta[-1, here]
+        inside, runaway = tau > ZERO_TAU * spread[owner], tau >= TAU_MAX
+        real = summit.converged[here] & inside & ~runaway
+        found[bracket + 1, owner] = np.where(real, tau, np.nan)
+        higher = inside & (summit.value.loglik[here] > winner[owner] + LOGLIK_TIE)
+        winner[owner] = np.where(higher, summit.value.loglik[here], winner[owner])
+        failed = np.where(runaway, int(Status.NOT_ESTIMABLE), int(Status.NOT_CONVERGED))
+        status[owner] = np.where(higher, np.where(real, int(Status.OK), failed), status[owner])
+        choice[owner] = np.where(higher, here, choice[owner])
+    several = (_count_distinct(found) > 1) & (status <= int(Status.BOUNDARY))
+    return choice, np.where(several, int(Status.SEVERAL_MAXIMA), status)
 
 
 def _information_of_mean(cells: Cells, common: Climb) -> Floats:
@@ -346,14 +347,13 @@ def _record(
     end: Climb,
     status: Ints,
     *,
-    held: bool = False,
+    with_tau: bool = False,
 ) -> None:
     """Write the fits ``end`` (their cells in ``cells``) of ``rows[which]``; what failed stays NaN."""
     if not which.size:
         return
     p = end.theta.shape[0] - 1
     place = rows[which]
-    with_tau = bool((end.theta[-1] > 0.0).any()) and not held
     free = tuple(range(p + 1)) if with_tau else tuple(range(p))
     factor = factorise(part(end.value, free)[1])
     good = factor.definite & (status <= int(Status.SINGLE_STUDY))

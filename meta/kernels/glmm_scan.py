@@ -91,8 +91,8 @@ def find_starts(cells: Cells, common: Climb, slope: Floats, searched: Bools) -> 
     # the coefficients are nearly at their best: a Newton step from there gives the slope where they are
     step = solve(factorise(information), gradient)
     along = fitted.value.gradient[p] + dot(fitted.value.hessian[p, :p], step)
-    slopes[1:] = along.reshape(points, -1) / (2.0 * tau[1:])
-    gammas[1:] = np.moveaxis((fitted.theta[:p] + step).reshape(p, points, -1), 0, 1)
+    slopes[1:] = along.reshape(points, rows.size) / (2.0 * tau[1:])
+    gammas[1:] = np.moveaxis((fitted.theta[:p] + step).reshape(p, points, rows.size), 0, 1)
     return _bracket(rows, tau, slopes, gammas)
 
 

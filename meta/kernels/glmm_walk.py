@@ -171,7 +171,7 @@ def _advance(cells: Cells, at: Floats, want: Walk, free: tuple[int, ...], state:
     near = look.definite & (look.gain <= NEAR_TOL) & ~fell & ~far
     # tau = 0 is a saddle here: no gradient leads away from it
     stuck = tau_free & ~look.definite & (at[last] < SMALL_TAU * state.spread) & ~fell
-    moved, newton = _next_point(look, want, state, x, near | far)
+    moved, newton = _next_point(look, want, state, x, near, far)
     answer = _judge(look, want, state, x, moved, near, newton)
     answer = np.where(far & (look.lost < want.cut), want.direction * np.inf, answer)
     if not tau_free:
@@ -194,11 +194,13 @@ def _advance(cells: Cells, at: Floats, want: Walk, free: tuple[int, ...], state:
     return answer
 
 
-def _next_point(look: _Look, want: Walk, state: _State, x: Floats, judged: Bools) -> tuple[Floats, Bools]:
+def _next_point(
+    look: _Look, want: Walk, state: _State, x: Floats, near: Bools, far: Bools
+) -> tuple[Floats, Bools]:
     """Return where to look next, and whether that is a full Newton step; the bracket is narrowed first."""
-    # the loss is known to second order in what the others still have to gain; nearer to the cut than that
-    # it decides nothing
-    clear = judged & (np.abs(look.lost - want.cut) > 5.0 * look.gain)
+    # the loss is known to second order in what the others still have to gain; nearer to the cut than that it
+    # decides nothing. At the largest tau it is taken as it is.
+    clear = far | (near & (np.abs(look.lost - want.cut) > 5.0 * look.gain))
     state.outside = np.where(clear & (look.lost > want.cut), x, state.outside)
     state.inside = np.where(clear & (look.lost < want.cut), x, state.inside)
     root, goal = np.sqrt(2.0 * np.maximum(look.lost, 0.0)), np.sqrt(2.0 * want.cut)
@@ -220,7 +222,8 @@ def _next_point(look: _Look, want: Walk, state: _State, x: Floats, judged: Bools
         want.best + want.direction * 2.5 * way,
         0.5 * (state.inside + np.where(open_end, x, state.outside)),
     )
-    return np.where(newton, target, bisected), newton
+    # no farther than where the answer would be infinity anyway
+    return np.clip(np.where(newton, target, bisected), want.best - 2.0 * FAR, want.best + 2.0 * FAR), newton
 
 
 def _judge(
