@@ -16,7 +16,7 @@ from meta.models.subgroups import fit_subgroups
 from meta.options import DisplayUnit, ModelSpec
 from meta.protocol.plan import Analysis, ModeratorPlan, SubgroupPlan
 from meta.protocol.selection import Selection
-from meta.results import Fit, Refits, Subgroups, to_plain
+from meta.results import Fit, GroupTest, Refits, Subgroups, to_plain
 from meta.sensitivity.cumulative import cumulate
 from meta.sensitivity.leave_one_out import leave_one_out
 
@@ -95,7 +95,7 @@ def answer_analysis(plan: Analysis, selection: Selection, targets: Mapping[str, 
         left_out=leave_one_out(effects, spec) if many and plan.leave_one_out else None,
         grown=cumulate(effects, spec, order=plan.cumulative) if many and plan.cumulative else None,
         subgroups=tuple(
-            (group, fit_subgroups(effects, spec, by=group.by, common_tau2=group.common_tau2))
+            (group, _fit_group(effects, spec, group))
             for group in plan.subgroups
             if usable
         ),
@@ -109,6 +109,24 @@ def answer_analysis(plan: Analysis, selection: Selection, targets: Mapping[str, 
         study_table=_study_table(selection),
         targets=tuple(targets[name] for name in plan.targets),
     )
+
+
+def _fit_group(effects: EffectSizes, spec: ModelSpec, group: SubgroupPlan) -> Subgroups:
+    """Fit a subgroup of the protocol; a test that the protocol does not want is in no result."""
+    found = fit_subgroups(_in_words(effects, group), spec, by=group.by, common_tau2=group.common_tau2)
+    if group.test:
+        return found
+    return replace(found, test=GroupTest(None, None, None, None, "none", "no test: the protocol asks for none"))
+
+
+def _in_words(effects: EffectSizes, group: SubgroupPlan) -> EffectSizes:
+    """Put the protocol's words in place of the coded values of a subgroup's column."""
+    if not group.names or group.by not in effects.columns:
+        return effects
+    named = tuple(
+        cell if cell is None else group.names.get(str(cell), str(cell)) for cell in effects.columns[group.by]
+    )
+    return replace(effects, columns={**effects.columns, group.by: named})
 
 
 def _unpooled(fit: Fit) -> Fit:
@@ -194,10 +212,12 @@ def _covariates(answer: Answer) -> dict[str, dict[str, Value]]:
         names += [*formula_columns(moderator.formula), *moderator.show]
     if plan.cumulative is not None:
         names.append(plan.cumulative)
+    words = {g.by: _in_words(effects, g).columns.get(g.by) for g in plan.subgroups if g.names}
+    columns = {**effects.columns, **{name: cells for name, cells in words.items() if cells is not None}}
     return {
-        name: dict(zip(effects.labels, effects.columns[name], strict=True))
+        name: dict(zip(effects.labels, columns[name], strict=True))
         for name in dict.fromkeys(names)
-        if name in effects.columns
+        if name in columns
     }
 
 

@@ -15,7 +15,7 @@ from extraction.errors import Problem, ProblemsError, ReviewError
 
 if TYPE_CHECKING:
     from meta.pipeline import RunResult
-    from meta.results import Fit
+    from meta.single import SingleFit
 
 #: Exit codes: 0 done, 1 the review has problems, 2 wrong usage (click's own).
 PROBLEMS = 1
@@ -208,7 +208,7 @@ def fit(
         click.echo(json.dumps(result.fit.to_dict(), ensure_ascii=False, indent=1))
     else:
         _print_warnings(result.warnings)
-        _print_fit(result.fit, result.lines)
+        _print_fit(result)
 
 
 @main.command()
@@ -338,20 +338,26 @@ def _summary(result: RunResult) -> dict[str, Any]:
     }
 
 
-def _print_fit(fit: Fit, lines: list[tuple[str, str]]) -> None:
-    """Print a fit: the studies, then name and value a line."""
-    from meta.tables.numbers import count_text, interval_text
+def _print_fit(result: SingleFit) -> None:
+    """Print a fit: the studies in the unit of display, then name and value a line."""
+    from meta.tables.numbers import column_decimals, count_text, interval_text
 
-    counts = list(dict.fromkeys(name for study in fit.studies for name in study.counts))
-    rows = []
-    for study in fit.studies:
-        shown = [count_text(study.counts.get(name)) for name in counts]
-        rows.append(
-            (study.label, *shown, study.reason or interval_text(study.value, study.low, study.high, 4))
+    studies, factor = result.fit.studies, result.unit.factor
+    counts = list(dict.fromkeys(name for study in studies for name in study.counts))
+    shown = [[None if x is None else x * factor for x in (s.value, s.low, s.high)] for s in studies]
+    decimals = column_decimals(shown)
+    rows = [
+        (
+            study.label,
+            *(count_text(study.counts.get(name)) for name in counts),
+            study.reason or interval_text(value, low, high, decimals),
         )
-    _print_table(("study", *counts, "natural value [interval]"), rows, numeric=set(counts))
-    width = max(len(name) for name, _ in lines)
-    for name, text in lines:
+        for study, (value, low, high) in zip(studies, shown, strict=True)
+    ]
+    _print_table(("study", *counts, result.unit.heading.lower()), rows, numeric=set(counts))
+    width = max(len(name) for name, _ in result.lines)
+    click.echo()
+    for name, text in result.lines:
         click.echo(f"{name.ljust(width)}  {text}")
 
 

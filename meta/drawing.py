@@ -45,7 +45,8 @@ def draw_answer(answer: Answer) -> dict[str, Figure]:
             subgroups=answer.subgroups[index][1] if index is not None else None,
             overall=plan.overall and (group is None or group.overall),
             unit=answer.unit,
-            descriptors=descriptors,
+            # a column that the blocks already name would say everything twice
+            descriptors=[d for d, plan_d in descriptors if group is None or plan_d != group.by],
             title=title,
             notes=_notes(answer),
             threshold=threshold,
@@ -60,12 +61,10 @@ def draw_answer(answer: Answer) -> dict[str, Figure]:
         forest("forest", plan.title, None)
     for i, (group, _) in enumerate(answer.subgroups):
         name = re.sub(r"[^A-Za-z0-9_-]", "_", group.by)
-        first = not figures
-        forest(
-            "forest" if first else f"subgroup-{name}",
-            f"{plan.title}: {group.title}" if group.title else plan.title,
-            i,
-        )
+        if not figures:
+            forest("forest", plan.title, i)
+        else:
+            forest(f"subgroup-{name}", f"{plan.title}: {group.title[:1].lower()}{group.title[1:]}", i)
     if answer.fit is not None and answer.left_out is not None:
         figures["leave_one_out"] = leave_one_out_plot(
             answer.left_out,
@@ -107,14 +106,15 @@ def save_drawings(figures: Mapping[str, Figure], formats: Sequence[str]) -> dict
     }
 
 
-def _descriptors(answer: Answer) -> tuple[Descriptor, ...]:
-    """Return the descriptor columns as the forest plot takes them."""
-    return tuple(
-        Descriptor(
+def _descriptors(answer: Answer) -> tuple[tuple[Descriptor, str], ...]:
+    """Return the descriptor columns as the forest plot takes them, each with its column of the sheet."""
+    found = []
+    for d in answer.descriptors:
+        shown = Descriptor(
             d["heading"], d["values"], d["align"], frozenset(d["marked"]), d["sign"] or "†", d["words"] or ""
         )
-        for d in answer.descriptors
-    )
+        found.append((shown, d["column"]))
+    return tuple(found)
 
 
 def _notes(answer: Answer) -> list[str]:

@@ -44,9 +44,10 @@ READY_MADE = ("y", "v", "se", "low", "high")
 
 @dataclass(frozen=True, slots=True)
 class SingleFit:
-    """A fit, what looked suspicious in its sheet, and its numbers as pairs of name and text."""
+    """A fit, how it is shown, what looked suspicious in its sheet, and its numbers as name and text."""
 
     fit: Fit
+    unit: DisplayUnit
     warnings: tuple[Problem, ...]
     lines: list[tuple[str, str]]
 
@@ -123,14 +124,14 @@ def fit_sheet(
         save_figure(
             forest_plot(fit, unit=unit, title=f"{find_measure(measure).name}: {sheet.file}"), Path(forest)
         )
-    return SingleFit(fit, sheet.warnings, _lines(fit, unit))
+    return SingleFit(fit, unit, sheet.warnings, _lines(fit, unit))
 
 
 def _read(path: Path, columns: Mapping[str, str], formula: str | None, schema: str) -> Sheet:
     """Read the sheet; columns that the measure and the formula use are typed where the codebook is open."""
     if schema != "generic":
         return read_sheet(path, schema=schema)
-    types: dict[str, Any] = {column: "count" if name in COUNTS else "number" for name, column in columns.items()}
+    types: dict[str, Any] = {columns[name]: "count" if name in COUNTS else "number" for name in columns}
     pairs = [(columns[a], columns[b]) for a, b in PAIRS if a in columns and b in columns]
     numeric = formula_columns(formula, plain_only=True) if formula else ()
     return read_sheet(path, schema=schema, types={**dict.fromkeys(numeric, "number"), **types}, pairs=pairs)

@@ -99,6 +99,9 @@ class SubgroupPlan(_Part):
     overall: StrictBool = Field(default=True, description="Show the overall estimate below the groups")
     test: StrictBool = Field(default=True, description="Show the test between groups")
     common_tau2: StrictBool = False
+    names: dict[str, Words] = Field(
+        default_factory=dict, description="Words for the coded values of the column, for figures and tables"
+    )
 
 
 class ModeratorPlan(_Part):

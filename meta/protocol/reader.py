@@ -108,7 +108,7 @@ def protocol_json_schema() -> dict[str, Any]:
 
 
 def protocol_schema_text() -> str:
-    """Return the JSON Schema as the text of the file that is shipped, ``meta/protocol/review.schema.json``."""
+    """Return the JSON Schema as the text of the shipped file, ``meta/protocol/review.schema.json``."""
     return json.dumps(protocol_json_schema(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 

@@ -15,10 +15,10 @@ from extraction.sheet import check_sheet
 from extraction.toml_lines import Path
 from meta.effects.measures import MEASURES, Measure
 from meta.errors import MetaError
-from meta.protocol.expressions import column_and_level, parse_sum
 from meta.models.design import formula_columns
-from meta.protocol.plan import Analysis, ModeratorPlan, Protocol, SheetEntry
 from meta.profiles.loader import profile_names
+from meta.protocol.expressions import column_and_level, parse_sum
+from meta.protocol.plan import Analysis, ModeratorPlan, Protocol, SheetEntry
 from meta.protocol.shape import Fault
 
 #: Columns of ready-made effect sizes, beside those of the measure.
