@@ -112,11 +112,12 @@ def answer_analysis(plan: Analysis, selection: Selection, targets: Mapping[str, 
 
 
 def _fit_group(effects: EffectSizes, spec: ModelSpec, group: SubgroupPlan) -> Subgroups:
-    """Fit a subgroup of the protocol; a test that the protocol does not want is in no result."""
+    """Fit a subgroup of the protocol; a test that it does not want is in no result."""
     found = fit_subgroups(_in_words(effects, group), spec, by=group.by, common_tau2=group.common_tau2)
     if group.test:
         return found
-    return replace(found, test=GroupTest(None, None, None, None, "none", "no test: the protocol asks for none"))
+    none = GroupTest(None, None, None, None, "none", "no test: the protocol asks for none")
+    return replace(found, test=none)
 
 
 def _in_words(effects: EffectSizes, group: SubgroupPlan) -> EffectSizes:
