@@ -414,7 +414,7 @@ def test_whatever_is_broken_the_shape_is_told_and_never_raises(
 
 def test_the_shipped_json_schema_is_up_to_date() -> None:
     shipped = (files("meta.protocol") / "review.schema.json").read_text(encoding="utf-8")
-    assert shipped == protocol_schema_text(), "write protocol_schema_text() to meta/protocol/review.schema.json"
+    assert shipped == protocol_schema_text(), "write protocol_schema_text() into the file"
     assert json.loads(shipped) == protocol_json_schema()
 
 
