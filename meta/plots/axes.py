@@ -22,7 +22,7 @@ from meta.tables.numbers import number_text
 #: an arrow. On a linear axis one wide pooled interval does less harm than on a logarithmic one, where it
 #: squeezes everything else.
 POINT_REACH = 3.0
-STUDY_REACH = 1.5
+STUDY_REACH = 2.0
 POOLED_REACH = 2.0
 POOLED_REACH_LOG = 1.0
 #: A span below this, in the unit of display, is no span: nobody reads twelve zeros.
@@ -116,17 +116,11 @@ def _limits(extent: Extent, log: bool) -> tuple[float, float]:
     always = usable(extent.always)
     if extent.floor is not None and not log:
         always.append(extent.floor)
-    # no interpolation: of five intervals the widest alone must not decide
-    core_low = always + [
-        float(np.quantile(v, q, method="higher")) for v, q in ((points, 0.05), (lows, 0.1)) if v
-    ]
-    core_high = always + [
-        float(np.quantile(v, q, method="lower")) for v, q in ((points, 0.95), (highs, 0.9)) if v
-    ]
+    core_low = always + [_near_end(v, q) for v, q in ((points, 0.05), (lows, 0.1)) if v]
+    core_high = always + [-_near_end([-t for t in v], q) for v, q in ((points, 0.05), (highs, 0.1)) if v]
     if not core_low:
         core_low = core_high = usable(extent.pooled) or [0.0]
-    # of two studies the "higher" one is above the "lower" one
-    low, high = min(core_low + core_high), max(core_low + core_high)
+    low, high = min(core_low), max(core_high)
     span = max(high - low, 1e-9 * max(abs(low), abs(high)), 1e-300)
     bottom, top = low, high
     for values, reach in ((points, POINT_REACH), (lows + highs, STUDY_REACH)):
@@ -141,6 +135,14 @@ def _limits(extent: Extent, log: bool) -> tuple[float, float]:
         pad = 0.15 if log else (abs(high) * 0.1 if abs(high) > LEAST_SPAN else 1.0)
         low, high = low - pad, high + pad
     return low, high
+
+
+def _near_end(values: Sequence[float], share: float) -> float:
+    """Return the value below which a ``share`` lies, without interpolation; of one or two values the lowest.
+
+    Of five intervals the widest alone must not decide; of two there is no telling which is the wide one.
+    """
+    return min(values) if len(values) < 3 else float(np.quantile(values, share, method="higher"))
 
 
 def build_axis(extent: Extent, log: bool, start: float, end: float) -> Axis:

@@ -59,6 +59,12 @@ def test_one_wild_interval_does_not_decide_the_limits() -> None:
     assert not axis.holds(40.0)
 
 
+def test_of_two_intervals_neither_is_cut() -> None:
+    extent = Extent([(10.7, 2.3, 28.2), (0.0, 0.0, 8.8)], floor=0.0, ceiling=100.0)
+    axis = build_axis(extent, False, 0.0, 50.0)
+    assert axis.high == 30.0
+
+
 def test_the_null_value_and_pooled_values_are_always_on_the_axis() -> None:
     axis = build_axis(Extent([(30.0, 20.0, 45.0)], always=[1.0, 800.0]), True, 0.0, 50.0)
     assert axis.holds(1.0)
