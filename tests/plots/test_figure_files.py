@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from meta.errors import OptionError
 from meta.options import DisplayUnit
+from meta.plots import theme
 from meta.plots.forest import forest_plot
 from meta.plots.funnel import funnel_plot
 from meta.plots.layout import clean_text
@@ -207,3 +208,13 @@ def test_files_are_written_by_their_suffix(tmp_path: Path) -> None:
 
 def test_a_figure_drawn_elsewhere_can_be_saved_too() -> None:
     assert parse(figure_bytes(Figure())).get("role") == "img"
+
+
+def test_colours_of_text_keep_the_contrast_of_wcag_aa() -> None:
+    def luminance(color: str) -> float:
+        parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    for color in {box.color for box in figure().page.texts} | {theme.GREEN}:
+        assert 1.05 / (luminance(color) + 0.05) >= 4.5
