@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+from extraction.names import visible
+
 
 class ReviewError(Exception):
     """Root of every error that this project raises on purpose; its text is meant for the user."""
@@ -52,7 +54,8 @@ class Problem:
         if self.column is not None:
             place += f", {self.column}"
         text = f"{place}: {self.message} [{self.rule}]"
-        return f"{text}; {self.advice}" if self.advice else text
+        # names of columns and files come from outside, and this text goes to terminals
+        return visible(f"{text}; {self.advice}" if self.advice else text).replace("\n", "\\n")
 
     def to_dict(self) -> dict[str, object]:
         """Return the fields as a plain dictionary, for JSON."""
@@ -67,6 +70,10 @@ class ProblemsError(ReviewError):
         count = len(self.problems)
         lines = "\n".join(f"  {problem}" for problem in self.problems)
         super().__init__(f"{count} problem{'' if count == 1 else 's'}:\n{lines}")
+
+
+class OutputError(ReviewError):
+    """A file or a folder cannot be written; the text says which, and what the system says."""
 
 
 class SheetError(ReviewError):

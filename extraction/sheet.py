@@ -279,7 +279,7 @@ def _missing_typed(
             name,
             None,
             "missing-column",
-            f"the protocol names the column {name!r}, which the sheet has not",
+            f"the sheet has no column {name!r}, which the analysis names",
             suggest(name, columns),
         )
         for name in named

@@ -12,7 +12,7 @@ from typing import Any
 
 import meta
 from extraction.errors import Problem
-from extraction.files import write_atomic
+from extraction.files import check_folder, write_atomic
 from meta.answers import answer_analysis, answer_to_dict
 from meta.drawing import draw_answer, save_drawings
 from meta.errors import MetaError, ProtocolError
@@ -73,7 +73,11 @@ def run_review(
         If there is no protocol, or an analysis asks for what its data or model do not offer.
     ProblemsError
         If sheets or protocol have errors: all of them. Nothing is written before everything is computed.
+    OutputError
+        If ``out`` cannot be written.
     """
+    folder = Path(out)
+    check_folder(folder)
     tell = progress if progress is not None else lambda _what, _done, _total: None
     checked = read_review(review)
     files, pictures, entries = _run_analyses(checked, figures, tell)
@@ -84,7 +88,6 @@ def run_review(
     ).encode("utf-8")
     files["report.md"] = render_markdown(results).encode("utf-8")
     files["report.html"] = render_html(results, pictures).encode("utf-8")
-    folder = Path(out)
     for name, content in files.items():
         write_atomic(folder / name, content)
     return RunResult(folder, folder / "report.html", results, checked.warnings)
