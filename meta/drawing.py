@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from extraction.names import safe_name
 from meta.answers import Answer
 from meta.plots.forest import forest_plot
 from meta.plots.forest_rows import Descriptor
@@ -60,7 +60,7 @@ def draw_answer(answer: Answer) -> dict[str, Figure]:
     if plan.overall or not answer.subgroups:
         forest("forest", plan.title, None)
     for i, (group, _) in enumerate(answer.subgroups):
-        name = re.sub(r"[^A-Za-z0-9_-]", "_", group.by)
+        name = safe_name(group.by)
         if not figures:
             forest("forest", plan.title, i)
         else:

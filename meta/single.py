@@ -19,7 +19,7 @@ from meta.options import DisplayUnit
 from meta.plots.forest import forest_plot
 from meta.plots.save import save_figure
 from meta.profiles.loader import load_profile, override_spec
-from meta.protocol.review import COUNTS, PAIRS
+from meta.protocol.reader import COUNTS, PAIRS
 from meta.results import Fit
 from meta.tables.numbers import (
     count_text,

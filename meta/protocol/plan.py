@@ -18,9 +18,13 @@ REVIEW_FILE = "review.toml"
 #: What an id may look like: it becomes the name of folders and figures.
 ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,59}$"
 
+#: Largest factor of a unit of display: per 10^12 is more than anything that is counted in people.
+MAX_FACTOR = 1e12
+
 Words = Annotated[str, Field(min_length=1)]
-Number = StrictInt | StrictFloat
-Cell = StrictStr | StrictInt | StrictFloat
+#: TOML knows nan and inf, which no choice of a review can be.
+Number = StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)]
+Cell = StrictStr | Number
 RuleWord = Literal["most_cohorts", "longest_followup", "largest_n"]
 
 #: Option values that TOML, which has no null, writes as ``"none"``.
@@ -124,7 +128,7 @@ class Threshold(_Part):
 class Unit(_Part):
     """How numbers of an analysis are shown."""
 
-    factor: Number = Field(gt=0, description="100 for 'per 100'")
+    factor: Number = Field(gt=0, le=MAX_FACTOR, description="100 for 'per 100'")
     heading: Words
     axis: Words
 

@@ -13,16 +13,17 @@ from extraction.codebook import FurtherKind, SheetSchema, find_schema
 from extraction.errors import Problem, ProblemsError
 from extraction.toml_lines import Path as Place
 from extraction.toml_lines import find_lines, nearest_line
+from meta.models.design import formula_columns
 from meta.protocol.expressions import column_and_level, parse_sum
 from meta.protocol.plan import Analysis, Protocol, locate_review
 from meta.protocol.rules import check_rules
 from meta.protocol.shape import Fault, look_up, shape_protocol
 
-#: How each number that a measure reads is typed; what is not listed is any number.
-_COUNTS = frozenset({"events", "n", "events1", "n1", "events2", "n2"})
+#: Numbers of a measure that are whole; the others are any number.
+COUNTS = frozenset({"events", "n", "events1", "n1", "events2", "n2"})
 
 #: Numbers of a measure that must fit each other: the first never exceeds the second.
-_PAIRS = (("events", "n"), ("events1", "n1"), ("events2", "n2"))
+PAIRS = (("events", "n"), ("events1", "n1"), ("events2", "n2"))
 
 
 def read_protocol(path: str | Path) -> Protocol:
@@ -77,7 +78,7 @@ def check_protocol(path: str | Path) -> tuple[Protocol | None, tuple[Problem, ..
         message = "the protocol is not UTF-8 text"
         return None, (Problem(place.name, None, None, None, "not-utf8", message, "save it as UTF-8"),)
     except tomllib.TOMLDecodeError as error:
-        return None, (_syntax_problem(place.name, error),)
+        return None, (_syntax_problem(place.name, text, error),)
     shaped = shape_protocol(raw)
     faults = list(shaped.faults)
     if shaped.protocol is not None:
@@ -115,8 +116,9 @@ def protocol_schema_text() -> str:
 def sheet_types(protocol: Protocol, name: str) -> dict[str, FurtherKind]:
     """Return how further columns of an open sheet are typed: as declared, and as the analyses read them.
 
-    A column that a measure reads as events or n is a count, as time or an effect size a number. Nothing is
-    typed in a sheet whose codebook knows all its columns.
+    A column that a measure reads as events or n is a count; as time, an effect size, a term of a derived
+    column, a moderator (unless it is written ``C(name)``) or the order of a cumulative analysis, a number.
+    Nothing is typed in a sheet whose codebook knows all its columns.
     """
     entry = protocol.sheets[name]
     schema = find_schema(entry.schema_name)
@@ -129,6 +131,10 @@ def sheet_types(protocol: Protocol, name: str) -> dict[str, FurtherKind]:
                 known = schema.find(column)
                 if known is None or not known.numeric:
                     types.setdefault(column, kind)
+            for column in _explained_by(analysis):
+                # a column that the codebook calls text, such as country, stays a category
+                if schema.find(column) is None:
+                    types.setdefault(column, "number")
     return types
 
 
@@ -145,20 +151,40 @@ def sheet_pairs(protocol: Protocol, name: str) -> tuple[tuple[str, str], ...]:
 
 
 def _read_as(analysis: Analysis) -> list[tuple[str, FurtherKind]]:
-    """Return the columns of the sheet behind what a measure reads, and how they are read."""
+    """Return the columns of the sheet that an analysis counts with, and how they are read."""
     found: list[tuple[str, FurtherKind]] = []
     for key, name in analysis.columns.items():
-        kind: FurtherKind = "count" if key in _COUNTS else "number"
-        terms = (
-            [term for _, term in parse_sum(analysis.derived[name])] if name in analysis.derived else [name]
-        )
-        found += [(column_and_level(term)[0] if analysis.spread else term, kind) for term in terms]
-    return found
+        kind: FurtherKind = "count" if key in COUNTS else "number"
+        found += [(column, kind) for column in _behind(analysis, name)]
+    return found + [(column, "number") for name in analysis.derived for column in _behind(analysis, name)]
+
+
+def _explained_by(analysis: Analysis) -> list[str]:
+    """Return the columns of the sheet by which studies are explained or put in order, as numbers."""
+    names = [c for m in analysis.moderators for c in formula_columns(m.formula, plain_only=True)]
+    if analysis.cumulative is not None:
+        names.append(analysis.cumulative)
+    return [column for name in names if name not in analysis.derived for column in _behind(analysis, name)]
+
+
+def _behind(analysis: Analysis, name: str) -> list[str]:
+    """Return the columns of the sheet behind a name: of a derived column those that it adds up."""
+    if name in analysis.derived:
+        # a column may be derived from one derived before it
+        before = analysis.model_copy(update={"derived": _before(analysis.derived, name)})
+        terms = [term for _, term in parse_sum(analysis.derived[name])]
+        return [column for term in terms for column in _behind(before, term)]
+    return [column_and_level(name)[0] if analysis.spread else name]
+
+
+def _before(derived: Mapping[str, str], name: str) -> dict[str, str]:
+    names = list(derived)
+    return {known: derived[known] for known in names[: names.index(name)]}
 
 
 def _pairs(analysis: Analysis, schema: SheetSchema) -> list[tuple[str, str]]:
     """Return the pairs of plain columns that an analysis reads and the codebook does not pair already."""
-    pairs = [(analysis.columns.get(a), analysis.columns.get(b)) for a, b in _PAIRS]
+    pairs = [(analysis.columns.get(a), analysis.columns.get(b)) for a, b in PAIRS]
     plain = [(a, b) for a, b in pairs if a is not None and b is not None]
     made = set(analysis.derived)
     return [
@@ -190,12 +216,13 @@ def _is_named(fault: Fault, before: tuple[Fault, ...]) -> bool:
     return fault.path in echo
 
 
-def _syntax_problem(file: str, error: tomllib.TOMLDecodeError) -> Problem:
+def _syntax_problem(file: str, text: str, error: tomllib.TOMLDecodeError) -> Problem:
     """Return the problem of a text that is no TOML."""
-    match = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+    match = re.search(r"\(at line (\d+), column \d+\)", str(error))
     message = re.sub(r"\s*\(at [^)]*\)", "", str(error))
     message = message[:1].lower() + message[1:]
-    line = int(match[1]) if match else None
+    # what tomllib misses at the end of the document has the document's last line
+    line = int(match[1]) if match else len(text.rstrip().splitlines())
     return Problem(
         file,
         line,

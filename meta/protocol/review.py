@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from extraction.codebook import find_schema
 from extraction.errors import Problem, ProblemsError
 from extraction.files import sha256
 from extraction.sheet import Sheet, check_sheet
-from meta.models.design import formula_columns
-from meta.protocol.expressions import column_and_level
-from meta.protocol.plan import Analysis, Protocol, SheetEntry, locate_review
-from meta.protocol.reader import check_protocol
+from meta.protocol.plan import Analysis, Protocol, locate_review
+from meta.protocol.reader import check_protocol, sheet_pairs, sheet_types
 from meta.protocol.selection import Selection, select_rows
-
-#: Keywords of measures whose columns hold whole numbers, and which of them is part of which.
-COUNTS = ("events", "n", "events1", "n1", "events2", "n2")
-PAIRS = (("events", "n"), ("events1", "n1"), ("events2", "n2"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +79,8 @@ def _check(review: str | Path | None) -> tuple[Review | None, tuple[Problem, ...
         sheet, raised = check_sheet(
             path.parent / entry.file,
             schema=entry.schema_name,
-            types=_further_types(protocol, name, entry),
-            pairs=_further_pairs(protocol, name, entry),
+            types=sheet_types(protocol, name),
+            pairs=sheet_pairs(protocol, name),
         )
         found.extend(raised)
         if sheet is not None:
@@ -125,7 +118,17 @@ def _choose(sheet: Sheet, plan: Analysis) -> tuple[Selection | None, tuple[Probl
         selection = select_rows(sheet, plan)
     except ProblemsError as error:
         return None, error.problems
-    return selection, selection.warnings
+    empty = tuple(_empty_groups(sheet, plan, selection))
+    return (None if empty else selection), (*empty, *selection.warnings)
+
+
+def _empty_groups(sheet: Sheet, plan: Analysis, selection: Selection) -> Iterator[Problem]:
+    """Name the subgroups that no row of an analysis belongs to, before a fit stumbles over them."""
+    for group in plan.subgroups:
+        if len(selection.sheet) and all(cell in (None, "") for cell in selection.sheet.column(group.by)):
+            message = f"analysis {plan.id!r} makes subgroups by {group.by!r}, empty in each of its rows"
+            advice = "fill in the column, or remove the subgroups"
+            yield Problem(sheet.file, None, group.by, None, "subgroup-empty", message, advice)
 
 
 def _by_id(references: Mapping[str, Sheet]) -> dict[str, Mapping[str, Any]]:
@@ -150,40 +153,3 @@ def _by_id(references: Mapping[str, Sheet]) -> dict[str, Mapping[str, Any]]:
                 "rows": (row.ref,),
             }
     return found
-
-
-def _further_types(protocol: Protocol, name: str, entry: SheetEntry) -> dict[str, Any] | None:
-    """Return types of columns that an open codebook does not know: as declared, or as analyses use them."""
-    if not find_schema(entry.schema_name).open:
-        return None
-    types: dict[str, Any] = {}
-    for plan in protocol.analyses:
-        if plan.sheet != name:
-            continue
-        for keyword, column in plan.columns.items():
-            base = column_and_level(column)[0]
-            if column not in plan.derived:
-                types.setdefault(base, "count" if keyword in COUNTS else "number")
-        for moderator in plan.moderators:
-            for column in formula_columns(moderator.formula, plain_only=True):
-                if column not in plan.derived and column not in types:
-                    types[column] = "number"
-        if plan.cumulative is not None:
-            types.setdefault(plan.cumulative, "number")
-    known = {column.name for column in find_schema(entry.schema_name).columns}
-    return {**{column: kind for column, kind in types.items() if column not in known}, **entry.types}
-
-
-def _further_pairs(protocol: Protocol, name: str, entry: SheetEntry) -> list[tuple[str, str]] | None:
-    """Return pairs (part, whole) that an open codebook does not know: as declared or used."""
-    if not find_schema(entry.schema_name).open:
-        return None
-    pairs = list(entry.pairs)
-    for plan in protocol.analyses:
-        if plan.sheet == name and plan.spread is None:
-            for part, whole in PAIRS:
-                if part in plan.columns and whole in plan.columns:
-                    pair = (plan.columns[part], plan.columns[whole])
-                    if pair not in pairs and not set(pair) & set(plan.derived):
-                        pairs.append(pair)
-    return pairs

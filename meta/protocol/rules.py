@@ -10,7 +10,7 @@ from typing import Any
 
 from extraction.codebook import SCHEMA_NAMES, SheetSchema, find_schema
 from extraction.errors import ProblemsError
-from extraction.names import suggest
+from extraction.names import safe_name, suggest
 from extraction.sheet import check_sheet
 from extraction.toml_lines import Path
 from meta.effects.measures import MEASURES, Measure
@@ -71,6 +71,7 @@ def check_rules(protocol: Protocol, folder: FilePath) -> list[Fault]:
         faults += _check_measure(here, analysis)
         faults += _check_model(here, analysis)
         faults += _check_pooling(here, analysis)
+        faults += _check_subgroups(here, analysis)
         faults += _check_targets(here, analysis, targets)
         faults += _check_filters(here, analysis, sheets.get(analysis.sheet))
         faults += _check_columns(here, analysis, sheets.get(analysis.sheet))
@@ -230,6 +231,18 @@ def _check_pooling(here: Path, analysis: Analysis) -> Iterator[Fault]:
             yield Fault((*here, key), "no-overall", message)
 
 
+def _check_subgroups(here: Path, analysis: Analysis) -> Iterator[Fault]:
+    """Refuse two sets of subgroups whose figures would have one name."""
+    seen: dict[str, str] = {}
+    for place, group in enumerate(analysis.subgroups):
+        file = safe_name(group.by).casefold()
+        if file in seen:
+            message = f"{group.by!r} would share its figure with the subgroups by {seen[file]!r} before it"
+            advice = "remove one of the two, or rename the column"
+            yield Fault((*here, "subgroups", place, "by"), "subgroup-twice", message, advice)
+        seen.setdefault(file, group.by)
+
+
 def _check_targets(here: Path, analysis: Analysis, targets: set[str] | None) -> Iterator[Fault]:
     for place, name in enumerate(analysis.targets):
         if targets is not None and name not in targets:
@@ -288,6 +301,10 @@ def _check_columns(here: Path, analysis: Analysis, sheet: _Columns | None) -> It
         later = {*later, name}
         del text
     yield from _unknown(later, list(_later_names(here, analysis)), first & split)
+    order = sheet.schema.find(analysis.cumulative) if analysis.cumulative is not None else None
+    if order is not None and not order.numeric:
+        message = f"studies are put in order by numbers, and {order.name!r} holds text"
+        yield Fault((*here, "cumulative"), "order-type", message, "name a column of numbers, such as year")
     for place, plan in enumerate(analysis.moderators):
         yield from _check_formula((*here, "moderators", place), plan, later)
 

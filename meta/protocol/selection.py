@@ -114,7 +114,8 @@ def filter_text(condition: Filter) -> str:
 
 
 def _show(value: Value) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    # :g alone would round from the seventh digit on
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def _fail(
@@ -301,7 +302,7 @@ def _with_sum(sheet: Sheet, row: Row, name: str, terms: Sequence[tuple[int, str]
     return replace(
         row,
         values={**row.values, name: total},
-        text={**row.text, name: "" if total is None else f"{total:g}"},
+        text={**row.text, name: "" if total is None else _show(total)},
     )
 
 

@@ -58,6 +58,8 @@ _MESSAGES = {
     "string_too_short": "must not be empty",
     "too_short": "must not be empty",
     "greater_than": "must be above 0",
+    "less_than_equal": "must be at most 10^12",
+    "finite_number": "must be a number",
     "string_pattern_mismatch": "must be lower-case letters, digits, - and _, at most 60 (it names files)",
 }
 

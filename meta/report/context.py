@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from extraction.names import safe_name
 from meta.errors import ReportError
 from meta.report.caveats import leading_caveat, list_caveats
 from meta.report.comparisons import (
@@ -227,7 +227,7 @@ def _subgroup_block(analysis: Node, group: Node, unit: Unit) -> Block:
     return Block(
         title,
         tuple(subgroup_sentences(group)),
-        _figure(analysis, f"subgroup-{re.sub(r'[^A-Za-z0-9_-]', '_', by)}", f"Forest plot, {title}"),
+        _figure(analysis, f"subgroup-{safe_name(by)}", f"Forest plot, {title}"),
         (subgroup_table(group, unit, f"Estimates by {by}"),),
     )
 
