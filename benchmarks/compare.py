@@ -22,8 +22,11 @@ TURNS = 5
 BASELINE = "import numpy, pandas, matplotlib.figure, scipy.special, jinja2"
 
 
-def fastest(work: Callable[[], object], peer: Callable[[], object], turns: int = TURNS) -> tuple[float, float]:
-    """Return the fastest time of each side, seconds, the two timed in turn."""
+Work = Callable[[], object]
+
+
+def fastest(work: Work, peer: Work, turns: int = TURNS) -> tuple[float, float]:
+    """Return the fastest time of each side, seconds; the two take turns."""
     work()
     peer()
     times: tuple[list[float], list[float]] = ([], [])
