@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import json
+import errno
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from extraction.errors import Problem, ProblemsError, ReviewError
-
-if TYPE_CHECKING:
-    from meta.pipeline import RunResult
-    from meta.single import SingleFit
+from extraction.errors import ProblemsError, ReviewError
+from extraction.names import suggest, visible
+from meta.errors import OptionError, ProfileError
+from meta.screen import (
+    open_screen,
+    print_fit,
+    print_json,
+    print_problems,
+    print_summary,
+    print_warnings,
+    run_summary,
+    show_progress,
+)
 
 #: Exit codes: 0 done, 1 the review has problems, 2 wrong usage (click's own).
 PROBLEMS = 1
@@ -34,6 +41,7 @@ def main() -> None:
     meta check my-review     every problem in its sheets and protocol
     meta run my-review       fit, draw and report it
     """
+    open_screen()
 
 
 @main.command()
@@ -65,17 +73,14 @@ def run(review: Path | None, out: Path, figures: str, as_json: bool) -> None:
     formats = _figure_formats(figures)
     from meta.pipeline import run_review
 
-    with _progress() as tell:
-        try:
-            result = run_review(review, out=out, figures=formats, progress=tell)
-        except ReviewError as error:
-            _fail(error, as_json)
+    with _in_words(as_json), show_progress() as tell:
+        result = run_review(review, out=out, figures=formats, progress=tell)
     if as_json:
-        click.echo(json.dumps(_summary(result), ensure_ascii=False, indent=1))
+        print_json(run_summary(result))
         return
-    _print_warnings(result.warnings)
-    _print_summary(result.results)
-    click.echo(f"\nReport: {result.report}")
+    print_warnings(result.warnings)
+    print_summary(result.results)
+    click.echo(visible(f"\nReport: {result.report}"))
 
 
 @main.command()
@@ -91,20 +96,35 @@ def check(review: Path | None, as_json: bool) -> None:
     """
     from meta.protocol.review import check_review
 
-    try:
+    with _in_words(as_json):
         problems = check_review(review)
-    except ReviewError as error:
-        _fail(error, as_json)
     errors = [p for p in problems if p.severity == "error"]
     if as_json:
-        click.echo(json.dumps({"problems": [p.to_dict() for p in problems]}, ensure_ascii=False, indent=1))
+        print_json({"problems": [p.to_dict() for p in problems]})
     else:
-        _print_problems(errors)
-        _print_warnings([p for p in problems if p.severity == "warning"])
+        print_problems(errors)
+        print_warnings([p for p in problems if p.severity == "warning"])
         if not errors:
             click.echo("No errors." if problems else "No problems.")
     if errors:
         sys.exit(PROBLEMS)
+
+
+def _known_measure(_context: click.Context, _option: click.Parameter, code: str) -> str:
+    from meta.effects.measures import MEASURES
+
+    if code not in MEASURES:
+        raise click.BadParameter(f"unknown measure {code!r}; {suggest(code, MEASURES)}")
+    return code
+
+
+def _positive(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    if value is not None:
+        from meta.protocol.plan import MAX_FACTOR
+
+        if not 0 < value <= MAX_FACTOR:
+            raise click.BadParameter(f"must be above 0 and at most {MAX_FACTOR:g}; got {value:g}")
+    return value
 
 
 @main.command()
@@ -112,6 +132,7 @@ def check(review: Path | None, as_json: bool) -> None:
 @click.option(
     "--measure",
     required=True,
+    callback=_known_measure,
     help="Measure code: PLO, PR, PFT, IRLN, OR, RR, RD, or GEN for ready-made numbers.",
 )
 @click.option(
@@ -144,7 +165,11 @@ def check(review: Path | None, as_json: bool) -> None:
 @click.option("--level", default=None, type=float, help="Level of intervals, for example 0.95.")
 @click.option("--moderators", default=None, metavar="FORMULA", help="For example '~ year + C(design)'.")
 @click.option(
-    "--per", default=None, type=float, help="Show proportions and rates per this many, for example 10000."
+    "--per",
+    default=None,
+    type=float,
+    callback=_positive,
+    help="Show proportions and rates per this many, for example 10000."
 )
 @click.option(
     "--forest",
@@ -175,8 +200,8 @@ def fit(
     r"""Fit one analysis to a sheet, and print it.
 
     \b
-    Example:  meta fit cataract.csv --measure PLO --columns events=cases,n=total --label authoryear --per
-    10000
+    Example:  meta fit cataract.csv --measure PLO --columns events=cases,n=total \\
+                  --label authoryear --per 10000
     """
     from meta.single import fit_sheet
 
@@ -189,7 +214,7 @@ def fit(
         "level": level,
         "moderators": moderators,
     }
-    try:
+    with _in_words(as_json), _as_usage():
         result = fit_sheet(
             sheet,
             measure=measure,
@@ -202,13 +227,11 @@ def fit(
             per=per,
             forest=forest,
         )
-    except ReviewError as error:
-        _fail(error, as_json)
     if as_json:
-        click.echo(json.dumps(result.fit.to_dict(), ensure_ascii=False, indent=1))
+        print_json(result.fit.to_dict())
     else:
-        _print_warnings(result.warnings)
-        _print_fit(result)
+        print_warnings(result.warnings)
+        print_fit(result)
 
 
 @main.command()
@@ -224,13 +247,11 @@ def init(folder: Path, title: str) -> None:
     """
     from extraction.template import write_new_review
 
-    try:
+    with _in_words(False):
         written = write_new_review(folder, title)
-    except ReviewError as error:
-        _fail(error, False)
     for path in written:
-        click.echo(path)
-    click.echo(f"\nFill in {folder / 'sheet.csv'}, then:  meta check {folder}")
+        click.echo(visible(str(path)))
+    click.echo(visible(f"\nFill in {folder / 'sheet.csv'}, then:  meta check {folder}"))
 
 
 def _figure_formats(text: str) -> tuple[str, ...]:
@@ -251,133 +272,47 @@ def _pairs(parts: Iterable[str], option: str) -> dict[str, str]:
         name, sign, value = part.partition("=")
         if not sign or not name.strip() or not value.strip():
             raise click.BadParameter(f"{part!r} is not of the form name=value", param_hint=option)
+        if name.strip() in pairs:
+            raise click.BadParameter(f"{name.strip()!r} is given twice", param_hint=option)
         pairs[name.strip()] = value.strip()
     return pairs
 
 
-def _fail(error: ReviewError, as_json: bool) -> NoReturn:
-    """Say what is wrong and stop with the exit code for problems."""
-    if as_json:
-        problems = [p.to_dict() for p in error.problems] if isinstance(error, ProblemsError) else []
-        click.echo(json.dumps({"error": str(error), "problems": problems}, ensure_ascii=False, indent=1))
-    elif isinstance(error, ProblemsError):
-        _print_problems([p for p in error.problems if p.severity == "error"])
-        _print_warnings([p for p in error.problems if p.severity == "warning"])
-    else:
-        click.echo(f"Error: {error}", err=True)
-    sys.exit(PROBLEMS)
-
-
-def _print_problems(problems: list[Problem]) -> None:
-    """List errors on stderr, one a line."""
-    if problems:
-        click.echo(f"{len(problems)} error{'' if len(problems) == 1 else 's'}:", err=True)
-    for problem in problems:
-        click.echo(f"  {problem}", err=True)
-
-
-def _print_warnings(warnings: Iterable[Problem]) -> None:
-    """List warnings on stderr, one a line."""
-    for problem in warnings:
-        click.echo(f"  warning: {problem}", err=True)
+@contextmanager
+def _in_words(as_json: bool) -> Iterator[None]:
+    """Turn errors that are meant for the user into words, and the exit code for problems."""
+    try:
+        yield
+    except ReviewError as error:
+        _tell_error(error, as_json)
+        sys.exit(PROBLEMS)
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # click ends quietly where a reader such as head has gone
+            raise
+        where = f"{error.filename}: " if error.filename is not None else ""
+        _tell_error(ReviewError(f"{where}{error.strerror or error}"), as_json)
+        sys.exit(PROBLEMS)
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function that shows how far a run is, on stderr; silent where stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _what, _done, _total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bar:
-        task = bar.add_task("reading", total=None)
-
-        def tell(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total)
-
-        yield tell
+def _as_usage() -> Iterator[None]:
+    """Call a choice that is not offered wrong usage, where it came from the command line."""
+    try:
+        yield
+    except (OptionError, ProfileError) as error:
+        raise click.UsageError(visible(str(error))) from error
 
 
-def _print_summary(results: Mapping[str, Any]) -> None:
-    """Print the report's own table at a glance: one row an analysis."""
-    from meta.report.context import build_context
-    from meta.report.pieces import plain
-
-    glance = build_context(results).glance
-    headings = tuple(column.heading for column in glance.columns)
-    rows = [tuple(plain(cell) for cell in row.cells) for row in glance.rows]
-    _print_table(headings, rows, numeric={column.heading for column in glance.columns if column.number})
-
-
-def _summary(result: RunResult) -> dict[str, Any]:
-    """Return what ``meta run --json`` prints: where things are, and the main numbers of each analysis."""
-    analyses = {}
-    for name, entry in result.results["analyses"].items():
-        fit = entry["fit"] or {}
-        analyses[name] = {
-            "status": fit.get("status", "not_estimable"),
-            "k": fit.get("k", 0),
-            "measure": entry["measure"],
-            "natural": fit.get("natural"),
-            "population_mean": fit.get("population_mean"),
-            "tau2": fit.get("tau2"),
-        }
-    return {
-        "report": str(result.report),
-        "results": str(result.out / "results.json"),
-        "warnings": [p.to_dict() for p in result.warnings],
-        "analyses": analyses,
-    }
-
-
-def _print_fit(result: SingleFit) -> None:
-    """Print a fit: the studies in the unit of display, then name and value a line."""
-    from meta.tables.numbers import column_decimals, count_text, interval_text
-
-    studies, factor = result.fit.studies, result.unit.factor
-    counts = list(dict.fromkeys(name for study in studies for name in study.counts))
-    shown = [[None if x is None else x * factor for x in (s.value, s.low, s.high)] for s in studies]
-    decimals = column_decimals(shown)
-    rows = [
-        (
-            study.label,
-            *(count_text(study.counts.get(name)) for name in counts),
-            study.reason or interval_text(value, low, high, decimals),
-        )
-        for study, (value, low, high) in zip(studies, shown, strict=True)
-    ]
-    _print_table(("study", *counts, result.unit.heading.lower()), rows, numeric=set(counts))
-    width = max(len(name) for name, _ in result.lines)
-    click.echo()
-    for name, text in result.lines:
-        click.echo(f"{name.ljust(width)}  {text}")
-
-
-def _print_table(headings: tuple[str, ...], rows: list[tuple[str, ...]], *, numeric: set[str]) -> None:
-    """Print a plain table on stdout; coloured heads only on a terminal that wants colour."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings:
-        table.add_column(heading, justify="right" if heading in numeric else "left", overflow="fold")
-    for row in rows:
-        # Text, not markup: a study may be called [red]
-        table.add_row(*(Text(cell) for cell in row))
-    console = Console()
-    if not console.is_terminal:
-        # a pipe has no width; rows must not be folded at 80 columns
-        console = Console(width=200)
-    console.print(table)
+def _tell_error(error: ReviewError, as_json: bool) -> None:
+    """Say what is wrong: on stderr, or as JSON on stdout where a program reads it."""
+    problems = error.problems if isinstance(error, ProblemsError) else ()
+    if as_json:
+        print_json({"error": str(error), "problems": [p.to_dict() for p in problems]})
+    elif problems:
+        print_problems([p for p in problems if p.severity == "error"])
+        print_warnings([p for p in problems if p.severity == "warning"])
+    else:
+        click.echo(visible(f"Error: {error}"), err=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,145 @@
+"""What the shell shows: results on stdout, problems and progress on stderr, nothing a terminal would obey."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from extraction.errors import Problem
+from extraction.names import visible
+
+if TYPE_CHECKING:
+    from meta.pipeline import RunResult
+    from meta.single import SingleFit
+
+
+def open_screen() -> None:
+    """Let no character end a command: what an encoding lacks is written as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def print_json(content: Mapping[str, Any]) -> None:
+    """Print JSON on stdout, in ASCII: valid in every encoding, and harmless on a terminal."""
+    click.echo(json.dumps(content, indent=1, allow_nan=False))
+
+
+def print_problems(problems: Sequence[Problem]) -> None:
+    """List errors on stderr, one a line."""
+    if problems:
+        click.echo(f"{len(problems)} error{'' if len(problems) == 1 else 's'}:", err=True)
+    for problem in problems:
+        click.echo(f"  {problem}", err=True)
+
+
+def print_warnings(warnings: Iterable[Problem]) -> None:
+    """List warnings on stderr, one a line."""
+    for problem in warnings:
+        click.echo(f"  warning: {problem}", err=True)
+
+
+@contextmanager
+def show_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function that shows how far a run is, on stderr; silent where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _what, _done, _total: None
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        task = bar.add_task("reading", total=None)
+
+        def tell(what: str, done: int, total: int) -> None:
+            bar.update(task, description=escape(visible(what)), completed=done, total=total)
+
+        yield tell
+
+
+def print_summary(results: Mapping[str, Any]) -> None:
+    """Print the report's own table at a glance: one row an analysis."""
+    from meta.report.context import build_context
+    from meta.report.pieces import plain
+
+    glance = build_context(results).glance
+    headings = tuple(column.heading for column in glance.columns)
+    rows = [tuple(plain(cell) for cell in row.cells) for row in glance.rows]
+    _print_table(headings, rows, numeric={column.heading for column in glance.columns if column.number})
+
+
+def run_summary(result: RunResult) -> dict[str, Any]:
+    """Return what ``meta run --json`` prints: where things are, and the main numbers of each analysis."""
+    analyses = {}
+    for name, entry in result.results["analyses"].items():
+        fit = entry["fit"] or {}
+        analyses[name] = {
+            "status": fit.get("status", "not_estimable"),
+            "k": fit.get("k", 0),
+            "measure": entry["measure"],
+            "natural": fit.get("natural"),
+            "population_mean": fit.get("population_mean"),
+            "tau2": fit.get("tau2"),
+        }
+    return {
+        "report": str(result.report),
+        "results": str(result.out / "results.json"),
+        "warnings": [p.to_dict() for p in result.warnings],
+        "analyses": analyses,
+    }
+
+
+def print_fit(result: SingleFit) -> None:
+    """Print a fit: the studies in the unit of display, then name and value a line."""
+    from meta.tables.numbers import column_decimals, count_text, interval_text
+
+    studies, factor = result.fit.studies, result.unit.factor
+    counts = list(dict.fromkeys(name for study in studies for name in study.counts))
+    shown = [[None if x is None else x * factor for x in (s.value, s.low, s.high)] for s in studies]
+    decimals = column_decimals(shown)
+    rows = [
+        (
+            study.label,
+            *(count_text(study.counts.get(name)) for name in counts),
+            study.reason or interval_text(value, low, high, decimals),
+        )
+        for study, (value, low, high) in zip(studies, shown, strict=True)
+    ]
+    _print_table(("study", *counts, result.unit.heading.lower()), rows, numeric=set(counts))
+    width = max(len(name) for name, _ in result.lines)
+    click.echo()
+    for name, text in result.lines:
+        click.echo(visible(f"{name.ljust(width)}  {text}"))
+
+
+def _print_table(headings: tuple[str, ...], rows: list[tuple[str, ...]], *, numeric: set[str]) -> None:
+    """Print a plain table on stdout; coloured heads only on a terminal that wants colour."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        justify: Literal["left", "right"] = "right" if heading in numeric else "left"
+        table.add_column(Text(visible(heading)), justify=justify, overflow="fold")
+    for row in rows:
+        # Text, not markup: a study may be called [red]
+        table.add_row(*(Text(visible(cell)) for cell in row))
+    console = Console()
+    if not console.is_terminal:
+        # a pipe has no width; rows must not be folded at 80 columns
+        console = Console(width=200)
+    console.print(table)
