@@ -25,6 +25,10 @@ LOG_INTEGRAL_TOL = 2e-11
 #: The mode only centres the rule: a last Newton step below this many posterior standard deviations is
 #: accurate to its square.
 MODE_TOL = 1e-5
+#: A cell whose mode has a probability beyond this takes 1 - p + p exp(rise) as it stands.
+NEARLY_CERTAIN = 0.9
+#: ... with 1 - p no smaller than this, so that its logarithm exists.
+SMALLEST = 1e-300
 #: Newton steps to a mode: 2 to 5 are typical; far out on the exponential it takes one a unit of the link.
 MODE_STEPS = 1000
 #: A rule has missed part of an integrand when the mean slope of h, or its product with the distance from
@@ -238,12 +242,19 @@ def _height(
         mode = n * np.exp(np.minimum(eta, EXP_LIMIT))
         mean = mode * (1.0 + growth)
         return height - mode * growth, e - mean, mean
-    p = expit(eta)
+    p, q = expit(eta), expit(-eta)
     excess = p * growth
-    height -= n * np.log1p(excess)
-    share = p * (1.0 + growth) / (1.0 + excess)
-    mean = n * share
-    return height, e - mean, mean * (expit(-eta) / (1.0 + excess))
+    part, whole = p * (1.0 + growth), 1.0 + excess
+    certain = p > NEARLY_CERTAIN
+    if certain.any():
+        # here both sums cancel
+        part = np.where(certain, p * np.exp(rise), part)
+        whole = np.where(certain, np.maximum(q, SMALLEST) + part, whole)
+        height -= n * np.where(certain, np.log(whole), np.log1p(np.where(certain, 0.0, excess)))
+    else:
+        height -= n * np.log1p(excess)
+    mean = n * (part / whole)
+    return height, e - mean, mean * (q / whole)
 
 
 def _blocks(cells: Cells, pending: Ints, level: NDArray[np.int8]) -> list[tuple[Ints, Rule]]:

@@ -8,13 +8,12 @@ import numpy as np
 
 from meta.kernels.glmm_cells import Bools, Cells, Floats, Ints
 from meta.kernels.glmm_search import Climb, climb, dot, factorise, part, solve
-from meta.kernels.quadrature import Rule
+from meta.kernels.quadrature import LADDER, Rule
 
 #: tau of the scan, as multiples of a moment estimate of the total spread between studies.
 SCAN = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-#: Nodes of the scan: it only needs the sign of a slope, and where it errs the ascents that follow set it
-#: right.
-SCAN_RULE = (Rule("hermite", 7),)
+#: The scan only needs the sign of a slope: fewer nodes will do, until they miss part of an integrand.
+SCAN_LADDER = (Rule("hermite", 7), *LADDER)
 #: The coefficients at a point of the scan need be no nearer to their best than this (twice the log-
 #: likelihood still to gain).
 SCAN_TOL = 1e-3
@@ -83,7 +82,7 @@ def find_starts(cells: Cells, common: Climb, slope: Floats, searched: Bools) -> 
     slopes, gammas = np.empty_like(tau), np.empty((tau.shape[0], p, rows.size))
     slopes[0], gammas[0] = slope[rows], gamma0
     points = len(SCAN)
-    copies = replace(cells.take(np.tile(rows, points)), rules=SCAN_RULE)
+    copies = replace(cells.take(np.tile(rows, points)), rules=SCAN_LADDER)
     theta = np.concatenate([np.tile(gamma0, (1, points)), tau[1:].reshape(1, -1)])
     free = tuple(range(p))
     fitted = climb(copies, theta, free, tolerance=SCAN_TOL, max_steps=SCAN_STEPS)

@@ -164,6 +164,9 @@ def _advance(cells: Cells, at: Floats, want: Walk, free: tuple[int, ...], state:
     look = _look(cells, at, want, free)
     index, last = np.array(free, dtype=np.intp), at.shape[0] - 1
     tau_free = want.fixed != last
+    # an attempt may stand at -tau, for what tau is there, until it is known whether it is shortened
+    back = state.origin + 0.25 * (at - state.origin)
+    at[last] = np.abs(at[last])
     x = at[want.fixed].copy()
     # an ascent of the others that went down is tried again, a quarter as long
     fell = look.loglik < state.base - ROUNDING * (1.0 + np.abs(state.base))
@@ -179,11 +182,8 @@ def _advance(cells: Cells, at: Floats, want: Walk, free: tuple[int, ...], state:
         moved = np.minimum(moved, TAU_MAX)
     delta = look.step + look.follow * np.where(near, moved - x, 0.0)
     delta *= step_limit(delta, at, index)
-    # what is left of a step that was too long ends with it
-    back = state.origin + 0.25 * (at - state.origin)
     state.origin, state.base = np.where(fell, state.origin, at), np.where(fell, state.base, look.loglik)
     at[index] += delta
-    at[last] = np.abs(at[last])
     if tau_free:
         at[last] = np.where(stuck, 0.5 * state.spread, at[last])
         at[last] = np.where(far, np.abs(moved - want.best) + state.spread, at[last])

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from glmm_dense import dense_loglik
+from scipy.optimize import linprog
+from scipy.special import expit
 
 from meta.kernels.glmm import fit_glmm
 from meta.kernels.status import Status
@@ -124,3 +126,71 @@ def test_no_other_tau_does_better(family: str) -> None:
     for tau in (0.03, 0.08, 0.2, 0.45, 0.8, 1.3, 2.2, 4.0, 9.0):
         held = fit_glmm(family, events, size, mask, np.ones((MOST_STUDIES, 1)), tau2=tau * tau)
         assert (held.loglik <= sets.rows.loglik[some] + 1e-8).all(), tau
+
+
+def is_separated(family: str, events: np.ndarray, size: np.ndarray, design: np.ndarray) -> bool:
+    """Say by linear programming whether some direction lowers zeros and raises full counts for ever."""
+    zero, full = events == 0.0, (events == size) & (family == "binomial")
+    inner = ~zero & ~full
+    bounded = np.vstack([design[zero], -design[full]])
+    found = linprog(
+        bounded.sum(axis=0),
+        A_ub=bounded,
+        b_ub=np.zeros(len(bounded)),
+        A_eq=design[inner] if inner.any() else None,
+        b_eq=np.zeros(inner.sum()) if inner.any() else None,
+        bounds=[(-1.0, 1.0)] * design.shape[1],
+    )
+    return bool(found.fun < -1e-9)
+
+
+@pytest.mark.parametrize("family", ["binomial", "poisson"])
+def test_moderators_fit_unless_a_coefficient_runs_away(family: str) -> None:
+    rng = np.random.default_rng(77)
+    sets, k = 120, 14
+    size = np.round(np.exp(rng.uniform(np.log(5.0), np.log(500.0), (sets, k))))
+    eta = rng.normal(-2.0, 1.0, (sets, k))
+    if family == "binomial":
+        events = rng.binomial(size.astype(int), expit(eta)).astype(float)
+    else:
+        events = rng.poisson(size * np.exp(eta)).astype(float)
+    events[rng.random((sets, k)) < 0.35] = 0.0
+    mask = rng.random((sets, k)) < 0.75
+    design = np.column_stack([np.ones(k), np.linspace(-1.0, 1.0, k), np.arange(k) % 3 == 0]).astype(float)
+    spec = ModelSpec(model=f"{family}_normal", moderators="~ year + group", tau2_ci=None)
+    rows = infer_glmm(events, size, mask, design, spec, False)
+    separated = np.array(
+        [is_separated(family, e[m], n[m], design[m]) for e, n, m in zip(events, size, mask, strict=True)]
+    )
+    assert 3 < separated.sum() < 60
+    assert np.array_equal(rows.status == Status.NOT_ESTIMABLE, separated)
+    fitted = np.isin(rows.status, FITTED)
+    assert np.array_equal(fitted, ~separated)
+    assert (rows.low[fitted] < rows.value[fitted]).all()
+    assert (rows.value[fitted] < rows.high[fitted]).all()
+    assert (rows.p_value[fitted] >= 0.0).all()
+    assert (rows.test_p[fitted] >= 0.0).all()
+
+
+@pytest.mark.parametrize("family", ["binomial", "poisson"])
+def test_one_to_three_people_and_millions(family: str) -> None:
+    rng = np.random.default_rng(78)
+    sets, k = 100, 10
+    few = rng.integers(1, 4, (sets, k)).astype(float)
+    many = np.round(np.exp(rng.uniform(np.log(1e3), np.log(5e6), (sets, k))))
+    share = expit(rng.normal(-7.0, rng.choice([0.01, 0.1, 1.0], (sets, 1)), (sets, k)))
+    for size, chance in ((few, 0.3), (many, share)):
+        if family == "binomial":
+            events = rng.binomial(size.astype(np.int64), chance).astype(float)
+        else:
+            events = rng.poisson(size * chance).astype(float)
+        spec = ModelSpec(model=f"{family}_normal")
+        rows = infer_glmm(events, size, np.ones((sets, k), dtype=bool), np.ones((k, 1)), spec, True)
+        all_or_nothing = ((events == 0.0) | (events == size)).all(axis=1) & (size > 1.0).any(axis=1)
+        runs_away = all_or_nothing & (events.sum(axis=1) > 0.0) & (family == "binomial")
+        assert np.array_equal(rows.status == Status.NOT_ESTIMABLE, runs_away)
+        fitted = np.isin(rows.status, FITTED)
+        assert (rows.low[fitted] < rows.value[fitted]).all()
+        assert (rows.value[fitted] < rows.high[fitted]).all()
+        assert (rows.tau2_low[fitted] <= rows.tau2[fitted]).all()
+        assert (rows.tau2[fitted] < rows.tau2_high[fitted]).all()
