@@ -64,7 +64,8 @@ def draw_answer(answer: Answer) -> dict[str, Figure]:
         if not figures:
             forest("forest", plan.title, i)
         else:
-            forest(f"subgroup-{name}", f"{plan.title}: {group.title[:1].lower()}{group.title[1:]}", i)
+            words = group.title or f"by {group.by}"
+            forest(f"subgroup-{name}", f"{plan.title}: {words[:1].lower()}{words[1:]}", i)
     if answer.fit is not None and answer.left_out is not None:
         figures["leave_one_out"] = leave_one_out_plot(
             answer.left_out,
