@@ -33,14 +33,14 @@ FIGURE_FORMATS = ("svg", "pdf", "png")
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="trs-meta", prog_name="meta")
 def main() -> None:
-    r"""Random-effects meta-analysis for living reviews.
+    """Random-effects meta-analysis for living reviews.
 
     \b
     meta run                 the shipped review, into out/
     meta init my-review      start a review of your own
     meta check my-review     every problem in its sheets and protocol
     meta run my-review       fit, draw and report it
-    """
+    """  # noqa: D301  (click reads the control character)
     open_screen()
 
 
@@ -62,14 +62,14 @@ def main() -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def run(review: Path | None, out: Path, figures: str, as_json: bool) -> None:
-    r"""Check the sheets, fit every analysis of the protocol, and write figures and a report.
+    """Check the sheets, fit every analysis of the protocol, and write figures and a report.
 
     REVIEW is a review.toml or its folder; without one, the shipped review of treatment-resistant
     schizophrenia is run.
 
     \b
     Example:  meta run my-review --out results --figures svg,pdf
-    """
+    """  # noqa: D301  (click reads the control character)
     formats = _figure_formats(figures)
     from meta.pipeline import run_review
 
@@ -87,13 +87,13 @@ def run(review: Path | None, out: Path, figures: str, as_json: bool) -> None:
 @click.argument("review", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the problems as JSON.")
 def check(review: Path | None, as_json: bool) -> None:
-    r"""Check the sheets and the protocol: every problem at once, with file, line, column, value and rule.
+    """Check the sheets and the protocol: every problem at once, with file, line, column, value and rule.
 
     Writes nothing. Warnings are shown, and do not fail.
 
     \b
     Example:  meta check my-review
-    """
+    """  # noqa: D301  (click reads the control character)
     from meta.protocol.review import check_review
 
     with _in_words(as_json):
@@ -133,7 +133,7 @@ def _positive(_context: click.Context, _option: click.Parameter, value: float | 
     "--measure",
     required=True,
     callback=_known_measure,
-    help="Measure code: PLO, PR, PFT, IRLN, OR, RR, RD, or GEN for ready-made numbers.",
+    help="Measure code: PLO, PR, PFT, IR, IRLN, OR, RR, RD, or GEN for ready-made numbers.",
 )
 @click.option(
     "--columns",
@@ -197,12 +197,12 @@ def fit(
     forest: Path | None,
     as_json: bool,
 ) -> None:
-    r"""Fit one analysis to a sheet, and print it.
+    """Fit one analysis to a sheet, and print it.
 
     \b
     Example:  meta fit cataract.csv --measure PLO --columns events=cases,n=total \\
                   --label authoryear --per 10000
-    """
+    """  # noqa: D301  (click reads the control character)
     from meta.single import fit_sheet
 
     overrides = {
@@ -238,13 +238,13 @@ def fit(
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--title", default="A new review", show_default=True, help="Title of the review.")
 def init(folder: Path, title: str) -> None:
-    r"""Write a new review to fill in: review.toml, a sheet, its codebook.
+    """Write a new review to fill in: review.toml, a sheet, its codebook.
 
     Nothing that exists is overwritten.
 
     \b
     Example:  meta init my-review --title "Congenital cataract at birth"
-    """
+    """  # noqa: D301  (click reads the control character)
     from extraction.template import write_new_review
 
     with _in_words(False):
