@@ -8,6 +8,9 @@ from typing import Literal
 
 from extraction.names import visible
 
+#: Most characters of a message on the screen: a cell of a page of text must not bury the other problems.
+LONGEST = 500
+
 
 class ReviewError(Exception):
     """Root of every error that this project raises on purpose; its text is meant for the user."""
@@ -53,7 +56,8 @@ class Problem:
             place += f" line {self.line}"
         if self.column is not None:
             place += f", {self.column}"
-        text = f"{place}: {self.message} [{self.rule}]"
+        message = self.message if len(self.message) <= LONGEST else f"{self.message[:LONGEST]}…"
+        text = f"{place}: {message} [{self.rule}]"
         # names of columns and files come from outside, and this text goes to terminals
         return visible(f"{text}; {self.advice}" if self.advice else text).replace("\n", "\\n")
 

@@ -142,4 +142,7 @@ def _print_table(headings: tuple[str, ...], rows: list[tuple[str, ...]], *, nume
     if not console.is_terminal:
         # a pipe has no width; rows must not be folded at 80 columns
         console = Console(width=200)
-    console.print(table)
+    with console.capture() as captured:
+        console.print(table)
+    # by the way of every other line, so that one encoding holds for all
+    click.echo(captured.get(), nl=False)
