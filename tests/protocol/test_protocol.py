@@ -23,6 +23,7 @@ from meta.protocol.reader import (
     sheet_pairs,
     sheet_types,
 )
+from meta.protocol.review import check_review
 
 SHEET = "study_id,country,cases,total,year\nA,Norway,1,10,2001\nB,Sweden,2,20,2002\n"
 
@@ -92,6 +93,39 @@ def test_what_the_sheet_declares_comes_first_and_derived_columns_are_seen_throug
     assert protocol is not None
     assert sheet_types(protocol, "main") == {"total": "number", "cases": "count"}
     assert sheet_pairs(protocol, "main") == ()
+
+
+def test_every_column_that_is_counted_with_is_read_as_a_number(tmp_path: Path) -> None:
+    sheet = "study_id,country,early,late,total,dose,kind,wave\nA,Norway,1,2,10,2.5,x,1\nB,Oman,2,1,20,3,y,2\n"
+    text = GOOD.replace('events = "cases"', 'events = "both"')
+    text += 'derived = {both = "early + late", rest = "total - both"}\ncumulative = "wave"\n'
+    text += 'moderators = [{formula = "~ dose + C(kind)"}, {formula = "~ country"}, {formula = "~ rest"}]\n'
+    protocol, problems = check(tmp_path, text, sheet)
+    assert problems == ()
+    assert protocol is not None
+    assert sheet_types(protocol, "main") == {
+        "early": "count",
+        "late": "count",
+        "total": "count",
+        "dose": "number",
+        "wave": "number",
+    }
+    assert check_review(tmp_path) == ()
+
+
+def test_two_columns_whose_figures_would_have_one_name_are_named(tmp_path: Path) -> None:
+    sheet = "study_id,cases,total,größe,gr__e\nA,1,10,x,y\nB,2,20,x,y\n"
+    groups = 'subgroups = [{by = "größe"}, {by = "gr__e"}]\n'
+    _, problems = check(tmp_path, GOOD + groups, sheet)
+    assert [(p.column, p.rule) for p in problems] == [("analyses.first.subgroups[2].by", "subgroup-twice")]
+
+
+def test_a_check_finds_subgroups_by_an_empty_column(tmp_path: Path) -> None:
+    sheet = "study_id,cases,total,kind\nA,1,10,\nB,2,20,\n"
+    check(tmp_path, GOOD + 'subgroups = [{by = "kind"}]\n', sheet)
+    assert [(p.file, p.column, p.rule) for p in check_review(tmp_path)] == [
+        ("sheet.csv", "kind", "subgroup-empty")
+    ]
 
 
 def test_nothing_is_typed_in_a_sheet_with_a_codebook_of_its_own() -> None:
@@ -273,6 +307,15 @@ ADDED = [
     ('threshold = {value = 5, words = "x", source = ""}', "threshold.source: must not be empty"),
     ("moderators = [{formula = \"~ __import__('os').system('x')\"}]", "moderators[1].formula: "),
     ("small_study = 1", "small_study: must be true or false"),
+    ('unit = {factor = inf, heading = "x", axis = "y"}', "unit.factor: must be a number [wrong-value]"),
+    ('unit = {factor = 1e300, heading = "x", axis = "y"}', "unit.factor: must be at most 10^12"),
+    ('threshold = {value = nan, words = "x", source = "y"}', "threshold.value: must be a number"),
+    ('filters = [{column = "year", at_least = nan}]', "filters[1].at_least: must be a number"),
+    ('cumulative = "country"', "cumulative: studies are put in order by numbers, and 'country' holds text"),
+    (
+        'subgroups = [{by = "country"}, {by = "country"}]',
+        "subgroups[2].by: 'country' would share its figure with the subgroups by 'country' before it",
+    ),
     ('label = ["study_id", "arms"]', "label: no column 'arms'"),
 ]
 

@@ -250,6 +250,13 @@ def test_a_sum_with_a_missing_term_is_missing(tmp_path: Path) -> None:
     assert [row["rest"] for row in chosen.sheet.rows] == [19, 38, None]
 
 
+def test_a_sum_in_the_millions_keeps_its_last_digit(tmp_path: Path) -> None:
+    sheet = make_sheet(tmp_path, "A,,Norway,10,1,2616439,,\n")
+    columns = {"events": "events", "n": "rest"}
+    chosen = select_rows(sheet, plan(derived={"rest": "n - events"}, columns=columns))
+    assert [row.text["rest"] for row in chosen.sheet.rows] == ["2616438"]
+
+
 def test_a_study_without_one_level_keeps_an_empty_cell(tmp_path: Path) -> None:
     sheet = make_sheet(tmp_path, "A,early,N,1,1,10,,\nA,late,N,1,2,10,,\nB,early,N,1,3,20,,\n")
     chosen = select_rows(
