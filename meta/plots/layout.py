@@ -104,8 +104,8 @@ class Page:
 def clean_text(text: str) -> str:
     """Return text on one line, without the characters that break XML or turn the direction of what follows.
 
-    Control characters, lone surrogates and bidirectional embeddings, overrides, isolates and marks go; runs
-    of white space become one space. Letters of right-to-left scripts stay.
+    Control characters, lone surrogates, bidirectional embeddings, overrides, isolates and marks, and the byte
+    order mark go; runs of white space become one space. Letters of right-to-left scripts stay.
     """
     kept = []
     for character in text:
@@ -126,7 +126,8 @@ def clean_text(text: str) -> str:
 
 BREAKS = " \t\n\r\v\f\x1c\x1d\x1e\x1f\x85\u2028\u2029"
 _TURNS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
-_MARKS = "\u200e\u200f\u061c"
+#: Directional marks, and the byte order mark: no width, and the PDF writer stops at it.
+_MARKS = "\u200e\u200f\u061c\ufeff"
 
 
 #: Spaces at which a line may end: not those of ``k = 12`` or ``P < 0.001``, nor those inside ``[10.9,

@@ -33,6 +33,7 @@ HOSTILE = (
     "<!-- --> -- &amp; &lt;",
     "=HYPERLINK(1)",
     "a\u202eb\u200fc\u2067d",
+    "a\ufeffb",
     "\x00\x08\x1b\ufffe\ud800 lone",
     "$\\frac{1}{2}$ 100% $x$",
     "line\nbreak\ttab",
