@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from extraction.sheet import RowRef
 from meta.errors import EffectError
@@ -70,6 +70,19 @@ class EffectSizes:
     def k(self) -> int:
         """Number of studies."""
         return len(self.labels)
+
+    def harmonic_n(self, mask: NDArray[np.bool_]) -> Floats | None:
+        """Return the harmonic mean of n over the last axis of ``mask`` for Freeman-Tukey; None elsewhere.
+
+        ``mask`` is (k,) or (B, k); NaN where it holds nobody. Summed study after study, so that a study left
+        out changes no bit of the sum of the others.
+        """
+        if self.measure != "PFT":
+            return None
+        inverse = np.where(mask, 1.0 / self.counts["n"], 0.0)
+        total = np.cumsum(inverse, axis=-1)[..., -1]
+        with np.errstate(invalid="ignore"):
+            return np.asarray(mask.sum(axis=-1) / total, dtype=np.float64)
 
     @classmethod
     def from_arrays(

@@ -178,9 +178,6 @@ def _natural(effects: EffectSizes, rows: FittedRows, i: int, used: Mask, one_sid
     if one_sided:
         low, high = float(rows.one_sided_low[i]), float(rows.one_sided_high[i])
         return Natural(0.0 if low == 0.0 else high, low, high, None, None)
-    harmonic = None
-    if effects.measure == "PFT":
-        harmonic = float(used.sum() / np.sum(1.0 / effects.counts["n"][used]))
     value, low, high, prediction_low, prediction_high = to_natural(
         effects.measure,
         np.array(
@@ -192,7 +189,7 @@ def _natural(effects: EffectSizes, rows: FittedRows, i: int, used: Mask, one_sid
                 rows.prediction_high[i],
             ]
         ),
-        harmonic,
+        effects.harmonic_n(used),
     )
     return Natural(float(value), float(low), float(high), _number(prediction_low), _number(prediction_high))
 

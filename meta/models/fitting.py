@@ -153,17 +153,8 @@ def refit(
     lean = replace(spec, tau2_ci=None)
     design = build_design(spec.moderators, effects.columns, effects.k)
     rows = fit_rows(effects, lean, mask, design)
-    harmonic = harmonic_sizes(effects, mask & usable_studies(effects, spec, design))
+    harmonic = effects.harmonic_n(mask & usable_studies(effects, spec, design))
     return assemble_refits(rows, kind, labels, effects.measure, spec, harmonic, notes)
-
-
-def harmonic_sizes(effects: EffectSizes, mask: Mask) -> Floats | None:
-    """Return the harmonic mean of n by row of ``mask`` (B, k) for Freeman-Tukey; None elsewhere."""
-    if effects.measure != "PFT":
-        return None
-    n = effects.counts["n"]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(mask.sum(axis=1) / np.where(mask, 1.0 / n, 0.0).sum(axis=1), dtype=np.float64)
 
 
 def _fit_normal(

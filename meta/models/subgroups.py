@@ -129,7 +129,7 @@ def _share_tau2(
     tested = fit_rows(effects, spec, used[None, :], _group_design(contrast, names, used))
     places = iter(range(int(filled.sum())))
     shared = tuple(
-        _with_common(fit, means, next(places), effects.measure, spec, _harmonic(effects, member[g]))
+        _with_common(fit, means, next(places), effects.measure, spec, effects.harmonic_n(member[g]))
         if filled[g]
         else fit
         for g, fit in enumerate(fits)
@@ -152,14 +152,8 @@ def _group_design(matrix: Floats, names: tuple[str, ...], used: Mask) -> Design:
     return Design(np.ascontiguousarray(matrix), names, used, missing, intercept_only=False)
 
 
-def _harmonic(effects: EffectSizes, member: Mask) -> float | None:
-    if effects.measure != "PFT":
-        return None
-    return float(member.sum() / np.sum(1.0 / effects.counts["n"][member]))
-
-
 def _with_common(
-    fit: Fit, rows: FittedRows, c: int, measure: str, spec: ModelSpec, harmonic: float | None
+    fit: Fit, rows: FittedRows, c: int, measure: str, spec: ModelSpec, harmonic: Floats | None
 ) -> Fit:
     """Give a level's fit the estimate and tau2 of the joint model; drop what rests on its own tau2."""
     if fit.tau2 is None or np.isnan(rows.value[0, c]):

@@ -137,3 +137,21 @@ def test_under_a_glmm_every_refit_is_a_glmm_and_zeros_stay():
     assert moved.natural_high[2] == pytest.approx(1 - 0.05 ** (1 / 50), rel=1e-12)
     assert np.isnan(moved.estimate[2])
     assert moved.status[0] in ("ok", "boundary")
+
+
+@pytest.mark.parametrize(("k", "seed"), [(40, 3), (60, 1), (60, 3)])
+def test_freeman_tukey_refits_have_the_natural_bits_of_the_fit_without_the_study(k, seed):
+    # these sets differed in a last bit while the harmonic mean of n was summed in two orders
+    import pandas as pd
+
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"n": rng.integers(5, 400, k)})
+    frame["e"] = rng.binomial(frame["n"], 0.2)
+    frame["s"] = [f"study {i}" for i in range(k)]
+    moved = meta.leave_one_out(meta.effect_sizes(frame, measure="PFT", events="e", n="n", label="s"))
+    for i in range(k):
+        less = meta.effect_sizes(frame.drop(index=i), measure="PFT", events="e", n="n", label="s")
+        natural = meta.fit_model(less).natural
+        assert same_bits(moved.natural[i], natural.value)
+        assert same_bits(moved.natural_low[i], natural.low)
+        assert same_bits(moved.natural_high[i], natural.high)
