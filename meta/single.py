@@ -11,7 +11,7 @@ from extraction.errors import Problem
 from extraction.names import suggest
 from extraction.sheet import Sheet, read_sheet
 from meta.effects.compute import effect_sizes
-from meta.effects.measures import default_unit, find_measure
+from meta.effects.measures import COUNTS, PAIRS, column_keywords, default_unit, find_measure
 from meta.errors import EffectError
 from meta.models.design import formula_columns
 from meta.models.fitting import fit_model
@@ -19,7 +19,6 @@ from meta.options import DisplayUnit
 from meta.plots.forest import forest_plot
 from meta.plots.save import save_figure
 from meta.profiles.loader import load_profile, override_spec
-from meta.protocol.reader import COUNTS, PAIRS
 from meta.results import Fit
 from meta.tables.numbers import (
     count_text,
@@ -37,9 +36,6 @@ DEFAULT_PROFILES = {
     "IRLN": ("proportions-glmm@1", {"model": "poisson_normal"}),
 }
 OTHER_PROFILE = "house@1"
-
-#: Columns of ready-made effect sizes, which may stand in for the counts of a measure.
-READY_MADE = ("y", "v", "se", "low", "high")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +104,7 @@ def fit_sheet(
     spec = override_spec(
         load_profile(profile_name or base), {**(implied if profile_name is None else {}), **choices}
     )
-    allowed = (*find_measure(measure).columns, *READY_MADE)
+    allowed = column_keywords(measure)
     for keyword in columns:
         if keyword not in allowed:
             raise EffectError(f"measure {measure} takes no column {keyword!r}; {suggest(keyword, allowed)}")

@@ -14,7 +14,7 @@ from meta.effects import binary, proportions, rates
 from meta.effects.cells import Cells, join_places, make_labels, read_cells
 from meta.effects.corrections import Correction
 from meta.effects.exact import clopper_pearson, poisson_exact
-from meta.effects.measures import Measure, find_measure, to_natural
+from meta.effects.measures import COUNTS, PAIRS, Measure, find_measure, to_natural
 from meta.effects.sizes import EffectSizes
 from meta.errors import EffectError
 from meta.results import Excluded, Floats
@@ -39,10 +39,6 @@ _FORMULAS: dict[str, Formula] = {
 
 #: The ways to say how precise a ready-made effect size is; exactly one is given.
 _PRECISION = (("v",), ("se",), ("low", "high"))
-#: Count columns that hold whole numbers; ``time`` may be any number.
-_WHOLE = frozenset({"events", "n", "events1", "n1", "events2", "n2"})
-#: Which column may not be larger than which.
-_PARTS = (("events", "n"), ("events1", "n1"), ("events2", "n2"))
 _SIZES = frozenset({"n", "n1", "n2", "time"})
 
 
@@ -237,14 +233,14 @@ def _check_numbers(
     faults: list[tuple[Bools, str]] = []
     for keyword, column in values.items():
         name = given[keyword]
-        if keyword in _WHOLE or keyword == "time":
+        if keyword in COUNTS or keyword == "time":
             faults.append((column < 0, f"{name} is negative"))
-        if keyword in _WHOLE:
+        if keyword in COUNTS:
             fractional = np.isfinite(column) & (column != np.floor(column))
             faults.append((fractional, f"{name} is not a whole number"))
         if keyword in ("v", "se"):
             faults.append((column <= 0, f"{name} must be > 0"))
-    for part, whole in _PARTS:
+    for part, whole in PAIRS:
         if part in values and whole in values:
             faults.append((values[part] > values[whole], f"{given[part]} must not exceed {given[whole]}"))
     if "time" in values:

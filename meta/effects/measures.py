@@ -135,6 +135,15 @@ _READY_MADE = Measure(
     null=0.0, add=0.0,
 )
 
+#: Columns of measures that hold whole numbers; ``time`` and ready-made effects may be any number.
+COUNTS = ("events", "n", "events1", "n1", "events2", "n2")
+
+#: Columns of measures that must fit each other: the first never exceeds the second.
+PAIRS = (("events", "n"), ("events1", "n1"), ("events2", "n2"))
+
+#: Columns of ready-made effect sizes, which may stand in for the counts of a measure.
+READY_MADE = ("y", "v", "se", "low", "high")
+
 #: Every measure that this version offers, by code.
 MEASURES: dict[str, Measure] = {
     measure.code: measure for measure in (*_PROPORTIONS, *_RATES, *_COMPARISONS, _READY_MADE)
@@ -152,6 +161,17 @@ def find_measure(code: str) -> Measure:
     if code not in MEASURES:
         raise EffectError(f"measure must be one of {', '.join(sorted(MEASURES))}; got {code!r}")
     return MEASURES[code]
+
+
+def column_keywords(code: str) -> tuple[str, ...]:
+    """Return every column that a measure may read: its own, then those of ready-made effect sizes.
+
+    Raises
+    ------
+    EffectError
+        If there is no such measure.
+    """
+    return tuple(dict.fromkeys((*find_measure(code).columns, *READY_MADE)))
 
 
 def default_unit(code: str) -> DisplayUnit:

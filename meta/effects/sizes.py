@@ -24,8 +24,7 @@ class EffectSizes:
     ----------
     y, v : array of shape (k,)
         Effect sizes and sampling variances on the analysis scale of ``measure``; NaN where the measure does
-        not exist for a
-        study (``reasons`` says why), although a model on its counts may still use it.
+        not exist for a study (``reasons`` says why), although a model on its counts may still use it.
     labels : tuple of str
         Unique names, one a study.
     measure : str

@@ -13,17 +13,12 @@ from extraction.codebook import FurtherKind, SheetSchema, find_schema
 from extraction.errors import Problem, ProblemsError
 from extraction.toml_lines import Path as Place
 from extraction.toml_lines import find_lines, nearest_line
+from meta.effects.measures import COUNTS, PAIRS
 from meta.models.design import formula_columns
 from meta.protocol.expressions import column_and_level, parse_sum
 from meta.protocol.plan import Analysis, Protocol, locate_review
 from meta.protocol.rules import check_rules
 from meta.protocol.shape import Fault, look_up, shape_protocol
-
-#: Numbers of a measure that are whole; the others are any number.
-COUNTS = frozenset({"events", "n", "events1", "n1", "events2", "n2"})
-
-#: Numbers of a measure that must fit each other: the first never exceeds the second.
-PAIRS = (("events", "n"), ("events1", "n1"), ("events2", "n2"))
 
 
 def read_protocol(path: str | Path) -> Protocol:

@@ -13,16 +13,13 @@ from extraction.errors import ProblemsError
 from extraction.names import safe_name, suggest
 from extraction.sheet import check_sheet
 from extraction.toml_lines import Path
-from meta.effects.measures import MEASURES, Measure
+from meta.effects.measures import MEASURES, Measure, column_keywords
 from meta.errors import MetaError
 from meta.models.design import formula_columns
 from meta.profiles.loader import profile_names
 from meta.protocol.expressions import column_and_level, parse_sum
 from meta.protocol.plan import Analysis, ModeratorPlan, Protocol, SheetEntry
 from meta.protocol.shape import Fault
-
-#: Columns of ready-made effect sizes, beside those of the measure.
-_READY_MADE = ("y", "v", "se", "low", "high")
 
 #: What each GLMM is fitted to.
 _GLMM_KINDS = {"binomial_normal": "proportion", "poisson_normal": "rate"}
@@ -163,7 +160,7 @@ def _check_measure(here: Path, analysis: Analysis) -> Iterator[Fault]:
         message = f"no measure {analysis.measure!r}"
         yield Fault((*here, "measure"), "unknown-measure", message, suggest(analysis.measure, MEASURES))
         return
-    allowed = tuple(dict.fromkeys((*measure.columns, *_READY_MADE)))
+    allowed = column_keywords(measure.code)
     given = analysis.columns
     for key in given:
         if key not in allowed:

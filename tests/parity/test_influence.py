@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from oracle import Tally, columns_as_floats
+from rma_adapter import make_spec
 
 import meta
 from meta.effects.sizes import EffectSizes
-from meta.options import ModelSpec
 
 #: Worst relative difference seen: see the line that the run prints.
 TOLERANCE = 1e-8
@@ -19,15 +19,6 @@ TOLERANCE = 1e-8
 #: it is 0.
 SCALES = {"tau2": 1e-4, "I2": 1.0}
 SCALE = 1e-8
-
-METHODS = {
-    "EE": {"model": "common"},
-    "DL": {"tau2_method": "DL"},
-    "REML": {"tau2_method": "REML"},
-    "PM": {"tau2_method": "PM"},
-    "ML": {"tau2_method": "ML"},
-}
-TESTS = {"z": {"ci_method": "Wald"}, "knha": {"ci_method": "HKSJ", "ci_guard": "none"}}
 
 #: metafor's name -> the field of Refits.
 FIELDS = {
@@ -55,8 +46,7 @@ def test_refits(open_tally: Callable[[str, float], Tally]) -> None:
             tally.defer(case, a_diagnostic_of_a_later_issue)
             continue
         y, v = columns_as_floats(tally.topic.columns(case["data"]), ("yi", "vi"))
-        model = case["spec"]["model"]
-        spec = ModelSpec(**{**METHODS[model["method"]], **TESTS[model["test"]]})
+        spec = make_spec(case)
         # cumul(order=...) takes a variable to sort by, and the oracle's call hands it order(vi)
         effects = EffectSizes.from_arrays(y, v, columns={"turn": np.argsort(v, kind="stable").tolist()})
         if case["spec"]["fn"] == "leave1out":

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from oracle import Tally, Topic, columns_as_floats
+from rma_adapter import make_spec
 
 import meta
 from meta.effects.sizes import EffectSizes
-from meta.options import ModelSpec
 from meta.results import Fit, Subgroups
 
 #: Worst relative difference seen: 4e-11, the REML tau2 of a small group.
@@ -18,15 +19,6 @@ TOLERANCE = 1e-8
 
 #: Numbers below this are rounding noise of sums of the size of 1.
 SCALE = 1e-9
-
-METHODS = {
-    "EE": {"model": "common"},
-    "DL": {"tau2_method": "DL"},
-    "REML": {"tau2_method": "REML"},
-    "PM": {"tau2_method": "PM"},
-    "ML": {"tau2_method": "ML"},
-}
-TESTS = {"z": {"ci_method": "Wald"}, "knha": {"ci_method": "HKSJ", "ci_guard": "none"}}
 
 
 def a_likelihood_ratio_test_or_contrast_of_a_later_issue(case: dict[str, Any]) -> bool:
@@ -38,10 +30,6 @@ def effects_of(topic: Topic, case: dict[str, Any]) -> EffectSizes:
     y, v = columns_as_floats(columns, ("yi", "vi"))
     texts = {name: tuple(values) for name, values in columns.items() if name not in ("yi", "vi")}
     return EffectSizes.from_arrays(y, v, columns=texts)
-
-
-def spec_of(method: str, test: str = "z", **more: Any) -> ModelSpec:
-    return ModelSpec(**{**METHODS[method], **TESTS[test], **more})
 
 
 def compare_separate(tally: Tally, case: dict[str, Any], groups: Subgroups) -> None:
@@ -97,15 +85,15 @@ def test_subgroups(open_tally: Callable[[str, float], Tally]) -> None:
         effects = effects_of(tally.topic, case)
         if spec["fn"] == "fitstats":
             moderators = None if spec["mods"] == "~ 1" else spec["mods"]
-            fit = meta.fit_model(effects, spec_of(spec["method"], moderators=moderators))
+            fit = meta.fit_model(effects, replace(make_spec(case), moderators=moderators))
             tally.compare(case, "ll", fit.loglik, case["expected"]["ll"])
             for later in set(case["expected"]) - {"ll"}:
                 tally.defer_field(later)
             continue
-        chosen = spec_of(spec["method"], spec["test"])
+        chosen = make_spec(case)
         compare_separate(tally, case, meta.fit_subgroups(effects, chosen, by=spec["by"]))
         joint = meta.fit_subgroups(effects, chosen, by=spec["by"], common_tau2=True)
-        moderated = spec_of(spec["method"], spec["test"], moderators=f"~ C({spec['by']})")
+        moderated = replace(chosen, moderators=f"~ C({spec['by']})")
         compare_common(tally, case, joint, meta.fit_model(effects, moderated))
         if spec["method"] == "EE" and spec["test"] == "z":
             tally.compare(case, "Qb.ee.df", joint.test.df, case["expected"]["Qb.ee.df"])
