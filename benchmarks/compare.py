@@ -1,8 +1,7 @@
 """Side-by-side timings: each figure is a ratio of two things timed in turn in one run.
 
 Run it with ``.venv/bin/python benchmarks/compare.py`` after the README's second command. Absolute seconds
-depend on the machine and on
-what else it does; the ratios hold.
+depend on the machine and on what else it does; the ratios hold.
 """
 
 from __future__ import annotations

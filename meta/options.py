@@ -70,8 +70,7 @@ class ModelSpec:
     """Every choice behind a fit, the model included; what is not given takes the model's default.
 
     ``ModelSpec()`` is the profile ``house@1``. After construction each field holds the resolved value, so
-    that two
-    specs are equal when they mean the same.
+    that two specs are equal when they mean the same.
 
     Attributes
     ----------

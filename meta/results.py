@@ -1,10 +1,9 @@
 """Results: frozen dataclasses of finished numbers, one type a kind of answer.
 
 Scales: ``estimate``, ``prediction`` and ``tau2`` are on the analysis scale of the measure (log, logit, ...);
-``natural`` is
-back-transformed (proportions as fractions, rates per unit of the time given, ratios as ratios). ``i2`` and
-weights are percent.
-A number that does not exist is None in a ``Fit`` and NaN in the arrays of ``Refits``.
+``natural`` is back-transformed (proportions as fractions, rates per unit of the time given, ratios as
+ratios). ``i2`` and weights are percent. A number that does not exist is None in a ``Fit`` and NaN in the
+arrays of ``Refits``.
 """
 
 from __future__ import annotations
@@ -152,11 +151,9 @@ class Study:
     """One study of a fit as a figure or a table shows it.
 
     ``counts`` are the raw columns of the measure (``events``, ``n``, ...). ``value``, ``low`` and ``high``
-    are natural, the interval exact
-    (Clopper-Pearson, Poisson) for single proportions and rates and Wald elsewhere. ``y`` and ``v`` are on the
-    analysis scale, after any
-    continuity correction. ``weight`` is percent, None under a GLMM. ``reason`` says why a study is shown but
-    not used.
+    are natural, the interval exact (Clopper-Pearson, Poisson) for single proportions and rates and Wald
+    elsewhere. ``y`` and ``v`` are on the analysis scale, after any continuity correction. ``weight`` is
+    percent, None under a GLMM. ``reason`` says why a study is shown but not used.
     """
 
     label: str
@@ -186,9 +183,8 @@ class Fit:
     """One fitted model, finished: everything a figure, a table or a sentence needs.
 
     ``totals`` sums each count over the studies used. ``weights`` are percent, one a used study in the order
-    of ``studies``, and
-    None under a GLMM. ``covariance`` is (p, p), of the coefficients, after the adjustment of
-    ``spec.ci_method``.
+    of ``studies``, and None under a GLMM. ``covariance`` is (p, p), of the coefficients, after the adjustment
+    of ``spec.ci_method``.
     """
 
     measure: str
@@ -244,12 +240,10 @@ class Refits:
     """The same model on other subsets or data: arrays of shape (B,), element i belongs to ``labels[i]``.
 
     ``estimate``, ``se``, ``low``, ``high``, ``tau2``, ``prediction_low`` and ``prediction_high`` are on the
-    analysis scale, names starting with
-    ``natural`` are back-transformed. A refit that failed holds NaN and says why in ``status``. With
-    moderators ``estimate`` is NaN and
-    ``coefficients``, shape (B, p), speak. ``kind`` says what was refitted (``leave_one_out``, ``cumulative``,
-    ``many``).
-    ``notes[i]`` is a word on row i, or empty (a study without a year, say).
+    analysis scale, names starting with ``natural`` are back-transformed. A refit that failed holds NaN and
+    says why in ``status``. With moderators ``estimate`` is NaN and ``coefficients``, shape (B, p), speak.
+    ``kind`` says what was refitted (``leave_one_out``, ``cumulative``, ``many``). ``notes[i]`` is a word on
+    row i, or empty (a study without a year, say).
     """
 
     kind: str
@@ -306,8 +300,7 @@ class Subgroups:
     """One fit a level of a column, and the test between them.
 
     ``common_tau2`` says whether the groups share one tau2 (then each fit's tau2 is the common one).
-    ``unlabelled`` counts studies
-    without a value in the column; they are in no group.
+    ``unlabelled`` counts studies without a value in the column; they are in no group.
     """
 
     by: str

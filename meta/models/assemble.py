@@ -47,8 +47,7 @@ def assemble_fit(
     """Turn row ``i`` of a batch into a ``Fit``.
 
     ``used`` (k,) says which studies that row rests on; ``null`` is the same model without moderators on the
-    same studies (one row),
-    for R2.
+    same studies (one row), for R2.
     """
     status = Status(int(rows.status[i]))
     pooled = design.intercept_only and status not in (Status.NOT_ESTIMABLE, Status.NOT_CONVERGED)

@@ -21,9 +21,8 @@ class Design:
     """Design matrix of k studies.
 
     ``matrix`` is (k, p), rows of studies without a moderator value are NaN; ``present`` is (k,) and says
-    which studies have all
-    values; ``missing`` names the absent columns, study by study. ``intercept_only`` is true for a single
-    column of ones.
+    which studies have all values; ``missing`` names the absent columns, study by study. ``intercept_only`` is
+    true for a single column of ones.
     """
 
     matrix: Floats
@@ -48,8 +47,7 @@ def build_design(formula: str | None, columns: Mapping[str, Sequence[Cell]], k: 
     ----------
     formula : str or None
         ``None`` for a single column of ones; otherwise ``"~ a + C(b)"``: an intercept, numeric columns as
-        they are, text
-        columns and ``C()`` as indicators against the first level in sorted order.
+        they are, text columns and ``C()`` as indicators against the first level in sorted order.
     columns : mapping of str to sequence of length k
         Typed cells; None is missing.
     k : int

@@ -15,14 +15,11 @@ class FittedRows:
     """One element (or row) an analysis, on the analysis scale; NaN where a number does not exist.
 
     Shapes: ``value`` to ``p_value`` are (B, p), one column a coefficient, after the adjustment and guard of
-    the spec; ``covariance``
-    is (B, p, p); everything else is (B,) but ``weights``, (B, k) in percent with 0 for studies left out, or
-    None under a GLMM.
-    ``df`` is NaN where the reference distribution is normal (or chi-squared). ``low`` and ``high`` may be
-    infinite.
-    ``one_sided_low`` and ``one_sided_high`` are natural-scale bounds of rows whose status is ``one_sided``
-    (NaN elsewhere).
-    ``population_*`` are natural; NaN without a GLMM or with moderators.
+    the spec; ``covariance`` is (B, p, p); everything else is (B,) but ``weights``, (B, k) in percent with 0
+    for studies left out, or None under a GLMM. ``df`` is NaN where the reference distribution is normal (or
+    chi-squared). ``low`` and ``high`` may be infinite. ``one_sided_low`` and ``one_sided_high`` are
+    natural-scale bounds of rows whose status is ``one_sided`` (NaN elsewhere). ``population_*`` are natural;
+    NaN without a GLMM or with moderators.
     """
 
     value: Floats

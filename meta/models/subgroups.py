@@ -37,9 +37,8 @@ def fit_subgroups(
         Column of the sheet whose values, as text and sorted, are the levels.
     common_tau2 : bool
         False: each group has a tau2 of its own, and the test is Cochran's Q of the group estimates
-        (chi-squared). Groups of one
-        study take no part in it, since they carry no between-study variance. True: one model with one tau2,
-        tested jointly (F under HKSJ and t).
+        (chi-squared). Groups of one study take no part in it, since they carry no between-study variance.
+        True: one model with one tau2, tested jointly (F under HKSJ and t).
 
     Returns
     -------

@@ -81,8 +81,7 @@ def override_spec(chosen: MethodProfile, overrides: Mapping[str, Any]) -> ModelS
     """Return the choices of a profile with some of them replaced.
 
     What a replacement makes meaningless (the HKSJ guard under a Wald interval, the estimator of another kind
-    of model) falls back to what
-    the replacing choice brings by default, unless it is replaced as well.
+    of model) falls back to what the replacing choice brings by default, unless it is replaced as well.
 
     Raises
     ------

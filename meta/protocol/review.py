@@ -20,8 +20,8 @@ class Review:
     """A review that has passed its checks.
 
     ``sheets`` are whole sheets by the name the protocol gives them, ``targets`` outside references by id,
-    ``selections`` the rows of each
-    analysis by its id; ``warnings`` is what looked suspicious and stops nothing.
+    ``selections`` the rows of each analysis by its id; ``warnings`` is what looked suspicious and stops
+    nothing.
     """
 
     path: Path
