@@ -15,6 +15,7 @@ from meta.models.fitting import fit_model
 from meta.models.subgroups import fit_subgroups
 from meta.options import DisplayUnit, ModelSpec
 from meta.protocol.plan import Analysis, ModeratorPlan, SubgroupPlan
+from meta.protocol.reads import columns_read
 from meta.protocol.selection import Selection
 from meta.results import Fit, GroupTest, Refits, Subgroups, to_plain
 from meta.sensitivity.cumulative import cumulate
@@ -167,6 +168,7 @@ def answer_to_dict(answer: Answer, figures: Mapping[str, str]) -> dict[str, Any]
             "arms": plan.arms,
             "spec": answer.spec,
             "selection": answer.selection.record,
+            "cells": _cells(plan, answer.selection),
             "fit": answer.fit,
             "leave_one_out": answer.left_out,
             "cumulative": answer.grown,
@@ -201,6 +203,30 @@ def answer_to_dict(answer: Answer, figures: Mapping[str, str]) -> dict[str, Any]
         }
     )
     return plain
+
+
+def _cells(plan: Analysis, selection: Selection) -> dict[str, Any]:
+    """Return the cells an analysis read, as they stand in the sheet: of the rows used and of those set aside.
+
+    ``columns`` are those that can change a number (:func:`meta.protocol.reads.columns_read`).
+    """
+    whole = selection.sheet.whole or selection.sheet
+    by_line = {row.ref.line: row for row in whole.rows}
+    columns = columns_read(plan, whole)
+    behind = [(label, refs, True) for label, refs in selection.refs.items()]
+    behind += [(entry.label, entry.rows, False) for entry in selection.set_aside]
+    rows = [
+        {
+            "label": label,
+            "line": ref.line,
+            "hash": ref.hash,
+            "used": used,
+            "cells": {name: by_line[ref.line].text.get(name, "") for name in columns},
+        }
+        for label, refs, used in behind
+        for ref in refs
+    ]
+    return {"file": whole.file, "columns": columns, "rows": sorted(rows, key=lambda row: row["line"])}
 
 
 def _covariates(answer: Answer) -> dict[str, dict[str, Value]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -13,10 +14,11 @@ from typing import Any
 import meta
 from extraction.errors import Problem
 from extraction.files import check_folder, write_atomic
-from meta.answers import answer_analysis, answer_to_dict
+from meta.answers import Answer, answer_analysis, answer_to_dict
 from meta.drawing import draw_answer, save_drawings
 from meta.errors import MetaError, ProtocolError
 from meta.profiles.loader import load_profile
+from meta.protocol.plan import Analysis
 from meta.protocol.review import Review, read_review
 from meta.report.exports import effects_csv, r_script
 from meta.report.html import render_html
@@ -40,6 +42,15 @@ class RunResult:
     report: Path
     results: Mapping[str, Any]
     warnings: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A review computed and not yet written: results.json as data, every file by its path, the answers."""
+
+    results: Mapping[str, Any]
+    files: Mapping[str, bytes]
+    answers: tuple[Answer, ...]
 
 
 def run_review(
@@ -78,46 +89,87 @@ def run_review(
     """
     folder = Path(out)
     check_folder(folder)
-    tell = progress if progress is not None else lambda _what, _done, _total: None
     checked = read_review(review)
-    files, pictures, entries = _run_analyses(checked, figures, tell)
-    tell("report", len(entries), len(entries) + 1)
-    results = _results(checked, entries)
-    files["results.json"] = (
-        json.dumps(results, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
-    ).encode("utf-8")
-    files["report.md"] = render_markdown(results).encode("utf-8")
-    files["report.html"] = render_html(results, pictures).encode("utf-8")
-    for name, content in files.items():
+    computed = compute_review(checked, figures=figures, progress=progress)
+    for name, content in computed.files.items():
         write_atomic(folder / name, content)
-    return RunResult(folder, folder / "report.html", results, checked.warnings)
+    return RunResult(folder, folder / "report.html", computed.results, checked.warnings)
 
 
-def _run_analyses(
-    checked: Review, formats: Sequence[str], tell: Tell
-) -> tuple[dict[str, bytes], dict[str, str], dict[str, Any]]:
-    """Answer and draw every analysis: files by path, SVG texts by path, and entries of results.json by id."""
+def compute_review(
+    checked: Review, *, figures: Sequence[str] = ("svg",), progress: Tell | None = None
+) -> Computed:
+    """Answer, draw and report every analysis of a checked review; nothing is written.
+
+    Parameters
+    ----------
+    checked : Review
+        From :func:`meta.protocol.review.read_review`.
+    figures, progress
+        As in :func:`run_review`.
+
+    Raises
+    ------
+    ProtocolError
+        If an analysis asks for what its data or model do not offer.
+    """
+    tell = progress if progress is not None else lambda _what, _done, _total: None
+    steps = len(checked.protocol.analyses) + 1
     files: dict[str, bytes] = {}
     pictures: dict[str, str] = {}
     entries: dict[str, Any] = {}
-    plans = checked.protocol.analyses
-    for done, plan in enumerate(plans):
-        tell(plan.title, done, len(plans) + 1)
-        try:
+    answers: list[Answer] = []
+    for done, plan in enumerate(checked.protocol.analyses):
+        tell(plan.title, done, steps)
+        with _named(checked, plan):
             answer = answer_analysis(plan, checked.selections[plan.id], checked.targets)
-            figures = draw_answer(answer)
-        except MetaError as error:
-            raise ProtocolError(f"{checked.path.name}, analysis {plan.id!r}: {error}") from error
+            drawn = draw_answer(answer)
         folder = f"analyses/{plan.id}"
-        names = {kind: f"{folder}/{kind}.svg" for kind in figures}
-        for (kind, suffix), content in save_drawings(figures, formats).items():
+        names = {kind: f"{folder}/{kind}.svg" for kind in drawn}
+        for (kind, suffix), content in save_drawings(drawn, figures).items():
             files[f"{folder}/{kind}.{suffix}"] = content
         pictures.update({name: files[name].decode("utf-8") for name in names.values()})
         entry = answer_to_dict(answer, names)
         files[f"{folder}/effects.csv"] = effects_csv(entry).encode("utf-8")
         files[f"{folder}/analysis.R"] = r_script(entry).encode("utf-8")
         entries[plan.id] = entry
-    return files, pictures, entries
+        answers.append(answer)
+    tell("report", steps - 1, steps)
+    results = _results(checked, entries)
+    files["results.json"] = results_bytes(results)
+    files["report.md"] = render_markdown(results).encode("utf-8")
+    files["report.html"] = render_html(results, pictures).encode("utf-8")
+    return Computed(results, files, tuple(answers))
+
+
+def compute_results(checked: Review) -> dict[str, Any]:
+    """Return the content of ``results.json`` without figures: for comparing, not for a report.
+
+    Raises
+    ------
+    ProtocolError
+        If an analysis asks for what its data or model do not offer.
+    """
+    entries: dict[str, Any] = {}
+    for plan in checked.protocol.analyses:
+        with _named(checked, plan):
+            answer = answer_analysis(plan, checked.selections[plan.id], checked.targets)
+        entries[plan.id] = answer_to_dict(answer, {})
+    return _results(checked, entries)
+
+
+def results_bytes(results: Mapping[str, Any]) -> bytes:
+    """Return ``results.json`` as it is written."""
+    return (json.dumps(results, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode("utf-8")
+
+
+@contextmanager
+def _named(checked: Review, plan: Analysis) -> Iterator[None]:
+    """Say in which analysis of which protocol something could not be done."""
+    try:
+        yield
+    except MetaError as error:
+        raise ProtocolError(f"{checked.path.name}, analysis {plan.id!r}: {error}") from error
 
 
 def _results(checked: Review, entries: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,23 @@ class SheetEntry(_Part):
 
     file: Words = Field(description="File name, relative to the folder of the protocol (CSV, TSV or XLSX)")
     schema_name: Words = Field(alias="schema", description="Codebook of the sheet; 'generic' fits any review")
+    delimiter: Literal["comma", "semicolon", "tab"] | None = Field(
+        default=None, description="What separates the cells of a text file; by the ending if not given"
+    )
+    decimal: Literal["point", "comma"] = Field(default="point", description="Decimal mark of its numbers")
+    missing: dict[str, tuple[Words, ...]] = Field(
+        default_factory=dict, description="Codes that mean an empty cell, by column: {weeks = ['NA']}"
+    )
+    key: tuple[Words, ...] = Field(
+        default=(), description="Columns that together name a row, by which releases are compared"
+    )
+    study: Words | None = Field(
+        default=None, description="Column that names the study, where a generic sheet has no study_id"
+    )
+    arm: Words | None = Field(default=None, description="Column that names the arm: different people")
+    control: Words | None = Field(
+        default=None, description="Column that names the control group, which several arms may share"
+    )
     types: dict[str, Literal["count", "number", "percent", "year", "text"]] = Field(
         default_factory=dict, description="Types of further columns of a generic sheet"
     )
@@ -165,6 +182,26 @@ class ModelChoices(_Part):
     level: Number | None = None
 
 
+class Alternative(_Part):
+    """A choice that could reasonably have been made instead, to show how far the answer hangs on it.
+
+    What is not given is as in the analysis. A filter on a column replaces the analysis's own filters on that
+    column; on another column it is added.
+    """
+
+    label: Words
+    reason: Words
+    measure: Words | None = None
+    columns: dict[str, str] | None = Field(default=None, description="With another measure: what it reads")
+    profile: Words | None = Field(
+        default=None, description="Another method profile; the analysis's own model choices then fall away"
+    )
+    model: ModelChoices = ModelChoices()
+    filters: tuple[Filter, ...] = ()
+    exclude: tuple[NamedRow, ...] = Field(default=(), description="Further rows left out")
+    overlap: Overlap | None = None
+
+
 class Analysis(_Part):
     """One question, the rows that answer it, and the model."""
 
@@ -198,6 +235,9 @@ class Analysis(_Part):
         default=(), description="Ids of outside references to show beside the estimate"
     )
     threshold: Threshold | None = None
+    alternatives: tuple[Alternative, ...] = Field(
+        default=(), description="Other choices, each shown beside the main estimate"
+    )
     unit: Unit | None = None
     descriptors: tuple[Descriptor, ...] = ()
     headings: dict[str, Words] = Field(
@@ -231,6 +271,25 @@ class Analysis(_Part):
         for name, value in self.model.model_dump(exclude_none=True).items():
             overrides[name] = None if value == NOTHING and name in _MAY_BE_ABSENT else value
         return override_spec(load_profile(self.profile), overrides)
+
+    def altered(self, alternative: Alternative) -> Analysis:
+        """Return this analysis with the choices of an alternative in place of its own."""
+        a = alternative
+        replaced = {condition.column for condition in a.filters}
+        model = a.model.model_dump(exclude_none=True)
+        if a.profile is None:
+            model = {**self.model.model_dump(exclude_none=True), **model}
+        return self.model_copy(
+            update={
+                "measure": a.measure or self.measure,
+                "columns": self.columns if a.columns is None else a.columns,
+                "profile": a.profile or self.profile,
+                "model": ModelChoices(**model),
+                "filters": (*(f for f in self.filters if f.column not in replaced), *a.filters),
+                "exclude": (*self.exclude, *a.exclude),
+                "overlap": self.overlap if a.overlap is None else a.overlap,
+            }
+        )
 
     def display_unit(self) -> DisplayUnit | None:
         """Return the unit of display, or None where the measure's own default holds."""

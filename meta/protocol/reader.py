@@ -13,10 +13,9 @@ from extraction.codebook import FurtherKind, SheetSchema, find_schema
 from extraction.errors import Problem, ProblemsError
 from extraction.toml_lines import Path as Place
 from extraction.toml_lines import find_lines, nearest_line
-from meta.effects.measures import COUNTS, PAIRS
-from meta.models.design import formula_columns
-from meta.protocol.expressions import column_and_level, parse_sum
+from meta.effects.measures import PAIRS
 from meta.protocol.plan import Analysis, Protocol, locate_review
+from meta.protocol.reads import counted_columns, explaining_columns
 from meta.protocol.rules import check_rules
 from meta.protocol.shape import Fault, look_up, shape_protocol
 
@@ -122,11 +121,11 @@ def sheet_types(protocol: Protocol, name: str) -> dict[str, FurtherKind]:
         return types
     for analysis in protocol.analyses:
         if analysis.sheet == name:
-            for column, kind in _read_as(analysis):
+            for column, kind in counted_columns(analysis):
                 known = schema.find(column)
                 if known is None or not known.numeric:
                     types.setdefault(column, kind)
-            for column in _explained_by(analysis):
+            for column in explaining_columns(analysis):
                 # a column that the codebook calls text, such as country, stays a category
                 if schema.find(column) is None:
                     types.setdefault(column, "number")
@@ -143,38 +142,6 @@ def sheet_pairs(protocol: Protocol, name: str) -> tuple[tuple[str, str], ...]:
             if analysis.sheet == name:
                 pairs.update(dict.fromkeys(_pairs(analysis, schema)))
     return tuple(pairs)
-
-
-def _read_as(analysis: Analysis) -> list[tuple[str, FurtherKind]]:
-    """Return the columns of the sheet that an analysis counts with, and how they are read."""
-    found: list[tuple[str, FurtherKind]] = []
-    for key, name in analysis.columns.items():
-        kind: FurtherKind = "count" if key in COUNTS else "number"
-        found += [(column, kind) for column in _behind(analysis, name)]
-    return found + [(column, "number") for name in analysis.derived for column in _behind(analysis, name)]
-
-
-def _explained_by(analysis: Analysis) -> list[str]:
-    """Return the columns of the sheet by which studies are explained or put in order, as numbers."""
-    names = [c for m in analysis.moderators for c in formula_columns(m.formula, plain_only=True)]
-    if analysis.cumulative is not None:
-        names.append(analysis.cumulative)
-    return [column for name in names if name not in analysis.derived for column in _behind(analysis, name)]
-
-
-def _behind(analysis: Analysis, name: str) -> list[str]:
-    """Return the columns of the sheet behind a name: of a derived column those that it adds up."""
-    if name in analysis.derived:
-        # a column may be derived from one derived before it
-        before = analysis.model_copy(update={"derived": _before(analysis.derived, name)})
-        terms = [term for _, term in parse_sum(analysis.derived[name])]
-        return [column for term in terms for column in _behind(before, term)]
-    return [column_and_level(name)[0] if analysis.spread else name]
-
-
-def _before(derived: Mapping[str, str], name: str) -> dict[str, str]:
-    names = list(derived)
-    return {known: derived[known] for known in names[: names.index(name)]}
 
 
 def _pairs(analysis: Analysis, schema: SheetSchema) -> list[tuple[str, str]]:

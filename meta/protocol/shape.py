@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from extraction.names import suggest
 from extraction.toml_lines import Path
 from meta.protocol.plan import (
+    Alternative,
     Analysis,
     Descriptor,
     Filter,
@@ -40,6 +41,12 @@ _MODELS: dict[Path, type[BaseModel]] = {
     ("analyses", "*", "subgroups", "*"): SubgroupPlan,
     ("analyses", "*", "moderators", "*"): ModeratorPlan,
     ("analyses", "*", "threshold"): Threshold,
+    ("analyses", "*", "alternatives", "*"): Alternative,
+    ("analyses", "*", "alternatives", "*", "filters", "*"): Filter,
+    ("analyses", "*", "alternatives", "*", "exclude", "*"): NamedRow,
+    ("analyses", "*", "alternatives", "*", "overlap"): Overlap,
+    ("analyses", "*", "alternatives", "*", "overlap", "named", "*"): NamedRow,
+    ("analyses", "*", "alternatives", "*", "model"): ModelChoices,
     ("analyses", "*", "unit"): Unit,
     ("analyses", "*", "model"): ModelChoices,
     ("analyses", "*", "descriptors", "*"): Descriptor,

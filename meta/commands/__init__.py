@@ -1,0 +1,1 @@
+"""The commands of ``meta``, one a file: parse, call one function, print."""

@@ -1,0 +1,149 @@
+"""``meta fit``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from extraction.names import suggest
+from meta.commands.common import as_usage, in_words
+from meta.screen import print_fit, print_json, print_warnings
+
+
+def _known_measure(_context: click.Context, _option: click.Parameter, code: str) -> str:
+    from meta.effects.measures import MEASURES
+
+    if code not in MEASURES:
+        raise click.BadParameter(f"unknown measure {code!r}; {suggest(code, MEASURES)}")
+    return code
+
+
+def _positive(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    if value is not None:
+        from meta.protocol.plan import MAX_FACTOR
+
+        if not 0 < value <= MAX_FACTOR:
+            raise click.BadParameter(f"must be above 0 and at most {MAX_FACTOR:g}; got {value:g}")
+    return value
+
+
+@click.command()
+@click.argument("sheet", type=click.Path(path_type=Path))
+@click.option(
+    "--measure",
+    required=True,
+    callback=_known_measure,
+    help="Measure code: PLO, PR, PFT, IR, IRLN, OR, RR, RD, or GEN for ready-made numbers.",
+)
+@click.option(
+    "--columns",
+    required=True,
+    metavar="LIST",
+    help="Columns of the measure, for example events=cases,n=total.",
+)
+@click.option(
+    "--label",
+    default=None,
+    metavar="COLUMN",
+    help="Column (or several, joined by commas) that names the studies.",
+)
+@click.option(
+    "--where", multiple=True, metavar="COLUMN=VALUE", help="Keep only rows with this value; may be repeated."
+)
+@click.option("--schema", default="generic", show_default=True, help="Codebook of the sheet.")
+@click.option(
+    "--profile",
+    "profile_name",
+    default=None,
+    help="Method profile; proportions and rates take the GLMM profile, the rest house@1.",
+)
+@click.option("--model", default=None, help="random, common, binomial_normal or poisson_normal.")
+@click.option("--tau2-method", default=None, help="REML, DL, PM or ML.")
+@click.option("--ci-method", default=None, help="HKSJ, Wald, t or profile.")
+@click.option("--ci-guard", default=None, help="se or none.")
+@click.option("--pi-method", default=None, help="t_k1, t_k2, z, hk_k1 or hk_k2.")
+@click.option("--level", default=None, type=float, help="Level of intervals, for example 0.95.")
+@click.option("--moderators", default=None, metavar="FORMULA", help="For example '~ year + C(design)'.")
+@click.option(
+    "--per",
+    default=None,
+    type=float,
+    callback=_positive,
+    help="Show proportions and rates per this many, for example 10000."
+)
+@click.option(
+    "--forest",
+    default=None,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also draw a forest plot (.svg, .pdf or .png).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the whole fit as JSON.")
+def fit(
+    sheet: Path,
+    measure: str,
+    columns: str,
+    label: str | None,
+    where: tuple[str, ...],
+    schema: str,
+    profile_name: str | None,
+    model: str | None,
+    tau2_method: str | None,
+    ci_method: str | None,
+    ci_guard: str | None,
+    pi_method: str | None,
+    level: float | None,
+    moderators: str | None,
+    per: float | None,
+    forest: Path | None,
+    as_json: bool,
+) -> None:
+    """Fit one analysis to a sheet, and print it.
+
+    \b
+    Example:  meta fit cataract.csv --measure PLO --columns events=cases,n=total \\
+                  --label authoryear --per 10000
+    """  # noqa: D301  (click reads the control character)
+    from meta.single import fit_sheet
+
+    overrides = {
+        "model": model,
+        "tau2_method": tau2_method,
+        "ci_method": ci_method,
+        "ci_guard": ci_guard,
+        "pi_method": pi_method,
+        "level": level,
+        "moderators": moderators,
+    }
+    with in_words(as_json), as_usage():
+        result = fit_sheet(
+            sheet,
+            measure=measure,
+            columns=_pairs(columns.split(","), "--columns"),
+            label=label.split(",") if label else None,
+            where=_pairs(where, "--where"),
+            schema=schema,
+            profile_name=profile_name,
+            overrides={name: value for name, value in overrides.items() if value is not None},
+            per=per,
+            forest=forest,
+        )
+    if as_json:
+        print_json(result.fit.to_dict())
+    else:
+        print_warnings(result.warnings)
+        print_fit(result)
+
+
+def _pairs(parts: Iterable[str], option: str) -> dict[str, str]:
+    """Read ``name=value`` pairs."""
+    pairs = {}
+    for part in parts:
+        name, sign, value = part.partition("=")
+        if not sign or not name.strip() or not value.strip():
+            raise click.BadParameter(f"{part!r} is not of the form name=value", param_hint=option)
+        if name.strip() in pairs:
+            raise click.BadParameter(f"{name.strip()!r} is given twice", param_hint=option)
+        pairs[name.strip()] = value.strip()
+    return pairs
