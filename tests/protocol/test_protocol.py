@@ -188,7 +188,12 @@ FAULTS = [
     (2, "question", "wrong-value", ""),
     (4, "sheets.main.file", "file-outside", "copy the file beside the protocol and give its name"),
     (5, "sheets.main.schema", "unknown-schema", "did you mean 'generic'?"),
-    (9, "sheets.other.colour", "unknown-key", "known: arm, control, decimal, delimiter, file, key, missing, pairs, schema, study, types"),
+    (
+        9,
+        "sheets.other.colour",
+        "unknown-key",
+        "known: arm, control, decimal, delimiter, file, key, missing, pairs, schema, study, types",
+    ),
     (11, "analyses.First One.id", "wrong-value", ""),
     (14, "analyses.First One.sheet", "unknown-sheet", "did you mean 'other'?"),
     (15, "analyses.First One.measure", "unknown-measure", "did you mean 'PLO'?"),

@@ -1,0 +1,1 @@
+"""Stage 6: versions of a review set side by side."""

@@ -1,0 +1,1 @@
+"""Freezing a version of a review, and verifying one."""
