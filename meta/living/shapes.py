@@ -128,6 +128,7 @@ class RowBehind:
 class ThresholdChange:
     """Where estimate and interval lie beside the declared threshold (in the unit of display), old and new.
 
+    The threshold is the newer version's; a side is None where a version has no estimate.
     ``crossed``: the estimate lies on the other side. ``interval_changed``: the interval was clear of the
     threshold and includes it now, or the other way round.
     """
@@ -146,8 +147,12 @@ class ThresholdChange:
 class AnalysisChanges:
     """One analysis in the two versions.
 
-    ``what``: ``same`` if no number shown moved by more than rounding, ``changed``, ``came``, ``went``.
-    ``rows`` are the rows behind it, ``choices`` the places (``where``) of the choices behind it.
+    ``what``: ``same`` if no number moved by more than rounding and the rows used are the same, ``changed``,
+    ``came``, ``went``. ``groups`` holds every level of a subgroup that moved. ``parts`` names what moved
+    beyond estimate and groups, as results.json calls it (``leave_one_out``, ``cumulative``, ``regressions``,
+    ``small_study``, ``alternatives``). ``rows`` are the rows behind it, ``choices`` the places (``where``) of
+    the choices behind it, a version of the software only where nothing else explains it. All are empty where
+    nothing changed.
     """
 
     id: str
@@ -157,6 +162,7 @@ class AnalysisChanges:
     old: Standing | None
     new: Standing | None
     groups: tuple[GroupChange, ...]
+    parts: tuple[str, ...]
     rows: tuple[RowBehind, ...]
     choices: tuple[str, ...]
     threshold: ThresholdChange | None
