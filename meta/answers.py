@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from meta.alternatives import Alternatives, answer_alternatives
 from meta.bias.asymmetry import SmallStudyTest, check_sample_size
 from meta.effects.compute import effect_sizes
 from meta.effects.measures import default_unit, find_measure
@@ -47,6 +48,7 @@ class Answer:
     fit: Fit | None
     left_out: Refits | None
     grown: Refits | None
+    alternatives: Alternatives | None
     subgroups: tuple[tuple[SubgroupPlan, Subgroups], ...]
     regressions: tuple[tuple[ModeratorPlan, Fit], ...]
     small_study: SmallStudyTest | None
@@ -86,15 +88,18 @@ def answer_analysis(plan: Analysis, selection: Selection, targets: Mapping[str, 
     usable = fit.k if fit is not None else 0
     pooled = plan.overall and usable > 0
     many = plan.overall and usable >= MIN_REFITS
+    unit = plan.display_unit() or default_unit(plan.measure)
+    whole = selection.sheet.whole or selection.sheet
     return Answer(
         plan=plan,
         spec=spec,
-        unit=plan.display_unit() or default_unit(plan.measure),
+        unit=unit,
         selection=selection,
         effects=effects,
         fit=fit if plan.overall or fit is None else _unpooled(fit),
         left_out=leave_one_out(effects, spec) if many and plan.leave_one_out else None,
         grown=cumulate(effects, spec, order=plan.cumulative) if many and plan.cumulative else None,
+        alternatives=answer_alternatives(plan, whole, fit, unit) if plan.alternatives else None,
         subgroups=tuple(
             (group, _fit_group(effects, spec, group))
             for group in plan.subgroups
@@ -172,6 +177,7 @@ def answer_to_dict(answer: Answer, figures: Mapping[str, str]) -> dict[str, Any]
             "fit": answer.fit,
             "leave_one_out": answer.left_out,
             "cumulative": answer.grown,
+            "alternatives": answer.alternatives.to_dict() if answer.alternatives is not None else None,
             "subgroups": [
                 {
                     "title": group.title,

@@ -121,7 +121,7 @@ def sheet_types(protocol: Protocol, name: str) -> dict[str, FurtherKind]:
         return types
     for analysis in protocol.analyses:
         if analysis.sheet == name:
-            for column, kind in counted_columns(analysis):
+            for column, kind in _counted_in_any(analysis):
                 known = schema.find(column)
                 if known is None or not known.numeric:
                     types.setdefault(column, kind)
@@ -132,6 +132,12 @@ def sheet_types(protocol: Protocol, name: str) -> dict[str, FurtherKind]:
     return types
 
 
+def _counted_in_any(analysis: Analysis) -> list[tuple[str, FurtherKind]]:
+    """Return the columns that an analysis or one of its alternatives counts with."""
+    every = (analysis, *(analysis.altered(other) for other in analysis.alternatives))
+    return [found for one in every for found in counted_columns(one)]
+
+
 def sheet_pairs(protocol: Protocol, name: str) -> tuple[tuple[str, str], ...]:
     """Return the pairs (events, n) of an open sheet: as declared, and as the analyses read them."""
     entry = protocol.sheets[name]
@@ -140,7 +146,8 @@ def sheet_pairs(protocol: Protocol, name: str) -> tuple[tuple[str, str], ...]:
     if schema.open:
         for analysis in protocol.analyses:
             if analysis.sheet == name:
-                pairs.update(dict.fromkeys(_pairs(analysis, schema)))
+                for one in (analysis, *(analysis.altered(other) for other in analysis.alternatives)):
+                    pairs.update(dict.fromkeys(_pairs(one, schema)))
     return tuple(pairs)
 
 

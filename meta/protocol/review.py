@@ -10,6 +10,7 @@ from typing import Any
 from extraction.errors import Problem, ProblemsError
 from extraction.files import sha256
 from extraction.sheet import Sheet, check_sheet
+from meta.protocol.alternative_rows import check_alternative_rows
 from meta.protocol.plan import Analysis, Protocol, locate_review
 from meta.protocol.reader import check_protocol, sheet_pairs, sheet_types
 from meta.protocol.selection import Selection, select_rows
@@ -97,6 +98,7 @@ def _check(review: str | Path | None) -> tuple[Review | None, tuple[Problem, ...
             found.extend(p for p in raised if p not in found)
             if selection is not None:
                 selections[plan.id] = selection
+                found.extend(check_alternative_rows(sheets[plan.sheet], plan))
     if any(problem.severity == "error" for problem in found):
         return None, tuple(found)
     checked = Review(

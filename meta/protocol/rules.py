@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -17,6 +18,7 @@ from meta.effects.measures import MEASURES, Measure, column_keywords
 from meta.errors import MetaError
 from meta.models.design import formula_columns
 from meta.profiles.loader import profile_names
+from meta.protocol.alternatives_rules import check_alternatives
 from meta.protocol.expressions import column_and_level, parse_sum
 from meta.protocol.plan import Analysis, ModeratorPlan, Protocol, SheetEntry
 from meta.protocol.shape import Fault
@@ -72,6 +74,8 @@ def check_rules(protocol: Protocol, folder: FilePath) -> list[Fault]:
         faults += _check_targets(here, analysis, targets)
         faults += _check_filters(here, analysis, sheets.get(analysis.sheet))
         faults += _check_columns(here, analysis, sheets.get(analysis.sheet))
+        check = partial(_check_choices, here, sheets.get(analysis.sheet))
+        faults += check_alternatives(here, analysis, check)
     return faults
 
 
@@ -132,6 +136,14 @@ def _read_ids(path: FilePath, entry: SheetEntry) -> set[str] | None:
 
 # Analyses
 # -----------------------------------------------------------------------------------------------------
+
+
+def _check_choices(here: Path, sheet: _Columns | None, analysis: Analysis) -> Iterator[Fault]:
+    """Check what an alternative may choose otherwise than its analysis."""
+    yield from _check_measure(here, analysis)
+    yield from _check_model(here, analysis)
+    yield from _check_filters(here, analysis, sheet)
+    yield from _check_columns(here, analysis, sheet)
 
 
 def _check_ids(analyses: Iterable[Analysis]) -> Iterator[Fault]:
