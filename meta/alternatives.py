@@ -65,7 +65,7 @@ class AlternativeAnswer:
         What to know before comparing.
     came, went, swapped : tuple of str
         Labels of studies used here and not in the main analysis, the other way round, and those used in both
-        by other rows of the sheet.
+        with no row of the sheet in common.
     shift : float or None
         From the main estimate: a difference of natural values, or a ratio of ratios. None where there is no
         estimate, or it is another quantity.
@@ -225,7 +225,7 @@ def _answer(
         remarks=tuple(_remarks(fit, main, old, new)) if natural is not None else (),
         came=tuple(label for label in here if label not in there),
         went=tuple(label for label in there if label not in here),
-        swapped=tuple(label for label in here if label in there and here[label] != there[label]),
+        swapped=tuple(x for x in here if x in there and not set(here[x]) & set(there[x])),
         shift=_shift(old, compared, _natural_of(main)),
         not_compared=_why_not_compared(old, new, natural, main),
         outside=_is_outside(compared, _natural_of(main)),

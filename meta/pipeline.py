@@ -18,7 +18,7 @@ from meta.answers import Answer, answer_analysis, answer_to_dict
 from meta.drawing import draw_answer, save_drawings
 from meta.errors import MetaError, ProtocolError
 from meta.profiles.loader import load_profile
-from meta.protocol.plan import Analysis
+from meta.protocol.plan import Analysis, Protocol
 from meta.protocol.review import Review, read_review
 from meta.report.exports import effects_csv, r_script
 from meta.report.html import render_html
@@ -172,10 +172,17 @@ def _named(checked: Review, plan: Analysis) -> Iterator[None]:
         raise ProtocolError(f"{checked.path.name}, analysis {plan.id!r}: {error}") from error
 
 
+def profiles_used(protocol: Protocol) -> tuple[str, ...]:
+    """Return the method profiles of all analyses and of their alternatives, sorted."""
+    names = {plan.profile for plan in protocol.analyses}
+    names |= {other.profile for plan in protocol.analyses for other in plan.alternatives if other.profile}
+    return tuple(sorted(names))
+
+
 def _results(checked: Review, entries: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content of results.json."""
     protocol = checked.protocol
-    profiles = [load_profile(name) for name in sorted({plan.profile for plan in protocol.analyses})]
+    profiles = [load_profile(name) for name in profiles_used(protocol)]
     plain: dict[str, Any] = to_plain(
         {
             "format": RESULTS_FORMAT,

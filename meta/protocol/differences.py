@@ -68,13 +68,12 @@ def _model_changes(analysis: Analysis, other: Analysis) -> Iterator[str]:
     new, old = other.spec(), analysis.spec()
     if new == old:
         return
-    profile = f" (profile {other.profile})" if other.profile != analysis.profile else ""
-    if new.model != old.model:
-        yield f"model: {describe_model(new)} instead of {describe_model(old)}{profile}"
-    else:
-        changes = list(_option_changes(new, old))
-        yield from (f"{text}{profile if text == changes[0] else ''}" for text in changes)
+    if other.profile != analysis.profile:
+        yield f"profile {other.profile}"
+    if new.model == old.model:
+        yield from _option_changes(new, old)
         return
+    yield f"{describe_model(new)} instead of {_said(_MODELS, old.model)}"
     if new.pi_method != old.pi_method:
         yield _instead("prediction", _said(_PREDICTIONS, new.pi_method), _said(_PREDICTIONS, old.pi_method))
     if new.level != old.level:
@@ -82,7 +81,7 @@ def _model_changes(analysis: Analysis, other: Analysis) -> Iterator[str]:
 
 
 def describe_model(spec: ModelSpec) -> str:
-    """Return a model with estimator and interval in a few words: ``random effects ... (REML, HKSJ)``."""
+    """Return a model with its estimator and interval: ``random effects ... (τ² by REML, ...)``."""
     parts = [] if spec.tau2_method is None or spec.is_glmm else [f"τ² by {spec.tau2_method}"]
     guard = ", no guard" if spec.ci_method == "HKSJ" and spec.ci_guard == "none" else ""
     parts.append(f"{_said(_INTERVALS, spec.ci_method)} interval{guard}")

@@ -8,7 +8,7 @@ import re
 import shutil
 import tomllib
 from html.parser import HTMLParser
-from itertools import cycle
+from itertools import count, cycle
 from pathlib import Path
 
 import pytest
@@ -59,19 +59,19 @@ PAGE = re.compile(
 DRAWING = re.compile(f"metadata|rdf|work|type|agent|creator|format|date|{SHAPES}")
 
 
-def attack_sheets(folder: Path) -> int:
-    """Replace every text cell that the codebook leaves free; return how many."""
+def attack_sheets(folder: Path) -> tuple[int, dict[str, str]]:
+    """Replace every text cell that the codebook leaves free; return how many, and studies by old name."""
     plan = tomllib.loads((folder / "review.toml").read_text(encoding="utf-8"))
     words, attacked = cycle(HOSTILE), 0
+    names: dict[str, str] = {}
     for entry in [*plan["sheets"].values(), *plan["targets"].values()]:
         schema, path = find_schema(entry["schema"]), folder / entry["file"]
         with path.open(encoding="utf-8-sig", newline="") as stream:
             header, *rows = csv.reader(stream)
-        names: dict[str, str] = {"Stokes2020": "Stokes2020"}
         if "study_id" in header:
             for row in rows:
                 study = row[header.index("study_id")]
-                names.setdefault(study, next(words).replace(";", ",") + study)
+                names.setdefault(study, (next(words).replace(";", ",") + study).strip())
         for row in rows:
             for i, name in enumerate(header):
                 column = schema.find(name)
@@ -86,33 +86,46 @@ def attack_sheets(folder: Path) -> int:
                     attacked += 1
         with path.open("w", encoding="utf-8", newline="") as stream:
             csv.writer(stream, lineterminator="\n").writerows([header, *rows])
-    return attacked
+    return attacked, names
 
 
-def attack_plan(folder: Path) -> int:
-    """Replace the words of the plan: titles, questions, headings, reasons, caveats; return how many."""
+def attack_plan(folder: Path, names: dict[str, str]) -> int:
+    """Replace the words of the plan: titles, labels, headings, reasons, caveats; return how many.
+
+    Rows that it names are called by their new names.
+    """
     path, words = folder / "review.toml", cycle(HOSTILE)
+    number = count(1)
 
     def quoted(text: str) -> str:
-        plain = (c if " " <= c <= "~" and c not in '"\\' else f"\\U{ord(c):08X}" for c in text[:300])
+        plain = (c if " " <= c <= "~" and c not in '"\\' else f"\\U{ord(c):08X}" for c in text)
         return f'"{"".join(plain)}"'
 
-    text, count = re.subn(
+    text, replaced = re.subn(
         rf'(?m)(\b(?:{WORDS}) = )"(?:[^"\\\n]|\\.)*"',
-        lambda found: found[1] + quoted(next(words)),
+        lambda found: found[1] + quoted(next(words)[:300]),
         re.sub(r'(?s)""".*?"""', '"long"', path.read_text(encoding="utf-8")),
     )
-    lines, more = re.subn(r'(?m)^  "(?:[^"\\\n]|\\.)*",$', lambda _: f"  {quoted(next(words))},", text)
+    text = re.sub(r'(?m)(\brow = )"(\w+)"', lambda found: found[1] + quoted(names[found[2]]), text)
+    text, labels = re.subn(
+        r'(?m)^(  \{label = )"[^"\n]+"',
+        lambda found: found[1] + quoted(f"{next(words)[:300]}{next(number)}"),
+        text,
+    )
+    lines, more = re.subn(
+        r'(?m)^  "(?:[^"\\\n]|\\.)*",$', lambda _: f"  {quoted(next(words)[:300])},", text
+    )
     path.write_text(lines, encoding="utf-8")
-    return count + more
+    return replaced + labels + more
 
 
 @pytest.fixture(scope="module")
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> RunResult:
     folder = Path(tmp_path_factory.mktemp("hostile")) / "review"
     shutil.copytree(EVIDENCE, folder)
-    assert attack_sheets(folder) > 2500
-    assert attack_plan(folder) > 100
+    cells, names = attack_sheets(folder)
+    assert cells > 2500
+    assert attack_plan(folder, names) > 250
     return run_review(folder, out=folder.parent / "out")
 
 

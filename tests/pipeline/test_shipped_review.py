@@ -143,9 +143,10 @@ def test_sheets_and_protocol_are_named_by_their_hash(written: dict[str, Any]) ->
     assert len(files) == 9
     for entry in files:
         assert entry["sha256"] == sha256((EVIDENCE / entry["file"]).read_bytes()), entry["file"]
-    assert {profile["name"] for profile in provenance["profiles"]} == {
-        entry["profile"] for entry in written["analyses"].values()
-    }
+    entries = written["analyses"].values()
+    used = {entry["profile"] for entry in entries}
+    used |= {row["profile"] for entry in entries for row in (entry["alternatives"] or {"rows": []})["rows"]}
+    assert {profile["name"] for profile in provenance["profiles"]} == used
 
 
 def test_what_cannot_be_estimated_is_shown_so(shipped: RunResult, analyses: dict[str, Any]) -> None:
