@@ -27,6 +27,7 @@ from meta.report.origins import (
     set_aside_table,
 )
 from meta.report.pieces import Link, Node, Sentence, Unit, plain, read_unit, show_count
+from meta.report.sensitivity import sensitivity_block
 from meta.report.sentences import (
     anchor_of,
     quotable_sentence,
@@ -177,6 +178,7 @@ def _analysis_view(analysis: Node, unit: Unit, method: MethodView) -> AnalysisVi
             _regression_block(analysis, regression, measure)
             for regression in analysis.at("regressions").each()
         ),
+        sensitivity_block(analysis, unit, _figure(analysis, "alternatives", "Forest of alternatives")),
         _left_out_block(analysis, unit),
         _cumulative_block(analysis, unit),
         _small_study_block(analysis, measure),

@@ -14,11 +14,13 @@ from meta.tables.numbers import (
     count_text,
     decimals_for,
     df_text,
+    factor_text,
     level_text,
     number_text,
     p_number_text,
     p_text,
     percent_text,
+    signed_text,
     significant_text,
     tau2_text,
 )
@@ -140,6 +142,17 @@ def show_number(node: Node, decimals: int, factor: float = 1.0, link: str = "") 
     """Show a number times the factor of the unit of display."""
     x = node.number()
     return _shown(node, None if x is None else x * factor, lambda v: number_text(v, decimals), link)
+
+
+def show_shift(node: Node, decimals: int, factor: float) -> Piece:
+    """Show how far an estimate moved, in the unit of display: ``+2.8``."""
+    x = node.number()
+    return _shown(node, None if x is None else x * factor, lambda v: signed_text(v, decimals), "")
+
+
+def show_factor(node: Node) -> Piece:
+    """Show by which factor a ratio moved: ``×1.12``."""
+    return _shown(node, node.number(), factor_text, "")
 
 
 def show_p(node: Node) -> Piece:

@@ -126,6 +126,13 @@ COUNT_HEADINGS: dict[str, str] = {
 
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
+#: What a status that leaves an estimate says about it, after a colon.
+STATUS_REMARKS: dict[str, str] = {
+    "boundary": "τ² at its lower bound, 0",
+    "several_maxima": "the likelihood has several maxima",
+    "single_study": "one study, nothing to pool",
+}
+
 #: Words for the risk-of-bias cell of a sheet that has none.
 NOT_ASSESSED = "not assessed"
 

@@ -79,6 +79,20 @@ def number_text(x: Number, decimals: int) -> str:
     return MINUS + text if rounded < 0 else text
 
 
+def signed_text(x: Number, decimals: int) -> str:
+    """Return how far something moved: ``+2.8``, ``−0.3``, and ``0.0`` for what rounds to nothing."""
+    text = number_text(x, decimals)
+    moved = text.strip("0.") != "" and text not in (MISSING, MINUS + INFINITY) and not text.startswith(MINUS)
+    return f"+{text}" if moved else text
+
+
+def factor_text(x: Number) -> str:
+    """Return by which factor a ratio moved: ``×1.12``, ``×0.97``; three digits from ten on."""
+    if x is None or math.isnan(x) or math.isinf(x):
+        return number_text(x, 0)
+    return f"×{number_text(x, decimals_for([x], least=2) if x < 10.0 else 1)}"
+
+
 def _power_text(x: float) -> str:
     """Return ``2.4×10¹⁷``."""
     digits, exponent = f"{abs(x):.1e}".split("e+")
