@@ -35,3 +35,7 @@ class PlotError(MetaError):
 
 class ReportError(MetaError):
     """A report cannot be written."""
+
+
+class ReleaseError(MetaError):
+    """A release cannot be made, or a folder of releases is not what it should be."""
