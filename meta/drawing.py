@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from extraction.names import safe_name
 from meta.answers import Answer
+from meta.plots.alternatives import alternatives_plot
 from meta.plots.forest import forest_plot
 from meta.plots.forest_rows import Descriptor
 from meta.plots.funnel import funnel_plot
@@ -24,7 +25,8 @@ MIN_FUNNEL = 3
 def draw_answer(answer: Answer) -> dict[str, Figure]:
     """Draw the figures that an answer can bear, by kind.
 
-    Kinds are ``forest``, ``subgroup-<column>``, ``leave_one_out``, ``cumulative`` and ``funnel``.
+    Kinds are ``forest``, ``subgroup-<column>``, ``alternatives``, ``leave_one_out``, ``cumulative`` and
+    ``funnel``.
 
     Returns
     -------
@@ -66,6 +68,16 @@ def draw_answer(answer: Answer) -> dict[str, Figure]:
         else:
             words = group.title or f"by {group.by}"
             forest(f"subgroup-{name}", f"{plan.title}: {words[:1].lower()}{words[1:]}", i)
+    if answer.fit is not None and answer.alternatives is not None:
+        figures["alternatives"] = alternatives_plot(
+            answer.alternatives,
+            answer.fit,
+            unit=answer.unit,
+            title=f"{plan.title}: under other choices",
+            threshold=threshold,
+            favours=plan.favours,
+            provenance=_provenance(answer),
+        )
     if answer.fit is not None and answer.left_out is not None:
         figures["leave_one_out"] = leave_one_out_plot(
             answer.left_out,

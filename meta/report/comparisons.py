@@ -7,6 +7,7 @@ from meta.report.pieces import (
     Piece,
     Sentence,
     Unit,
+    full_stop,
     join,
     ranged,
     show_count,
@@ -74,13 +75,8 @@ def regression_sentences(regression: Node, measure: str) -> list[Sentence]:
     if unused:
         out.append((f"Not in this regression: {', '.join(unused)}.",))
     if regression.at("caveat").exists:
-        out.append((_full_stop(regression.at("caveat").text()),))
+        out.append((full_stop(regression.at("caveat").text()),))
     return out
-
-
-def _full_stop(text: str) -> str:
-    """Return the text with a full stop, unless it ends a sentence already."""
-    return text if text.endswith((".", "?", "!", "…")) else f"{text}."
 
 
 def _slope_sentence(fit: Node, measure: str) -> Sentence:
@@ -123,7 +119,7 @@ def small_study_sentences(check: Node, measure: str) -> list[Sentence]:
     fit, method = check.at("fit"), check.at("method").text()
     if not fit.exists:
         reason = check.at("reason").text() or "the reason is not recorded"
-        return [(f"Small-study effects, {method}: {_full_stop(reason)}",)]
+        return [(f"Small-study effects, {method}: {full_stop(reason)}",)]
     coefficients = fit.at("coefficients")
     i = len(coefficients.at("names")) - 1
     if i < 1:

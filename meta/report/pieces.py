@@ -299,6 +299,11 @@ def upper_first(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def full_stop(text: str) -> str:
+    """Return the text with a full stop, unless it ends a sentence already."""
+    return text if text.endswith((".", "?", "!", "…")) else f"{text}."
+
+
 def number_pieces(nodes: list[Node], decimals: int) -> tuple[Piece, Piece, Piece]:
     """Show an estimate and its bounds as they stand, with one number of decimals."""
     value, low, high = (show_number(node, decimals) for node in nodes)

@@ -9,16 +9,15 @@ from meta.report.pieces import (
     Piece,
     Sentence,
     Unit,
+    full_stop,
     join,
     listed,
-    lower_first,
     plain,
     read_unit,
     show_count,
     show_factor,
     show_level,
     show_shift,
-    upper_first,
 )
 from meta.report.views import Block, Column, Figure, Row, Table, row
 from meta.report.words import MEASURES, STATUS_REMARKS
@@ -213,7 +212,7 @@ def _row(found: Node, one: Node, unit: Unit, with_threshold: bool) -> Row:
         estimate = join(f"{own.before} ", estimate)
     crossed = "crosses: " if one.at("crossed").is_true() else ""
     place = _place_words(one.at("threshold"))
-    why = one.at("reason").text().rstrip(".")
+    why = full_stop(one.at("reason").text())
     cells: list[Piece | Sentence] = [
         one.at("label").text(),
         _changes(one),
@@ -222,7 +221,7 @@ def _row(found: Node, one: Node, unit: Unit, with_threshold: bool) -> Row:
         own.range(natural.at("prediction_low"), natural.at("prediction_high")),
         MISSING if not one.at("shift").exists else _shift(found, one, unit),
         *([f"{crossed}{place}"] if with_threshold else []),
-        f"No estimate: {failure}. {why}." if failure else f"{why}.",
+        f"No estimate: {full_stop(failure)} {why}" if failure else why,
     ]
     return row(*cells, muted=bool(failure))
 
@@ -246,7 +245,8 @@ def _changes(one: Node) -> str:
             more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES + 1 else ""
             kept = names if not more else names[:MOST_NAMES]
             parts.append(f"{word}: {', '.join(kept)}{more}")
-    return f"{'. '.join(upper_first(part) for part in parts if part)}."
+    # names of columns stay as they are: a text may begin with one
+    return f"{'. '.join(part for part in parts if part)}."
 
 
 def _place_words(place: Node) -> str:
@@ -277,6 +277,5 @@ def _notes(found: Node) -> tuple[Sentence, ...]:
         if status and one.at("natural").exists and not one.at("failure").exists:
             remarks.append(status)
         if remarks:
-            said = "; ".join(lower_first(remark) for remark in remarks)
-            notes.append((f"“{one.at('label').text()}”: {said}.",))
+            notes.append((f"“{one.at('label').text()}”: {full_stop('; '.join(remarks))}",))
     return tuple(notes)
