@@ -89,11 +89,7 @@ def alternatives_plot(
             Column("Moves by", "right"),
         ],
         lines=lines,
-        extent=Extent(
-            [(mark.value, mark.low, mark.high) for mark in squares],
-            pooled=main[1:] if main is not None else (),
-            always=[*([main[0]] if main is not None else []), *([threshold.value] if threshold else [])],
-        ),
+        extent=_extent(main, squares, threshold),
         log=measure.log_axis,
         words=shown.axis,
         title=title,
@@ -101,7 +97,7 @@ def alternatives_plot(
         description=_description(alternatives, fit, shown, lines),
         notes=[
             *_sign_notes(signs),
-            captions.model_note(fit, studies=False).replace("Pooled intervals", "Main analysis, interval"),
+            _main_note(fit),
             "Each row: the main analysis with only what its name says changed. "
             "Band and dotted line: the main result and its interval.",
             *([threshold_note(threshold, captions.unit_words(shown))] if threshold else []),
@@ -116,6 +112,23 @@ def alternatives_plot(
         favours=favours,
     )
     return draw_page(lay_out_panel(panel))
+
+
+def _extent(
+    main: tuple[float, float, float] | None, squares: Sequence[Square], threshold: Threshold | None
+) -> Extent:
+    """Return what the axis holds: the main interval and every estimate, and other intervals that lie near.
+
+    An alternative of two studies may have an interval over many decades, which gets an arrow.
+    """
+    always = [*(main or ()), *(mark.value for mark in squares), *([threshold.value] if threshold else [])]
+    return Extent((), pooled=[end for mark in squares for end in (mark.low, mark.high)], always=always)
+
+
+def _main_note(fit: Fit) -> str:
+    """Return the line on model and interval of the main analysis."""
+    note = captions.model_note(fit, studies=False).replace("Pooled intervals", "Interval")
+    return f"Main analysis: {note[:1].lower()}{note[1:]}"
 
 
 def _scaled(natural: Natural | None, unit: DisplayUnit) -> tuple[float, float, float] | None:
@@ -139,7 +152,8 @@ def _remarks(row: AlternativeAnswer) -> list[str]:
     if row.failure is not None or row.fit is None:
         return []
     status = captions.STATUS_WORDS.get(row.status, row.status)
-    return [*row.remarks, *([status] if status else [])]
+    other = "" if row.unit is None else "another quantity, so neither drawn nor compared"
+    return [remark for remark in (*row.remarks, status, other) if remark]
 
 
 def _signs(alternatives: Alternatives) -> dict[str, str]:
@@ -170,7 +184,7 @@ def _line(
         value, low, high = (x * row.unit.factor for x in (natural.value, natural.low, natural.high))
         number = interval_text(value, low, high, decimals_for([value, low, high], least=_RATIO_DECIMALS))
         name = find_measure(row.measure).name
-        return Line(Row((Cell(row.label + sign), k, _in_words(f"{name} {number}: not compared"))))
+        return Line(Row((Cell(row.label + sign), k, _in_words(f"{name} {number}"))))
     value, low, high = (x * unit.factor for x in (natural.value, natural.low, natural.high))
     cells = (
         Cell(row.label + sign),
