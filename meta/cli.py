@@ -8,6 +8,7 @@ from meta.commands.check import check
 from meta.commands.fit import fit
 from meta.commands.init import init
 from meta.commands.run import run
+from meta.commands.sensitivity import sensitivity
 from meta.screen import open_screen
 
 
@@ -25,7 +26,7 @@ def main() -> None:
     open_screen()
 
 
-for command in (run, check, fit, init):
+for command in (run, check, fit, sensitivity, init):
     main.add_command(command)
 
 

@@ -15,6 +15,7 @@ from extraction.errors import Problem
 from extraction.names import visible
 
 if TYPE_CHECKING:
+    from meta.choices import Sensitivity
     from meta.pipeline import RunResult
     from meta.single import SingleFit
 
@@ -100,6 +101,48 @@ def run_summary(result: RunResult) -> dict[str, Any]:
         "warnings": [p.to_dict() for p in result.warnings],
         "analyses": analyses,
     }
+
+
+def print_sensitivity(found: Sensitivity) -> None:
+    """Print what the report says of the alternatives: for each analysis its sentences, table and notes."""
+    from meta.report.pieces import plain
+    from meta.report.sensitivity import read_block
+
+    for i, (name, entry) in enumerate(found.entries.items()):
+        if i:
+            click.echo()
+        click.echo(visible(f"{entry['title']} ({name})"))
+        block = read_block(name, entry)
+        if not block.exists:
+            click.echo("  No alternatives are declared.")
+        for sentence in block.sentences:
+            click.echo(visible(f"  {plain(sentence)}"))
+        for table in block.tables:
+            click.echo()
+            rows = [tuple(plain(cell) for cell in row.cells) for row in table.rows]
+            headings = tuple(column.heading for column in table.columns)
+            numeric = {column.heading for column in table.columns if column.number}
+            _print_table(headings, rows, numeric=numeric)
+            for note in table.notes:
+                click.echo(visible(f"  {plain(note)}"))
+
+
+def sensitivity_summary(found: Sensitivity) -> dict[str, Any]:
+    """Return what ``meta sensitivity --json`` prints: of each analysis its main numbers and alternatives."""
+    analyses = {}
+    for name, entry in found.entries.items():
+        fit = entry["fit"] or {}
+        analyses[name] = {
+            "title": entry["title"],
+            "measure": entry["measure"],
+            "unit": entry["unit"],
+            "k": fit.get("k", 0),
+            "status": fit.get("status", "not_estimable"),
+            "natural": fit.get("natural"),
+            "threshold": entry["threshold"],
+            "alternatives": entry["alternatives"],
+        }
+    return {"analyses": analyses, "warnings": [p.to_dict() for p in found.warnings]}
 
 
 def print_fit(result: SingleFit) -> None:

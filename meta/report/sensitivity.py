@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from meta.report.pieces import (
     Node,
@@ -34,6 +36,22 @@ def sensitivity_block(analysis: Node, unit: Unit, figure: Figure | None) -> Bloc
         return Block(title)
     table = alternatives_table(analysis, unit)
     return Block(title, tuple(alternatives_sentences(analysis, unit)), figure, (table,))
+
+
+def read_block(name: str, entry: Mapping[str, Any]) -> Block:
+    """Return the block of one entry of results.json by itself, for a screen.
+
+    Parameters
+    ----------
+    name : str
+        Id of the analysis.
+    entry : mapping
+        Its entry.
+    """
+    analysis = Node({"analyses": {name: dict(entry)}}).at("analyses", name)
+    words = MEASURES.get(analysis.at("measure").text())
+    unit = read_unit(analysis, ratio=words is not None and words.ratio)
+    return sensitivity_block(analysis, unit, None)
 
 
 # Sentences
