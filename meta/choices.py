@@ -1,4 +1,4 @@
-"""The alternatives of a review without the rest of a run, as ``meta sensitivity`` prints them: no drawings."""
+"""The alternatives of a review without the rest of a run, as ``meta sensitivity`` prints them."""
 
 from __future__ import annotations
 
