@@ -25,6 +25,10 @@ MIDDLE_SIDE = 2.4
 #: Height of a diamond and of a prediction bar, mm.
 DIAMOND = 3.2
 BAR = 1.2
+#: Height of the prediction bar of an outcome, and how far interval and bar stand above and below the middle
+#: of their row, mm: closer to each other than to the next row.
+THIN_BAR = 0.5
+ABOVE, BELOW = 0.5, 1.2
 #: Length and half height of an arrow head, mm.
 ARROW = 1.5
 ARROW_HALF = 0.75
@@ -72,7 +76,28 @@ class Bound:
     upper: bool
 
 
-Mark = Square | Diamond | Bar | Bound
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one version found: value with its interval, and below them the prediction interval as a thin bar.
+
+    Open and grey unless ``filled``. A ``threshold`` of its own is a dashed line through the row.
+    """
+
+    value: float
+    low: float
+    high: float
+    prediction: tuple[float, float] | None
+    filled: bool
+    threshold: float | None = None
+
+
+Mark = Square | Diamond | Bar | Bound | Outcome
+
+
+def mark_ends(mark: Mark) -> tuple[float, ...]:
+    """Return the ends of the intervals that a mark draws."""
+    ends = (mark.low, mark.high)
+    return (*ends, *mark.prediction) if isinstance(mark, Outcome) and mark.prediction is not None else ends
 
 
 def square_sides(sizes: Sequence[float | None]) -> list[float]:
@@ -102,7 +127,9 @@ def mark_shapes(mark: Mark, axis: Axis, y: float) -> list[Shape]:
     if isinstance(mark, Diamond):
         return _diamond(mark, axis, y)
     if isinstance(mark, Bar):
-        return _bar(mark, axis, y)
+        return _bar(mark, axis, y, BAR)
+    if isinstance(mark, Outcome):
+        return _outcome(mark, axis, y)
     return _bound(mark, axis, y)
 
 
@@ -165,8 +192,8 @@ def _diamond(mark: Diamond, axis: Axis, y: float) -> list[Shape]:
     return [Patch(points, theme.BLUE if mark.filled else theme.PALE, theme.BLUE, 0.8), *heads]
 
 
-def _bar(mark: Bar, axis: Axis, y: float) -> list[Shape]:
-    left, right, half = axis.place(mark.low), axis.place(mark.high), BAR / 2
+def _bar(mark: Bar, axis: Axis, y: float, height: float) -> list[Shape]:
+    left, right, half = axis.place(mark.low), axis.place(mark.high), height / 2
     inner_left = left if axis.holds(mark.low) else left + ARROW
     inner_right = right if axis.holds(mark.high) else right - ARROW
     corners = (
@@ -186,3 +213,22 @@ def _bound(mark: Bound, axis: Axis, y: float) -> list[Shape]:
         Stroke(stop, y - 1.1, stop, y + 1.1, theme.BLUE, 1.4),
         *_arrows(mark.low, mark.high, axis, y, theme.BLUE),
     ]
+
+
+def _outcome(mark: Outcome, axis: Axis, y: float) -> list[Shape]:
+    """Draw the threshold, the interval with its disc, and the prediction bar below them."""
+    color = theme.BLUE if mark.filled else theme.GREY
+    shapes: list[Shape] = []
+    if mark.threshold is not None and axis.holds(mark.threshold):
+        x, half = axis.place(mark.threshold), theme.ROW / 2
+        shapes.append(Stroke(x, y - half, x, y + half, theme.GREEN, 0.8, (4.0, 2.4)))
+    if mark.prediction is not None:
+        shapes.extend(_bar(Bar(*mark.prediction), axis, y + BELOW, THIN_BAR))
+        y -= ABOVE
+    left, right = axis.place(mark.low), axis.place(mark.high)
+    shapes.append(Stroke(left, y, right, y, color, 1.3))
+    shapes.extend(_arrows(mark.low, mark.high, axis, y, color))
+    if axis.holds(mark.value):
+        fill = color if mark.filled else theme.PAPER
+        shapes.append(Disc(axis.place(mark.value), y, MIDDLE_SIDE * 0.4, fill, color, 0.9))
+    return shapes

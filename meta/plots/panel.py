@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from meta.plots import theme
 from meta.plots.axes import Axis, Extent, fit_axis, write_axis, write_centred
 from meta.plots.layout import Page, Patch, Sheet, Stroke, clean_text, wrap_text
-from meta.plots.marks import Bar, Diamond, Mark, mark_shapes
+from meta.plots.marks import Bar, Diamond, Mark, mark_ends, mark_shapes
 from meta.plots.table import Column, Row, place_table
 from meta.tables.numbers import number_text
 
@@ -123,7 +123,7 @@ def lay_out_panel(panel: Panel) -> Page:
     for line, y in zip(panel.lines, grid.centres, strict=True):
         if line.mark is not None:
             sheet.shapes.extend(mark_shapes(line.mark, axis, y))
-            cut = cut or not (axis.holds(line.mark.low) and axis.holds(line.mark.high))
+            cut = cut or not all(axis.holds(end) for end in mark_ends(line.mark))
     y = axis_y
     if any(line.mark is not None for line in panel.lines):
         y = write_axis(sheet, axis, axis_y, clean_text(panel.words), panel.width)
