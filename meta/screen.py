@@ -117,32 +117,23 @@ def print_sensitivity(found: Sensitivity) -> None:
             click.echo("  No alternatives are declared.")
         for sentence in block.sentences:
             click.echo(visible(f"  {plain(sentence)}"))
-        for table in block.tables:
+        for table in (*block.hidden, *block.tables):
             click.echo()
-            _print_apart(
-                [(column.heading, column.number, column.wide or column.prose) for column in table.columns],
-                [tuple(plain(cell) for cell in row.cells) for row in table.rows],
-            )
+            rows = [tuple(plain(cell) for cell in row.cells) for row in table.rows]
+            if any(column.prose for column in table.columns):
+                _print_words(rows)
+            else:
+                headings = tuple(column.heading for column in table.columns)
+                numeric = {column.heading for column in table.columns if column.number}
+                _print_table(headings, rows, numeric=numeric)
             for note in table.notes:
                 click.echo(visible(f"  {plain(note)}"))
 
 
-def _print_apart(columns: Sequence[tuple[str, bool, bool]], rows: Sequence[tuple[str, ...]]) -> None:
-    """Print a table of names and numbers, and below it what its columns of words say, row by row.
-
-    ``columns`` are (heading, of numbers, of words); the first names the row. In one table sentences would
-    be folded into columns of a few letters each.
-    """
-    narrow = [i for i, (_, _, words) in enumerate(columns) if i == 0 or not words]
-    numeric = {heading for heading, number, _ in columns if number}
-    headings = tuple(columns[i][0] for i in narrow)
-    _print_table(headings, [tuple(row[i] for i in narrow) for row in rows], numeric=numeric)
-    click.echo()
-    for row in rows:
-        words = [cell for i, cell in enumerate(row) if i not in narrow and cell]
-        if words:
-            click.echo(visible(f"  {row[0]}: {' '.join(words)}"))
-    click.echo()
+def _print_words(rows: Sequence[tuple[str, ...]]) -> None:
+    """Print a table of sentences row by row: columns would fold them into a few letters a line."""
+    for name, *words in rows:
+        click.echo(visible(f"  {name}: {' '.join(words)}"))
 
 
 def sensitivity_summary(found: Sensitivity) -> dict[str, Any]:

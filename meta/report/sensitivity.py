@@ -34,8 +34,10 @@ def sensitivity_block(analysis: Node, unit: Unit, figure: Figure | None) -> Bloc
     title = "Sensitivity to choices"
     if not analysis.at("alternatives").exists:
         return Block(title)
-    table = alternatives_table(analysis, unit)
-    return Block(title, tuple(alternatives_sentences(analysis, unit)), figure, (table,))
+    sentences = tuple(alternatives_sentences(analysis, unit))
+    numbers = alternatives_table(analysis, unit)
+    folded = "The alternatives as a table, with prediction intervals"
+    return Block(title, sentences, figure, (reasons_table(analysis),), folded, (numbers,))
 
 
 def read_block(name: str, entry: Mapping[str, Any]) -> Block:
@@ -182,12 +184,12 @@ def _reasons_sentence(head: str, rows: list[Node], key: str) -> Sentence:
     return join(head, listed(((part,) for part in parts), "; ", "; "), ".")
 
 
-# Table
+# Tables
 # -----------------------------------------------------------------------------------------------------
 
 
 def alternatives_table(analysis: Node, unit: Unit) -> Table:
-    """Return the main analysis and each alternative, one a line, with what it changes and why."""
+    """Return the numbers of the main analysis and of each alternative, one a line."""
     found = analysis.at("alternatives")
     with_threshold = found.at("threshold").exists
     rows = [_main_row(analysis, unit, with_threshold)]
@@ -195,15 +197,16 @@ def alternatives_table(analysis: Node, unit: Unit) -> Table:
     level = plain((show_level(analysis.at("spec", "level")),))
     columns = (
         Column("Alternative", wide=True),
-        Column("What it changes", wide=True),
         Column("Studies", number=True),
         Column(f"{unit.heading} [{level} CI]", number=True),
         Column("Prediction interval", number=True),
         Column("Moves by", number=True),
         *((Column("Threshold"),) if with_threshold else ()),
-        Column("Why", prose=True),
     )
-    return Table("Alternatives beside the main analysis", columns, tuple(rows), _notes(found))
+    ratio = found.at("shift_kind").text() == "ratio"
+    moved = "the estimate divided by the main one" if ratio else "the estimate less the main one"
+    title = "Alternatives beside the main analysis"
+    return Table(title, columns, tuple(rows), ((f"Moves by: {moved}.",),))
 
 
 def _main_row(analysis: Node, unit: Unit, with_threshold: bool) -> Row:
@@ -211,37 +214,31 @@ def _main_row(analysis: Node, unit: Unit, with_threshold: bool) -> Row:
     natural, place = fit.at("natural"), analysis.at("alternatives", "threshold")
     cells: list[Piece | Sentence] = [
         "Main analysis",
-        "",
         show_count(fit.at("k")),
         unit.interval(natural.at("value"), natural.at("low"), natural.at("high")),
         unit.range(natural.at("prediction_low"), natural.at("prediction_high")),
         MISSING,
         *([_place_words(place)] if with_threshold else []),
-        "",
     ]
     return row(*cells, strong=True)
 
 
 def _row(found: Node, one: Node, unit: Unit, with_threshold: bool) -> Row:
-    natural, failure = one.at("natural"), one.at("failure").text()
+    natural = one.at("natural")
     own = _own_unit(one, unit)
     estimate = own.interval(natural.at("value"), natural.at("low"), natural.at("high"))
-    if one.at("not_compared").exists and own is not unit:
+    if own is not unit and natural.exists:
         estimate = join(f"{own.before} ", estimate)
     crossed = "crosses: " if one.at("crossed").is_true() else ""
-    place = _place_words(one.at("threshold"))
-    why = full_stop(one.at("reason").text())
     cells: list[Piece | Sentence] = [
         one.at("label").text(),
-        _changes(one),
         show_count(one.at("k")),
         estimate,
         own.range(natural.at("prediction_low"), natural.at("prediction_high")),
         MISSING if not one.at("shift").exists else _shift(found, one, unit),
-        *([f"{crossed}{place}"] if with_threshold else []),
-        f"No estimate: {full_stop(failure)} {why}" if failure else why,
+        *([f"{crossed}{_place_words(one.at('threshold'))}"] if with_threshold else []),
     ]
-    return row(*cells, muted=bool(failure))
+    return row(*cells, muted=one.at("failure").exists)
 
 
 def _own_unit(one: Node, unit: Unit) -> Unit:
@@ -251,6 +248,28 @@ def _own_unit(one: Node, unit: Unit) -> Unit:
     words = MEASURES.get(one.at("measure").text())
     there = {"unit": one.at("unit").value, "fit": {"natural": one.at("natural").value}}
     return read_unit(Node(there), ratio=words is not None and words.ratio)
+
+
+def _place_words(place: Node) -> str:
+    """Say where an estimate and its interval lie beside the threshold."""
+    if not place.exists:
+        return MISSING
+    side = {"on": "on it"}.get(place.at("estimate").text(), place.at("estimate").text())
+    interval = "interval includes it" if place.at("interval").text() == "on" else "interval clear of it"
+    return f"{side}, {interval}"
+
+
+def reasons_table(analysis: Node) -> Table:
+    """Return what each alternative changes and why, the reason for a missing estimate first."""
+    rows = []
+    for one in analysis.at("alternatives", "rows").each():
+        failure, reason = one.at("failure").text(), full_stop(one.at("reason").text())
+        why = f"No estimate: {full_stop(failure)} {reason}" if failure else reason
+        rows.append(row(one.at("label").text(), _changes(one), why, muted=bool(failure)))
+    words = (Column("What it changes", prose=True), Column("Why", prose=True))
+    columns = (Column("Alternative", wide=True), *words)
+    notes = _remarks(analysis.at("alternatives"))
+    return Table("What each alternative changes, and why", columns, tuple(rows), notes)
 
 
 def _changes(one: Node) -> str:
@@ -267,26 +286,11 @@ def _changes(one: Node) -> str:
     return f"{'. '.join(part for part in parts if part)}."
 
 
-def _place_words(place: Node) -> str:
-    """Say where an estimate and its interval lie beside the threshold."""
-    if not place.exists:
-        return MISSING
-    side = {"on": "on it"}.get(place.at("estimate").text(), place.at("estimate").text())
-    interval = "interval includes it" if place.at("interval").text() == "on" else "interval clear of it"
-    return f"{side}, {interval}"
-
-
-def _notes(found: Node) -> tuple[Sentence, ...]:
-    """Say how to read the table, then what to know about single rows."""
-    moved = (
-        "the estimate divided by the main one"
-        if found.at("shift_kind").text() == "ratio"
-        else "the estimate less the main one"
-    )
+def _remarks(found: Node) -> tuple[Sentence, ...]:
+    """Say how to read the rows, then what to know about single ones."""
     words = (
-        "Each row is the main analysis with only what is named changed, its rows chosen anew by the same "
-        f"rules. Moves by: {moved}. In: studies that the main analysis does not use; out: those that it "
-        "alone uses."
+        "Each is the main analysis with only what is named changed, its rows chosen anew by the same rules. "
+        "In: studies that the main analysis does not use; out: those that it alone uses."
     )
     notes: list[Sentence] = [(words,)]
     for one in found.at("rows").each():
