@@ -109,8 +109,19 @@ def _most_sentence(analysis: Node, unit: Unit) -> Sentence:
         unit.after,
         " (",
         _shift(found, there, unit),
-        ").",
+        ")",
+        _other_basis(analysis, there),
+        ".",
     )
+
+
+def _other_basis(analysis: Node, one: Node) -> Sentence:
+    """Say on how many studies an alternative rests, where they are not as many as in the main analysis."""
+    k, main = one.at("k"), analysis.at("fit", "k")
+    if k.number() == main.number():
+        return ()
+    word = " study" if k.number() == 1 else " studies"
+    return join(", on ", show_count(k), f"{word} instead of ", show_count(main))
 
 
 def _shift(found: Node, one: Node, unit: Unit) -> Piece:
