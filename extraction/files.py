@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -44,6 +45,40 @@ def check_folder(folder: Path) -> None:
         raise OutputError(f"cannot write into {folder}: {there} is a file")
     if not os.access(there, os.W_OK | os.X_OK):
         raise OutputError(f"cannot write into {folder}: no permission to write in {there}")
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that must not be there yet, down to the disk; the folder above it must exist.
+
+    Raises
+    ------
+    OSError
+        If it is there already, or the system cannot write it.
+    """
+    with path.open("xb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def fsync_folder(folder: Path) -> None:
+    """Ask the system to keep the names in a folder on the disk, where it can be asked.
+
+    Raises
+    ------
+    OSError
+        If the disk fails.
+    """
+    if os.name == "nt":  # a folder cannot be opened there
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # some network file systems know no fsync of folders
+            raise
+    finally:
+        os.close(handle)
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from meta.profiles.loader import profile as profile
     from meta.profiles.loader import profile_names as profile_names
     from meta.protocol.reader import read_protocol as read_protocol
+    from meta.releases.freeze import freeze_release as freeze_release
     from meta.results import Fit as Fit
     from meta.results import Refits as Refits
     from meta.results import Subgroups as Subgroups
@@ -49,6 +50,7 @@ _HOMES = {
     "fit_model": "meta.models.fitting",
     "fit_subgroups": "meta.models.subgroups",
     "forest_plot": "meta.plots.forest",
+    "freeze_release": "meta.releases.freeze",
     "funnel_plot": "meta.plots.funnel",
     "leave_one_out": "meta.sensitivity.leave_one_out",
     "leave_one_out_plot": "meta.plots.refits",

@@ -7,6 +7,7 @@ import click
 from meta.commands.check import check
 from meta.commands.fit import fit
 from meta.commands.init import init
+from meta.commands.release import release
 from meta.commands.run import run
 from meta.commands.sensitivity import sensitivity
 from meta.screen import open_screen
@@ -26,7 +27,7 @@ def main() -> None:
     open_screen()
 
 
-for command in (run, check, fit, sensitivity, init):
+for command in (run, check, fit, sensitivity, release, init):
     main.add_command(command)
 
 

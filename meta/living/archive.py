@@ -12,7 +12,7 @@ from typing import Any
 
 from extraction.errors import ReviewError
 from extraction.files import sha256
-from meta.errors import ReleaseError
+from meta.errors import OptionError, ReleaseError
 from meta.protocol.plan import locate_review
 from meta.protocol.review import Review, read_review
 
@@ -97,11 +97,11 @@ def version_key(version: str) -> tuple[int, ...]:
 
     Raises
     ------
-    ReleaseError
+    OptionError
         If it is no version.
     """
     if not VERSION_PATTERN.fullmatch(version):
-        raise ReleaseError(
+        raise OptionError(
             f"{version!r} is no version; a version is two to four numbers joined by dots, such as 2026.11.0"
         )
     numbers = [int(part) for part in version.split(".")]
