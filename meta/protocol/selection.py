@@ -113,6 +113,12 @@ def filter_text(condition: Filter) -> str:
     return f"{column} is {'not ' if word == 'not_in' else ''}{listed}"
 
 
+def meets_filter(condition: Filter, row: Row) -> bool:
+    """Say whether a row meets a filter; its sheet has the column."""
+    ((word, value),) = condition.tests().items()
+    return _predicate(condition.column, word, value)(row)
+
+
 def _show(value: Value) -> str:
     # :g alone would round from the seventh digit on
     return f"{value:.12g}" if isinstance(value, float) else str(value)
