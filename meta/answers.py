@@ -173,7 +173,7 @@ def answer_to_dict(answer: Answer, figures: Mapping[str, str]) -> dict[str, Any]
             "arms": plan.arms,
             "spec": answer.spec,
             "selection": answer.selection.record,
-            "cells": _cells(plan, answer.selection),
+            "cells": _cells(answer),
             "fit": answer.fit,
             "leave_one_out": answer.left_out,
             "cumulative": answer.grown,
@@ -211,16 +211,24 @@ def answer_to_dict(answer: Answer, figures: Mapping[str, str]) -> dict[str, Any]
     return plain
 
 
-def _cells(plan: Analysis, selection: Selection) -> dict[str, Any]:
-    """Return the cells an analysis read, as they stand in the sheet: of the rows used and of those set aside.
+def _cells(answer: Answer) -> dict[str, Any]:
+    """Return the cells an analysis read, as they stand in the sheet.
 
-    ``columns`` are those that can change a number (:func:`meta.protocol.reads.columns_read`).
+    Of the rows used, of those set aside, and of those that its alternatives alone use. ``columns`` are those
+    that can change a number (:func:`meta.protocol.reads.columns_read`).
     """
+    selection = answer.selection
     whole = selection.sheet.whole or selection.sheet
     by_line = {row.ref.line: row for row in whole.rows}
-    columns = columns_read(plan, whole)
+    columns = columns_read(answer.plan, whole)
     behind = [(label, refs, True) for label, refs in selection.refs.items()]
     behind += [(entry.label, entry.rows, False) for entry in selection.set_aside]
+    seen = {ref.line for _, refs, _ in behind for ref in refs}
+    others = answer.alternatives.rows if answer.alternatives is not None else ()
+    for study in (study for other in others if other.fit is not None for study in other.fit.studies):
+        new = tuple(ref for ref in study.rows if ref.line not in seen)
+        seen |= {ref.line for ref in new}
+        behind.append((study.label, new, False))
     rows = [
         {
             "label": label,
