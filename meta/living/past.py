@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from extraction.files import sha256
 from meta.errors import ReleaseError
-from meta.living.archive import Release, Snapshot, list_releases, read_snapshot
+from meta.living.archive import Release, Snapshot, read_snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +21,19 @@ class Version:
     results: Mapping[str, Any]
 
 
-def read_past(folder: Path) -> tuple[Version | Snapshot, ...]:
-    """Read the releases of a review, the oldest first: results of each, and the newest with its sheets.
+def read_past(releases: Sequence[Release]) -> tuple[Version | Snapshot, ...]:
+    """Read what releases found: the results of each, and the newest with its sheets.
 
     Parameters
     ----------
-    folder : Path
-        The folder of releases; where there is none, nothing came before.
+    releases : sequence of Release
+        The oldest first, as :func:`meta.living.archive.list_releases` gives them.
 
     Raises
     ------
     ReleaseError
         If a release cannot be read, or is not what was released; the text names the file.
     """
-    releases = list_releases(folder)
     if not releases:
         return ()
     return (*(_read_version(release) for release in releases[:-1]), read_snapshot(releases[-1].folder))

@@ -9,6 +9,7 @@ from typing import Any
 from extraction.names import safe_name
 from meta.errors import ReportError
 from meta.report.caveats import leading_caveat, list_caveats
+from meta.report.changes import changes_view
 from meta.report.comparisons import (
     cumulative_sentence,
     left_out_sentence,
@@ -17,6 +18,7 @@ from meta.report.comparisons import (
     small_study_sentences,
     subgroup_sentences,
 )
+from meta.report.history import history_block
 from meta.report.methods import methods_parts, overlap_sentence
 from meta.report.origins import (
     bias_table,
@@ -83,10 +85,12 @@ def build_context(results: Mapping[str, Any]) -> ReportView:
         about=review.at("about").text(),
         cards=tuple(_card(analysis, unit) for analysis, unit in analyses),
         glance=glance_table(analyses),
+        changes=changes_view(root, frozenset(anchor_of(analysis) for analysis, _ in analyses)),
         methods=methods,
         overlap=_overlap_block([analysis for analysis, _ in analyses]),
         analyses=tuple(
-            _analysis_view(analysis, unit, by_analysis[anchor_of(analysis)]) for analysis, unit in analyses
+            _analysis_view(root, analysis, unit, by_analysis[anchor_of(analysis)])
+            for analysis, unit in analyses
         ),
         bias=_bias_block([analysis for analysis, _ in analyses]),
         problems=_problem_block(root.at("problems")),
@@ -170,9 +174,11 @@ def _figure(analysis: Node, kind: str, caption: str) -> Figure | None:
     return Figure(file, caption, f"{caption}: {analysis.at('title').text()}") if file else None
 
 
-def _analysis_view(analysis: Node, unit: Unit, method: MethodView) -> AnalysisView:
+def _analysis_view(root: Node, analysis: Node, unit: Unit, method: MethodView) -> AnalysisView:
     anchor, measure = anchor_of(analysis), analysis.at("measure").text()
+    history = _figure(analysis, "history", "Release history")
     blocks = [
+        history_block(root, analysis, unit, history),
         *(_subgroup_block(analysis, group, unit) for group in analysis.at("subgroups").each()),
         *(
             _regression_block(analysis, regression, measure)

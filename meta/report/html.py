@@ -84,7 +84,7 @@ def _environment() -> Environment:
 
 def _figures_of(view: ReportView) -> list[Figure]:
     """Return every figure of the report in reading order, each file once."""
-    found: dict[str, Figure] = {}
+    found = {figure.file: figure for figure in (view.changes.figures if view.changes is not None else ())}
     for analysis in view.analyses:
         for figure in (analysis.forest, *(block.figure for block in analysis.blocks)):
             if figure is not None:

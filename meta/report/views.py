@@ -124,6 +124,32 @@ class MethodView:
 
 
 @dataclass(frozen=True, slots=True)
+class Fold:
+    """Sentences and tables folded away under a title."""
+
+    title: str
+    sentences: tuple[Sentence, ...]
+    tables: tuple[Table, ...]
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is anything to fold away."""
+        return bool(self.sentences) or any(table.rows for table in self.tables)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangesView:
+    """What changed since the last release; ``line`` says it in the opening."""
+
+    title: str
+    line: Sentence
+    sentences: tuple[Sentence, ...]
+    figures: tuple[Figure, ...]
+    table: Table
+    folds: tuple[Fold, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReportView:
     """The whole report: every text finished, every number with its address."""
 
@@ -133,6 +159,7 @@ class ReportView:
     about: str
     cards: tuple[Card, ...]
     glance: Table
+    changes: ChangesView | None
     methods: tuple[MethodView, ...]
     overlap: Block
     analyses: tuple[AnalysisView, ...]

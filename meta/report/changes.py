@@ -1,0 +1,370 @@
+"""What changed since the last release: the sentences, and the table of analyses that changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from meta.report.pieces import (
+    RATIO_DECIMALS,
+    Link,
+    Node,
+    Piece,
+    Sentence,
+    Unit,
+    clean_text,
+    join,
+    listed,
+    lower_first,
+    read_unit,
+    scaled,
+    show_count,
+    upper_first,
+)
+from meta.report.rows_changed import BEHIND, behind_table, choice_table, row_tables
+from meta.report.sentences import anchor_of
+from meta.report.standings import estimate_cell, prediction_cell, tau2_piece
+from meta.report.views import ChangesView, Column, Figure, Fold, Row, Table, row
+from meta.report.words import MEASURES
+from meta.tables.numbers import MISSING, decimals_for, number_text
+
+#: Labels of rows that a cell lists before it stops; the folded table has them all.
+MOST_NAMES = 6
+
+#: Further decimals that are tried until two numbers that differ are shown as different.
+FURTHER_DECIMALS = 2
+
+#: What moved beyond the estimate, in words.
+_PARTS = {
+    "leave_one_out": "leave one out",
+    "cumulative": "cumulative results",
+    "regressions": "regressions",
+    "small_study": "small-study effects",
+    "alternatives": "alternatives",
+    "subgroups": "subgroups",
+}
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The two versions of an analysis or group, and how their numbers are shown."""
+
+    old: Node
+    new: Node
+    unit: Unit
+
+
+def changes_view(root: Node, anchors: frozenset[str]) -> ChangesView | None:
+    """Return the section on what changed; None where there is no earlier release.
+
+    Parameters
+    ----------
+    root : Node
+        The whole of results.json.
+    anchors : frozenset of str
+        Anchors of the analyses of the report, to which names of analyses may lead.
+    """
+    changes = root.at("changes")
+    if not changes.exists:
+        return None
+    old = changes.at("old").label()
+    return ChangesView(
+        title="What changed since the last release",
+        line=_opening_line(changes),
+        sentences=tuple(_lead_sentences(changes)),
+        figures=tuple(
+            Figure(
+                figure.at("file").text(),
+                f"Old and new estimates: {lower_first(figure.at('unit').text())}",
+                f"Old and new estimates since {old}: {lower_first(figure.at('unit').text())}",
+            )
+            for figure in changes.at("figures").each()
+        ),
+        table=_changed_table(changes, anchors),
+        folds=tuple(fold for fold in _folds(changes, anchors) if fold.exists),
+    )
+
+
+# Sentences -------------------------------------------------------------------------------------------------
+
+
+def _version_name(changes: Node) -> str:
+    name = changes.at("new").label()
+    return f"Version {name}" if name[:1].isdigit() else upper_first(name)
+
+
+def _opening_line(changes: Node) -> Sentence:
+    """Return ``Version 2026.11.0; 3 of 12 analyses changed since 2026.10.0``."""
+    return join(f"{_version_name(changes)}; ", _changed_text(changes), f" since {changes.at('old').label()}.")
+
+
+def _changed_text(changes: Node) -> Sentence:
+    counts = changes.at("counts")
+    total = counts.at("analyses")
+    word = "analysis" if total.number() == 1 else "analyses"
+    if not counts.at("changed").number():
+        return join("none of ", show_count(total), f" {word} changed")
+    return join(show_count(counts.at("changed")), " of ", show_count(total), f" {word} changed")
+
+
+def _lead_sentences(changes: Node) -> list[Sentence]:
+    """Say how many analyses and rows changed, what else did, and what was crossed."""
+    counts, note = changes.at("counts"), changes.at("old_note").text()
+    said = f" (“{note.rstrip('.')}”)" if note else ""
+    since = f"Since {changes.at('old').label()}{said}, "
+    whats: list[Sentence] = [_changed_text(changes)]
+    whats += _counted(counts, (("came", "came", "came"), ("went", "went", "went")))
+    rows = _counted(
+        counts,
+        (
+            ("rows_came", "row came", "rows came"),
+            ("rows_went", "row went", "rows went"),
+            ("rows_changed", "row changed", "rows changed"),
+        ),
+    )
+    out = [join(since, listed(whats), ".")]
+    out.append(
+        join("In the sheets, ", listed(rows), ".") if rows else ("No row of a sheet came, went or changed.",)
+    )
+    choices = counts.at("choices")
+    if choices.number():
+        words = (
+            " choice that can move a number is another."
+            if choices.number() == 1
+            else " choices that can move a number are others."
+        )
+        out.append(join(show_count(choices), words))
+    out.extend(_threshold_sentences(changes))
+    return out
+
+
+def _counted(counts: Node, names: tuple[tuple[str, str, str], ...]) -> list[Sentence]:
+    """Return ``3 rows came`` for each count that is not 0."""
+    found = [(counts.at(name), one, many) for name, one, many in names]
+    return [
+        join(show_count(node), f" {one if node.number() == 1 else many}")
+        for node, one, many in found
+        if node.number()
+    ]
+
+
+def _threshold_sentences(changes: Node) -> list[Sentence]:
+    """Say which analyses crossed their threshold; that none did, where one is declared."""
+    said: list[Sentence] = []
+    for analysis in changes.at("analyses").each():
+        threshold, unit = analysis.at("threshold"), _unit_of(analysis)
+        title = analysis.at("title").text().rstrip(".:")
+        there = join(show_count(threshold.at("value")), unit.after)
+        if threshold.at("crossed").is_true():
+            old, new = (_sided(threshold.at(name).text()) for name in ("old_side", "new_side"))
+            said.append(
+                join(f"{title}: the estimate lay {old} its threshold of ", there, f" and lies {new} it now.")
+            )
+        elif threshold.at("interval_changed").is_true():
+            includes = threshold.at("new_interval").text() == "on"
+            words = "includes now" if includes else "included and does not any more"
+            said.append(join(f"{title}: the interval {words} the threshold of ", there, "."))
+    if not said and changes.at("counts", "declared").number():
+        said.append(("No estimate crossed a declared threshold.",))
+    return said
+
+
+def _sided(side: str) -> str:
+    return {"on": "on", "above": "above", "below": "below"}.get(side, "beside")
+
+
+# The table of analyses -------------------------------------------------------------------------------------
+
+
+def _unit_of(node: Node) -> Unit:
+    """Return the unit of an analysis in which old and new are shown."""
+    return read_unit(node, ratio=False)
+
+
+def _side(node: Node, unit: Unit) -> _Side:
+    """Return both versions, with as many decimals as show them, and where possible their difference."""
+    old, new = node.at("old"), node.at("new")
+    numbers = [
+        [scaled(side.at(name).number(), unit.factor) for name in ("value", "low", "high")]
+        for side in (old, new)
+    ]
+    codes = [side.at("measure").text() for side in (new, old)]
+    ratio = any(code in MEASURES and MEASURES[code].ratio for code in codes)
+    decimals = max(decimals_for(row, least=RATIO_DECIMALS if ratio else 0) for row in numbers)
+    most = decimals + FURTHER_DECIMALS
+    while decimals < most and _look_alike(numbers, decimals):
+        decimals += 1
+    return _Side(old, new, replace(unit, decimals=decimals))
+
+
+def _look_alike(numbers: list[list[float | None]], decimals: int) -> bool:
+    """Return whether old and new differ and would be shown as the same."""
+    old, new = ([number_text(x, decimals) for x in row] for row in numbers)
+    return old == new and numbers[0] != numbers[1]
+
+
+def _changed_table(changes: Node, anchors: frozenset[str]) -> Table:
+    """Return a line for each analysis that changed, and for its groups where those stand for it."""
+    shown = [a for a in changes.at("analyses").each() if a.at("what").text() != "same"]
+    declared = any(analysis.at("threshold").exists for analysis in shown)
+    rows: list[Row] = []
+    for analysis in shown:
+        rows.append(_analysis_row(analysis, anchors, declared))
+        if analysis.at("shows_groups").is_true():
+            rows.extend(_group_rows(analysis, declared))
+    columns = (
+        Column("Analysis", wide=True),
+        Column("Studies", number=True),
+        Column("Estimate [CI] before", number=True),
+        Column("Estimate [CI] now", number=True),
+        Column("Unit"),
+        Column("Prediction interval before", number=True),
+        Column("Prediction interval now", number=True),
+        Column("tau²", number=True),
+        *((Column("Threshold", wide=True),) if declared else ()),
+        Column("What is behind it", prose=True),
+    )
+    return Table("Analyses that changed", columns, tuple(rows))
+
+
+def _numbers(side: _Side) -> list[Sentence]:
+    """Return studies, estimates, prediction intervals and tau2 of both versions as cells."""
+    old, new, unit = side.old, side.new, side.unit
+    return [
+        _arrow(show_count(old.at("k")), show_count(new.at("k"))),
+        estimate_cell(old, new, unit),
+        estimate_cell(new, new, unit),
+        (unit.heading,),
+        prediction_cell(old, new, unit),
+        prediction_cell(new, new, unit),
+        _arrow(tau2_piece(old), tau2_piece(new)),
+    ]
+
+
+def _arrow(old: Piece, new: Piece) -> Sentence:
+    """Return ``6 → 12``; one of them alone where they read the same."""
+    texts = [piece if isinstance(piece, str) else piece.text for piece in (old, new)]
+    return (new,) if texts[0] == texts[1] else join(old, " → ", new)
+
+
+def _analysis_row(analysis: Node, anchors: frozenset[str], declared: bool) -> Row:
+    unit = _unit_of(analysis)
+    side = _side(analysis, unit)
+    title, anchor = analysis.at("title").text(), anchor_of(analysis)
+    name: Piece = Link(title, f"#{anchor}") if anchor in anchors else title
+    what = {"came": " (new)", "went": " (no longer in the review)"}.get(analysis.at("what").text(), "")
+    threshold = (_threshold_cell(analysis.at("threshold")),) if declared else ()
+    return row(join(name, what), *_numbers(side), *threshold, _behind(analysis))
+
+
+def _group_rows(analysis: Node, declared: bool) -> list[Row]:
+    unit = _unit_of(analysis)
+    empty: tuple[Sentence, ...] = (("",),) if declared else ()
+    return [
+        row(
+            f"– {group.at('level').label()}",
+            *_numbers(_side(group, unit)),
+            *empty,
+            f"by {group.at('by').label()}",
+        )
+        for group in analysis.at("groups").each()
+    ]
+
+
+def _threshold_cell(threshold: Node) -> Sentence:
+    """Say on which side of the threshold estimate and interval lie, and whether that is new."""
+    if not threshold.exists:
+        return (MISSING,)
+    old, new = threshold.at("old_side").text(), threshold.at("new_side").text()
+    value = show_count(threshold.at("value"))
+    if not new or not old:
+        words = f", estimate {new or old} it" if new or old else ""
+        return join(value, words)
+    moved = f"crossed, {old} → {new}" if threshold.at("crossed").is_true() else f"not crossed, {new}"
+    before, now = (threshold.at(name).text() == "on" for name in ("old_interval", "new_interval"))
+    interval = "; interval includes it" + (", as before" if before else ", newly")
+    if not now:
+        interval = "; interval clear of it" + (", newly" if before else ", as before")
+    return join(value, f": {moved}{interval}")
+
+
+def _behind(analysis: Node) -> Sentence:
+    """Say which rows and choices are behind a change, in words; the folded table has them one by one."""
+    parts: list[Sentence] = []
+    kinds: dict[str, list[str]] = {}
+    for behind in analysis.at("rows").each():
+        kinds.setdefault(behind.at("what").text(), []).append(_row_words(behind))
+    for what, labels in kinds.items():
+        parts.append((f"{BEHIND.get(what, what)}: {_few(labels)}",))
+    choices = [_inside(choice.text(), analysis.at("id").text()) for choice in analysis.at("choices").each()]
+    if choices:
+        parts.append((f"{'choice' if len(choices) == 1 else 'choices'}: {_few(choices)}",))
+    if analysis.at("parts").exists and not _moved(analysis):
+        moved = [_PARTS.get(part.text(), part.text()) for part in analysis.at("parts").each()]
+        parts.append((f"moved beyond the estimate: {', '.join(moved)}",))
+    count = analysis.at("rows")
+    lead = (
+        join(show_count(count), f" {'row' if len(count) == 1 else 'rows'}; ")
+        if len(count) > MOST_NAMES
+        else ()
+    )
+    return join(lead, listed(parts, last="; ", between="; ")) if parts else (MISSING,)
+
+
+def _moved(analysis: Node) -> bool:
+    return analysis.at("old").value != analysis.at("new").value
+
+
+def _row_words(behind: Node) -> str:
+    """Return the name of a row, with its one changed cell where there is just one."""
+    cells = list(behind.at("cells").each())
+    label = behind.at("label").label()
+    if behind.at("what").text() != "changed" or len(cells) != 1:
+        return label
+    (cell,) = cells
+    old, new = (clean_text(cell.at(name).text(), 24) or "empty" for name in ("old", "new"))
+    return f"{label} ({cell.at('column').label()} {old} → {new})"
+
+
+def _few(names: list[str]) -> str:
+    """Return names with commas; of many only the first, and an ellipsis."""
+    return ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
+
+
+def _inside(where: str, name: str) -> str:
+    """Return the key of a choice without the analysis that it stands under."""
+    return where.removeprefix(f"analyses.{name}.")
+
+
+# Folded away -----------------------------------------------------------------------------------------------
+
+
+def _folds(changes: Node, anchors: frozenset[str]) -> list[Fold]:
+    return [
+        Fold("Rows behind each analysis", (), (behind_table(changes),)),
+        Fold("Groups that moved", (), (_groups_table(changes),)),
+        Fold("Rows that came, went or changed, cell by cell", *row_tables(changes, anchors)),
+        Fold("Choices and software that are others", (), (choice_table(changes),)),
+    ]
+
+
+def _groups_table(changes: Node) -> Table:
+    rows = []
+    for analysis in changes.at("analyses").each():
+        if analysis.at("shows_groups").is_true():
+            continue
+        unit = _unit_of(analysis)
+        for group in analysis.at("groups").each():
+            numbers = _numbers(_side(group, unit))
+            name = f"{group.at('by').label()}: {group.at('level').label()}"
+            rows.append(row(analysis.at("title").text(), name, *numbers))
+    columns = (
+        Column("Analysis", wide=True),
+        Column("Group", wide=True),
+        Column("Studies", number=True),
+        Column("Estimate [CI] before", number=True),
+        Column("Estimate [CI] now", number=True),
+        Column("Unit"),
+        Column("Prediction interval before", number=True),
+        Column("Prediction interval now", number=True),
+        Column("tau²", number=True),
+    )
+    return Table("Groups that moved", columns, tuple(rows))
