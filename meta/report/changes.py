@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from meta.report.pieces import (
-    RATIO_DECIMALS,
     Link,
     Node,
     Piece,
@@ -16,22 +15,17 @@ from meta.report.pieces import (
     listed,
     lower_first,
     read_unit,
-    scaled,
     show_count,
     upper_first,
 )
 from meta.report.rows_changed import BEHIND, behind_table, choice_table, row_tables
 from meta.report.sentences import anchor_of
-from meta.report.standings import estimate_cell, prediction_cell, tau2_piece
+from meta.report.standings import estimate_cell, prediction_cell, shared_unit, tau2_piece
 from meta.report.views import ChangesView, Column, Figure, Fold, Row, Table, row
-from meta.report.words import MEASURES
-from meta.tables.numbers import MISSING, decimals_for, number_text
+from meta.tables.numbers import MISSING
 
 #: Labels of rows that a cell lists before it stops; the folded table has them all.
 MOST_NAMES = 6
-
-#: Further decimals that are tried until two numbers that differ are shown as different.
-FURTHER_DECIMALS = 2
 
 #: What moved beyond the estimate, in words.
 _PARTS = {
@@ -180,25 +174,9 @@ def _unit_of(node: Node) -> Unit:
 
 
 def _side(node: Node, unit: Unit) -> _Side:
-    """Return both versions, with as many decimals as show them, and where possible their difference."""
+    """Return both versions, and the unit with as many decimals as show them and their difference."""
     old, new = node.at("old"), node.at("new")
-    numbers = [
-        [scaled(side.at(name).number(), unit.factor) for name in ("value", "low", "high")]
-        for side in (old, new)
-    ]
-    codes = [side.at("measure").text() for side in (new, old)]
-    ratio = any(code in MEASURES and MEASURES[code].ratio for code in codes)
-    decimals = max(decimals_for(row, least=RATIO_DECIMALS if ratio else 0) for row in numbers)
-    most = decimals + FURTHER_DECIMALS
-    while decimals < most and _look_alike(numbers, decimals):
-        decimals += 1
-    return _Side(old, new, replace(unit, decimals=decimals))
-
-
-def _look_alike(numbers: list[list[float | None]], decimals: int) -> bool:
-    """Return whether old and new differ and would be shown as the same."""
-    old, new = ([number_text(x, decimals) for x in row] for row in numbers)
-    return old == new and numbers[0] != numbers[1]
+    return _Side(old, new, shared_unit(old, new, unit))
 
 
 def _changed_table(changes: Node, anchors: frozenset[str]) -> Table:
