@@ -42,12 +42,16 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One analysis in one version: its plan, its entry of results.json, and the use of each row by line."""
+    """One analysis in one version: its plan, its entry of results.json, and the use of each row by line.
+
+    ``columns`` are those that it reads, ``others`` the lines of rows that only its alternatives use.
+    """
 
     plan: Analysis
     entry: Mapping[str, Any]
     uses: Mapping[int, Use]
     columns: frozenset[str]
+    others: frozenset[int]
 
     def lines(self) -> frozenset[int]:
         """Return the lines of the rows that are used."""
@@ -75,7 +79,15 @@ def read_side(version: Snapshot, plan: Analysis) -> Side:
     rest = (row for row in sheet.rows if row.ref.line not in uses)
     uses.update({row.ref.line: _filtered(row, plan) for row in rest})
     columns = (entry.get("cells") or {}).get("columns") or columns_read(plan, sheet)
-    return Side(plan, entry, uses, frozenset(columns))
+    return Side(plan, entry, uses, frozenset(columns), _other_lines(entry))
+
+
+def _other_lines(entry: Mapping[str, Any]) -> frozenset[int]:
+    """Return the lines of rows that alternatives use and the main analysis does not."""
+    others = (entry.get("alternatives") or {}).get("rows") or ()
+    names = {name for other in others for part in ("came", "swapped") for name in other.get(part) or ()}
+    rows = (entry.get("cells") or {}).get("rows") or ()
+    return frozenset(row["line"] for row in rows if not row["used"] and row["label"] in names)
 
 
 def _unusable(entry: Mapping[str, Any]) -> Iterator[tuple[int, Use]]:
@@ -111,22 +123,32 @@ def study_names(pairing: Pairing, old: Side, new: Side) -> dict[str, str]:
     }
 
 
-def rows_behind(pairing: Pairing, old: Side, new: Side) -> tuple[RowBehind, ...]:
+def rows_behind(pairing: Pairing, old: Side, new: Side, *, alternatives: bool) -> tuple[RowBehind, ...]:
     """Return the rows behind a change of an analysis, in the order of the newer sheet, those that went last.
 
     Rows used in either version that came, went, or changed in a column that the analysis reads; rows that are
     used in one version only. Where the overlap rule chose otherwise, also the rows that it set aside and that
-    came, went or changed.
+    came, went or changed; where ``alternatives`` moved, those that only they use.
     """
     columns = old.columns | new.columns
     labels = new.plan.label_columns()
     rows = [_behind(pair, old, new, columns, labels) for pair in pairing.pairs]
-    if any(row is not None and row.what in ("now_used", "no_longer_used") for row in rows):
-        rows = [
-            row if row is not None else _behind_choice(pair, old, new, columns, labels)
-            for pair, row in zip(pairing.pairs, rows, strict=True)
-        ]
+    choice = any(row is not None and row.what in ("now_used", "no_longer_used") for row in rows)
+    for place, pair in enumerate(pairing.pairs):
+        if rows[place] is None and (why := _unused_why(pair, old, new, choice, alternatives)):
+            rows[place] = _behind_unused(pair, old, new, columns, labels, why)
     return tuple(row for row in rows if row is not None)
+
+
+def _unused_why(pair: Pair, old: Side, new: Side, choice: bool, alternatives: bool) -> str:
+    """Say why a row that the main analysis uses in neither version may matter to it; empty if it cannot."""
+    lines = (row.ref.line if row is not None else 0 for row in (pair.old, pair.new))
+    if alternatives and any(line in side.others for line, side in zip(lines, (old, new), strict=True)):
+        return "used by alternatives only"
+    uses = _uses(pair, old, new)
+    if choice and uses[1] is not None and uses[1].state == "aside":
+        return uses[1].now
+    return uses[0].before if choice and uses[0] is not None and uses[0].state == "aside" else ""
 
 
 def _is_used(pair: Pair, old: Side, new: Side) -> tuple[bool, bool]:
@@ -170,19 +192,18 @@ def _behind(
     return _row(what, pair, label, cells if what == "changed" else (), why, labels)
 
 
-def _behind_choice(
-    pair: Pair, old: Side, new: Side, columns: frozenset[str], labels: tuple[str, ...]
+def _behind_unused(
+    pair: Pair, old: Side, new: Side, columns: frozenset[str], labels: tuple[str, ...], why: str
 ) -> RowBehind | None:
-    """Return a row that was set aside and that came, went or changed: it may have moved the choice."""
+    """Return a row that came, went or changed without being used: it may have moved a choice of rows."""
     uses = _uses(pair, old, new)
-    aside = next((use for use in reversed(uses) if use is not None and use.state == "aside"), None)
     cells = tuple(cell for cell in pair.cells if cell.column in columns)
-    if aside is None or not (cells or pair.old is None or pair.new is None):
+    if not (cells or pair.old is None or pair.new is None):
         return None
     what: Literal["came", "went", "changed"]
     what = "came" if pair.old is None else "went" if pair.new is None else "changed"
-    why = aside.now if uses[1] is not None and uses[1].state == "aside" else aside.before
-    return _row(what, pair, aside.label, cells if what == "changed" else (), why, labels)
+    label = next((use.label for use in reversed(uses) if use is not None and use.label), "")
+    return _row(what, pair, label, cells if what == "changed" else (), why, labels)
 
 
 def _row(

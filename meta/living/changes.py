@@ -93,6 +93,7 @@ def _compare_analysis(
     common: dict[str, Any] = {
         "id": name,
         "title": newest.plan.title,
+        "sheet": newest.plan.sheet,
         "unit": newest.plan.display_unit() or default_unit(newest.plan.measure),
         "old": standings[0],
         "new": standings[1],
@@ -108,7 +109,7 @@ def _compare_analysis(
     main = not standings_agree(*standings) or not kept
     if not (main or groups or parts):
         return AnalysisChanges(what="same", **common, **nothing)
-    rows = rows_behind(pairing, old, new)
+    rows = rows_behind(pairing, old, new, alternatives="alternatives" in parts)
     moved = (*(("main",) if main else ()), *(("subgroups",) if groups else ()), *parts)
     behind = [c.where for c in choices if concerns(c, old.plan, new.plan, moved)]
     if not rows and not behind:

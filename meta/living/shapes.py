@@ -145,7 +145,7 @@ class ThresholdChange:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisChanges:
-    """One analysis in the two versions.
+    """One analysis in the two versions, over the sheet of this name in the protocol.
 
     ``what``: ``same`` if no number moved by more than rounding and the rows used are the same, ``changed``,
     ``came``, ``went``. ``groups`` holds every level of a subgroup that moved. ``parts`` names what moved
@@ -157,6 +157,7 @@ class AnalysisChanges:
 
     id: str
     title: str
+    sheet: str
     unit: DisplayUnit
     what: Literal["same", "changed", "came", "went"]
     old: Standing | None
