@@ -1,16 +1,23 @@
-"""The figures of one analysis: which there are, and what goes into each."""
+"""The figures of an analysis and of what changed: which there are, and what goes into each."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from extraction.names import safe_name
 from meta.answers import Answer
+from meta.effects.measures import find_measure
+from meta.living.shapes import AnalysisChanges, Changes, HistoryPoint
+from meta.living.summary import shows_groups
+from meta.options import DisplayUnit
 from meta.plots.alternatives import alternatives_plot
+from meta.plots.changes import Pair, changes_plot
 from meta.plots.forest import forest_plot
 from meta.plots.forest_rows import Descriptor
 from meta.plots.funnel import funnel_plot
+from meta.plots.history import history_plot
 from meta.plots.panel import Threshold
 from meta.plots.refits import cumulative_plot, leave_one_out_plot
 from meta.plots.save import figure_bytes
@@ -35,9 +42,7 @@ def draw_answer(answer: Answer) -> dict[str, Figure]:
     """
     plan = answer.plan
     descriptors = _descriptors(answer)
-    threshold = None
-    if plan.threshold is not None:
-        threshold = Threshold(float(plan.threshold.value), plan.threshold.words, plan.threshold.source)
+    threshold = _threshold(answer)
     figures: dict[str, Figure] = {}
 
     def forest(kind: str, title: str, index: int | None) -> None:
@@ -107,6 +112,105 @@ def draw_answer(answer: Answer) -> dict[str, Figure]:
             provenance=_provenance(answer),
         )
     return figures
+
+
+def draw_changes(changes: Changes, levels: Mapping[str, float | None]) -> dict[str, tuple[str, Figure]]:
+    """Draw old and new estimates of the analyses that changed, one figure a unit of display.
+
+    Parameters
+    ----------
+    changes : Changes
+        What differs between two versions.
+    levels : mapping
+        By analysis id the level of its intervals, None where the versions differ in it.
+
+    Returns
+    -------
+    dict of str to (str, Figure)
+        By name of the unit, safe as a file name: the unit in words, and its figure.
+    """
+    units: dict[tuple[object, ...], list[tuple[AnalysisChanges, list[Pair]]]] = {}
+    for analysis in changes.analyses:
+        pairs = _pairs(analysis) if analysis.what != "same" else []
+        if pairs:
+            unit, kind = analysis.unit, find_measure(_measure(pairs)).kind
+            units.setdefault((unit.factor, unit.heading, kind), []).append((analysis, pairs))
+    figures: dict[str, tuple[str, Figure]] = {}
+    for members in units.values():
+        unit = _shared_unit([analysis.unit for analysis, _ in members])
+        shared = {levels.get(analysis.id) for analysis, _ in members}
+        base = safe_name(unit.heading.lower())
+        name = next(n for n in (base, *(f"{base}_{i}" for i in range(2, 999))) if n not in figures)
+        figure = changes_plot(
+            [pair for _, pairs in members for pair in pairs],
+            unit,
+            _measure(members[0][1]),
+            (changes.old, changes.new),
+            level=shared.pop() if len(shared) == 1 else None,
+            title=f"What changed since {changes.old}: {unit.heading[:1].lower()}{unit.heading[1:]}",
+            provenance="results.json: changes.analyses",
+        )
+        figures[name] = (unit.axis, figure)
+    return figures
+
+
+def draw_history(answer: Answer, points: Sequence[HistoryPoint], level: float | None) -> Figure | None:
+    """Draw what an analysis found version by version; None below two versions, or without any estimate."""
+    if len(points) < 2 or all(point.standing.value is None for point in points):
+        return None
+    return history_plot(
+        points,
+        answer.unit,
+        level=level,
+        title=f"{answer.plan.title}: release by release",
+        threshold=_threshold(answer),
+        provenance=f"results.json: history.{answer.plan.id}",
+    )
+
+
+def _pairs(analysis: AnalysisChanges) -> list[Pair]:
+    """Return what is drawn of an analysis: its overall estimates, or its groups where those stand for it."""
+    threshold = analysis.threshold.value if analysis.threshold is not None else None
+    if shows_groups(analysis):
+        return [
+            Pair(analysis.title, group.level, group.old, group.new, threshold)
+            for group in analysis.groups
+            if any(side is not None and side.value is not None for side in (group.old, group.new))
+        ]
+    sides = (analysis.old, analysis.new)
+    if not any(side is not None and side.value is not None for side in sides) or sides[0] == sides[1]:
+        return []
+    return [Pair(analysis.title, "", analysis.old, analysis.new, threshold)]
+
+
+def _measure(pairs: Sequence[Pair]) -> str:
+    """Return the measure of the newest standing."""
+    sides = [side for pair in pairs for side in (pair.new, pair.old) if side is not None]
+    return sides[0].measure
+
+
+def _shared_unit(units: Sequence[DisplayUnit]) -> DisplayUnit:
+    """Return one unit for analyses that share factor and heading: what their words have in common."""
+    first = units[0]
+    axes = list(dict.fromkeys(unit.axis for unit in units))
+    if len(axes) == 1:
+        return first
+    found = [re.search(r"\bper\b.*", axis) for axis in axes]
+    tails = [match.group(0).split() if match else [] for match in found]
+    shared: list[str] = []
+    for words in zip(*tails, strict=False):
+        if len(set(words)) > 1:
+            break
+        shared.append(words[0])
+    text = " ".join(shared) if len(shared) > 1 else first.heading
+    return DisplayUnit(first.factor, first.heading, f"{text[:1].upper()}{text[1:]}")
+
+
+def _threshold(answer: Answer) -> Threshold | None:
+    declared = answer.plan.threshold
+    if declared is None:
+        return None
+    return Threshold(float(declared.value), declared.words, declared.source)
 
 
 def save_drawings(figures: Mapping[str, Figure], formats: Sequence[str]) -> dict[tuple[str, str], bytes]:

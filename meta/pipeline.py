@@ -15,8 +15,14 @@ import meta
 from extraction.errors import Problem
 from extraction.files import check_folder, write_atomic
 from meta.answers import Answer, answer_analysis, answer_to_dict
-from meta.drawing import draw_answer, save_drawings
-from meta.errors import MetaError, ProtocolError
+from meta.drawing import draw_answer, draw_changes, draw_history, save_drawings
+from meta.errors import MetaError, ProtocolError, ReleaseError
+from meta.living.archive import Snapshot, list_releases, releases_folder, snapshot_of
+from meta.living.changes import compare_snapshots
+from meta.living.history import trace_history
+from meta.living.past import Version, read_past
+from meta.living.shapes import Changes
+from meta.living.summary import count_changes, group_rows, shows_groups
 from meta.profiles.loader import load_profile
 from meta.protocol.plan import Analysis, Protocol
 from meta.protocol.review import Review, read_review
@@ -27,6 +33,9 @@ from meta.results import to_plain
 
 #: Layout of ``results.json``; a reader of it checks this first.
 RESULTS_FORMAT = "trs-meta-results@1"
+
+#: What a version is called that has no name yet.
+THIS_VERSION = "this version"
 
 #: Packages whose version can move a number or a byte.
 PACKAGES = ("formulaic", "jinja2", "matplotlib", "numpy", "openpyxl", "pandas", "pydantic", "scipy")
@@ -84,20 +93,29 @@ def run_review(
         If there is no protocol, or an analysis asks for what its data or model do not offer.
     ProblemsError
         If sheets or protocol have errors: all of them. Nothing is written before everything is computed.
+    ReleaseError
+        If a release beside the review cannot be read.
     OutputError
         If ``out`` cannot be written.
     """
     folder = Path(out)
     check_folder(folder)
     checked = read_review(review)
-    computed = compute_review(checked, figures=figures, progress=progress)
+    earlier = read_past(list_releases(releases_folder(review)))
+    computed = compute_review(checked, figures=figures, progress=progress, earlier=earlier)
     for name, content in computed.files.items():
         write_atomic(folder / name, content)
     return RunResult(folder, folder / "report.html", computed.results, checked.warnings)
 
 
 def compute_review(
-    checked: Review, *, figures: Sequence[str] = ("svg",), progress: Tell | None = None
+    checked: Review,
+    *,
+    figures: Sequence[str] = ("svg",),
+    progress: Tell | None = None,
+    earlier: Sequence[Version | Snapshot] = (),
+    version: str = THIS_VERSION,
+    note: str = "",
 ) -> Computed:
     """Answer, draw and report every analysis of a checked review; nothing is written.
 
@@ -107,11 +125,17 @@ def compute_review(
         From :func:`meta.protocol.review.read_review`.
     figures, progress
         As in :func:`run_review`.
+    earlier : sequence of Version or Snapshot
+        What was released before, the oldest first; the last one is whole, since it is compared.
+    version, note : str
+        Name of this version among them, and why it was made.
 
     Raises
     ------
     ProtocolError
         If an analysis asks for what its data or model do not offer.
+    ReleaseError
+        If the last of ``earlier`` is no whole version.
     """
     tell = progress if progress is not None else lambda _what, _done, _total: None
     steps = len(checked.protocol.analyses) + 1
@@ -136,10 +160,67 @@ def compute_review(
         answers.append(answer)
     tell("report", steps - 1, steps)
     results = _results(checked, entries)
+    if earlier:
+        now = snapshot_of(version, note, checked, results)
+        told = _tell_versions(results, answers, earlier, now, figures)
+        files.update(told)
+        pictures.update({name: told[name].decode("utf-8") for name in told if name.endswith(".svg")})
     files["results.json"] = results_bytes(results)
     files["report.md"] = render_markdown(results).encode("utf-8")
     files["report.html"] = render_html(results, pictures).encode("utf-8")
     return Computed(results, files, tuple(answers))
+
+
+def _tell_versions(
+    results: dict[str, Any],
+    answers: Sequence[Answer],
+    earlier: Sequence[Version | Snapshot],
+    now: Snapshot,
+    formats: Sequence[str],
+) -> dict[str, bytes]:
+    """Put changes and history into the results, and return their figures by path."""
+    before = earlier[-1]
+    if not isinstance(before, Snapshot):
+        raise ReleaseError(f"release {before.name} must be read with its sheets, since it is compared")
+    files: dict[str, bytes] = {}
+    history = trace_history([*earlier, now])
+    for answer in answers:
+        name = answer.plan.id
+        figure = draw_history(answer, history[name], _shared_level([*earlier, now], name))
+        if figure is not None:
+            path = f"analyses/{name}/history"
+            for (_, suffix), content in save_drawings({path: figure}, formats).items():
+                files[f"{path}.{suffix}"] = content
+            results["analyses"][name]["figures"]["history"] = f"{path}.svg"
+    changes = compare_snapshots(before, now)
+    levels = {analysis.id: _shared_level([before, now], analysis.id) for analysis in changes.analyses}
+    drawn = draw_changes(changes, levels)
+    for (name, suffix), content in save_drawings({n: f for n, (_, f) in drawn.items()}, formats).items():
+        files[f"changes/{name}.{suffix}"] = content
+    results["history"] = to_plain(history)
+    results["changes"] = _changes_to_dict(changes)
+    results["changes"]["figures"] = [
+        {"file": f"changes/{name}.svg", "unit": words} for name, (words, _) in drawn.items()
+    ]
+    return files
+
+
+def _changes_to_dict(changes: Changes) -> dict[str, Any]:
+    """Return changes for results.json, with counts, rows alike, and where groups stand for an analysis."""
+    plain = changes.to_dict()
+    plain["counts"] = to_plain(count_changes(changes))
+    for entry, analysis in zip(plain["analyses"], changes.analyses, strict=True):
+        entry["shows_groups"] = shows_groups(analysis)
+    for entry, sheet in zip(plain["sheets"], changes.sheets, strict=True):
+        entry["alike"] = to_plain(group_rows(sheet))
+    return plain
+
+
+def _shared_level(versions: Sequence[Version | Snapshot], name: str) -> float | None:
+    """Return the level of the intervals of an analysis in all versions that have it; None if they differ."""
+    entries = [(version.results.get("analyses") or {}).get(name) or {} for version in versions]
+    levels = {(entry.get("spec") or {}).get("level") for entry in entries if entry}
+    return levels.pop() if len(levels) == 1 else None
 
 
 def compute_results(checked: Review) -> dict[str, Any]:
@@ -214,6 +295,8 @@ def _results(checked: Review, entries: Mapping[str, Any]) -> dict[str, Any]:
             },
             "problems": [problem.to_dict() for problem in checked.warnings],
             "analyses": entries,
+            "changes": None,
+            "history": {},
         }
     )
     return plain

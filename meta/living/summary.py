@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from meta.living.shapes import AnalysisChanges, CellChange, Changes, RowChange, SheetChanges, Standing
+from meta.living.shapes import AnalysisChanges, CellChange, Changes, RowChange, SheetChanges
+from meta.living.standing import standings_agree
 
 #: From this many rows on that no analysis uses, alike in what happened to them, they are told as one.
 ALIKE = 4
@@ -95,32 +95,5 @@ def shows_groups(analysis: AnalysisChanges) -> bool:
     """Return whether the groups of an analysis stand for it: it has no overall estimate that moved."""
     return bool(analysis.groups) and (
         not any(side is not None and side.value is not None for side in (analysis.old, analysis.new))
-        or _is_same(analysis.old, analysis.new)
+        or standings_agree(analysis.old, analysis.new)
     )
-
-
-def _is_same(old: Standing | None, new: Standing | None) -> bool:
-    """Return whether two standings agree in number of studies, status, and every number but for rounding."""
-    if old is None or new is None:
-        return old is new
-    if (old.measure, old.k, old.status) != (new.measure, new.k, new.status):
-        return False
-    return all(_is_close(a, b) for a, b in zip(_numbers(old), _numbers(new), strict=True))
-
-
-def _numbers(standing: Standing) -> Sequence[float | None]:
-    return (
-        standing.value,
-        standing.low,
-        standing.high,
-        standing.prediction_low,
-        standing.prediction_high,
-        standing.tau2,
-    )
-
-
-def _is_close(a: float | None, b: float | None) -> bool:
-    """Return whether two numbers agree but for rounding (1e-9 relative), or neither exists."""
-    if a is None or b is None:
-        return a is b
-    return a == b or abs(a - b) <= 1e-9 * max(abs(a), abs(b))
