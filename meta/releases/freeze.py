@@ -24,6 +24,7 @@ from meta.living.archive import (
     releases_folder,
     version_key,
 )
+from meta.living.past import read_past
 from meta.pipeline import Computed, Tell, compute_review
 from meta.protocol.plan import Protocol
 from meta.protocol.review import Review, read_review
@@ -153,7 +154,13 @@ def _freeze(
         inputs = _read_inputs(checked)
         _write_files(part, inputs)
         protocol = f"review/{checked.path.name}"
-        computed = compute_review(read_review(part / protocol), progress=progress)
+        computed = compute_review(
+            read_review(part / protocol),
+            progress=progress,
+            earlier=read_past(earlier),
+            version=version,
+            note=note,
+        )
         _write_files(part, computed.files)
         manifest = _describe(version, note, earlier, protocol, {**inputs, **computed.files}, computed)
         content = manifest.to_bytes()
