@@ -282,7 +282,7 @@ def test_a_snapshot_is_not_read_from_files_that_were_changed_or_lost(tmp_path, n
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("review/cohorts.csv", "study_id,events,n\nA,41,40\n", "/review/review.toml: the released review has"),
+        ("review/cohorts.csv", "study_id,events,n\nA,41,40\n", "/review/review.toml: the released review"),
         ("results.json", "{", "/results.json: this is no JSON (Expecting property name"),
         ("results.json", "[]", "/results.json: these are no results"),
     ],
