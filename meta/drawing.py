@@ -129,15 +129,16 @@ def draw_changes(changes: Changes, levels: Mapping[str, float | None]) -> dict[s
     dict of str to (str, Figure)
         By name of the unit, safe as a file name: the unit in words, and its figure.
     """
-    units: dict[tuple[object, ...], list[tuple[AnalysisChanges, list[Pair]]]] = {}
+    kinds: dict[tuple[object, ...], list[tuple[AnalysisChanges, list[Pair]]]] = {}
     for analysis in changes.analyses:
         pairs = _pairs(analysis) if analysis.what != "same" else []
         if pairs:
             unit, kind = analysis.unit, find_measure(_measure(pairs)).kind
-            units.setdefault((unit.factor, unit.heading, kind), []).append((analysis, pairs))
+            kinds.setdefault((unit.factor, unit.heading, kind), []).append((analysis, pairs))
     figures: dict[str, tuple[str, Figure]] = {}
-    for members in units.values():
-        unit = _shared_unit([analysis.unit for analysis, _ in members])
+    for members in kinds.values():
+        units = [analysis.unit for analysis, _ in members]
+        unit = _shared_unit(units)
         shared = {levels.get(analysis.id) for analysis, _ in members}
         base = safe_name(unit.heading.lower())
         name = next(n for n in (base, *(f"{base}_{i}" for i in range(2, 999))) if n not in figures)
@@ -147,10 +148,10 @@ def draw_changes(changes: Changes, levels: Mapping[str, float | None]) -> dict[s
             _measure(members[0][1]),
             (changes.old, changes.new),
             level=shared.pop() if len(shared) == 1 else None,
-            title=f"What changed since {changes.old}: {unit.heading[:1].lower()}{unit.heading[1:]}",
+            title=f"What changed since {changes.old}: {_common_words(units)}",
             provenance="results.json: changes.analyses",
         )
-        figures[name] = (unit.axis, figure)
+        figures[name] = (_common_words(units), figure)
     return figures
 
 
@@ -192,18 +193,22 @@ def _measure(pairs: Sequence[Pair]) -> str:
 def _shared_unit(units: Sequence[DisplayUnit]) -> DisplayUnit:
     """Return one unit for analyses that share factor and heading: what their words have in common."""
     first = units[0]
-    axes = list(dict.fromkeys(unit.axis for unit in units))
-    if len(axes) == 1:
-        return first
-    found = [re.search(r"\bper\b.*", axis) for axis in axes]
-    tails = [match.group(0).split() if match else [] for match in found]
-    shared: list[str] = []
-    for words in zip(*tails, strict=False):
-        if len(set(words)) > 1:
-            break
-        shared.append(words[0])
-    text = " ".join(shared) if len(shared) > 1 else first.heading
-    return DisplayUnit(first.factor, first.heading, f"{text[:1].upper()}{text[1:]}")
+    axes = {unit.axis for unit in units}
+    words = first.axis if len(axes) == 1 else _capital(_common_words(units))
+    return DisplayUnit(first.factor, first.heading, words)
+
+
+def _common_words(units: Sequence[DisplayUnit]) -> str:
+    """Return what the words of units share, ``per 100 people``; their heading where they share nothing."""
+    # of "per 100 people with a first episode" and "per 100 people who became resistant": "per 100 people"
+    found = [re.search(r"\bper\s+(\d+\s+)*\S+", unit.axis) for unit in units]
+    shared = {match.group(0) if match else "" for match in found}
+    heading = units[0].heading
+    return (shared.pop() if len(shared) == 1 else "") or heading[:1].lower() + heading[1:]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _threshold(answer: Answer) -> Threshold | None:
