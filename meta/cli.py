@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from meta.commands.check import check
+from meta.commands.diff import diff
 from meta.commands.fit import fit
 from meta.commands.init import init
 from meta.commands.release import release
@@ -27,7 +28,7 @@ def main() -> None:
     open_screen()
 
 
-for command in (run, check, fit, sensitivity, release, init):
+for command in (run, check, fit, sensitivity, release, diff, init):
     main.add_command(command)
 
 

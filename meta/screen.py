@@ -16,6 +16,7 @@ from extraction.names import visible
 
 if TYPE_CHECKING:
     from meta.choices import Sensitivity
+    from meta.living.shapes import Changes
     from meta.pipeline import RunResult
     from meta.single import SingleFit
 
@@ -80,6 +81,26 @@ def print_summary(results: Mapping[str, Any]) -> None:
     headings = tuple(column.heading for column in glance.columns)
     rows = [tuple(plain(cell) for cell in row.cells) for row in glance.rows]
     _print_table(headings, rows, numeric={column.heading for column in glance.columns if column.number})
+
+
+#: Columns of the report's table of changes that a screen has room for.
+CHANGED_COLUMNS = ("Analysis", "Studies", "Estimate [CI] before", "Estimate [CI] now", "Unit")
+
+
+def print_changed(results: Mapping[str, Any]) -> None:
+    """Print what changed since the last release, a line an analysis; nothing where there is no release."""
+    from meta.report.changes import changes_view
+    from meta.report.pieces import Node, plain
+
+    view = changes_view(Node(results), frozenset())
+    if view is None:
+        return
+    click.echo(visible(plain(view.line)))
+    if view.table.rows:
+        places = [i for i, column in enumerate(view.table.columns) if column.heading in CHANGED_COLUMNS]
+        headings = tuple(view.table.columns[i].heading for i in places)
+        rows = [tuple(plain(row.cells[i]) for i in places) for row in view.table.rows]
+        _print_table(headings, rows, numeric=set(CHANGED_COLUMNS[1:4]))
 
 
 def run_summary(result: RunResult) -> dict[str, Any]:
@@ -177,9 +198,31 @@ def print_fit(result: SingleFit) -> None:
         click.echo(visible(f"{name.ljust(width)}  {text}"))
 
 
-def _print_table(headings: tuple[str, ...], rows: list[tuple[str, ...]], *, numeric: set[str]) -> None:
-    """Print a plain table on stdout; coloured heads only on a terminal that wants colour."""
+def print_changes(changes: Changes) -> None:
+    """Print a comparison of two versions: short first, then analyses, rows and choices."""
+    from meta.report.changes_text import describe_comparison
+    from meta.report.pieces import plain
+
+    for i, part in enumerate(describe_comparison(changes)):
+        if i:
+            click.echo()
+        click.echo(visible(part.heading))
+        for sentence in part.sentences:
+            click.echo(visible(f"  {sentence}"))
+        if part.table is not None:
+            headings = tuple(column.heading for column in part.table.columns)
+            rows = [tuple(plain(cell) for cell in row.cells) for row in part.table.rows]
+            _print_table(headings, rows, numeric={c.heading for c in part.table.columns if c.number}, inset=2)
+        for point in part.points:
+            click.echo(visible(f"  - {point}"))
+
+
+def _print_table(
+    headings: tuple[str, ...], rows: list[tuple[str, ...]], *, numeric: set[str], inset: int = 0
+) -> None:
+    """Print a plain table on stdout, set in by some columns; coloured heads only where they are wanted."""
     from rich.console import Console
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
@@ -195,6 +238,6 @@ def _print_table(headings: tuple[str, ...], rows: list[tuple[str, ...]], *, nume
         # a pipe has no width; rows must not be folded at 80 columns
         console = Console(width=200)
     with console.capture() as captured:
-        console.print(table)
+        console.print(Padding(table, (0, 0, 0, inset)) if inset else table)
     # by the way of every other line, so that one encoding holds for all
     click.echo(captured.get(), nl=False)
