@@ -10,6 +10,7 @@ from extraction.names import safe_name
 from meta.answers import Answer
 from meta.effects.measures import find_measure
 from meta.living.shapes import AnalysisChanges, Changes, HistoryPoint
+from meta.living.standing import standings_agree
 from meta.living.summary import shows_groups
 from meta.options import DisplayUnit
 from meta.plots.alternatives import alternatives_plot
@@ -179,7 +180,7 @@ def _pairs(analysis: AnalysisChanges) -> list[Pair]:
             if any(side is not None and side.value is not None for side in (group.old, group.new))
         ]
     sides = (analysis.old, analysis.new)
-    if not any(side is not None and side.value is not None for side in sides) or sides[0] == sides[1]:
+    if not any(side is not None and side.value is not None for side in sides) or standings_agree(*sides):
         return []
     return [Pair(analysis.title, "", analysis.old, analysis.new, threshold)]
 
