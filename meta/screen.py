@@ -238,6 +238,6 @@ def _print_table(
         # a pipe has no width; rows must not be folded at 80 columns
         console = Console(width=200)
     with console.capture() as captured:
-        console.print(Padding(table, (0, 0, 0, inset)) if inset else table)
+        console.print(Padding(table, (0, 0, 0, inset), expand=False) if inset else table)
     # by the way of every other line, so that one encoding holds for all
     click.echo(captured.get(), nl=False)

@@ -161,15 +161,15 @@ def _analysis(analysis: AnalysisChanges, changes: Changes, file: str) -> Part:
     unit = read_unit(node, ratio=False)
     sentences = [said for said in (_threshold(analysis), _parts_sentence(analysis)) if said]
     names = (changes.old, changes.new)
+    points = [_row_point(behind, file) for behind in analysis.rows]
+    points += _choice_points(analysis, changes.choices)
     if shows_groups(analysis):
         table = _groups_table(node, unit, names)
     else:
         table = _standing_table(node, unit, names)
         if analysis.groups:
             moved = join_names([f"{group.level} ({group.by})" for group in analysis.groups])
-            sentences.append(f"Groups that moved: {moved}.")
-    points = [_row_point(behind, file) for behind in analysis.rows]
-    points += _choice_points(analysis, changes.choices)
+            points.append(f"groups that moved: {moved}")
     return Part(heading, 2, tuple(sentences), table, tuple(points))
 
 
@@ -277,10 +277,11 @@ def _sheet(sheet: SheetChanges) -> Part | None:
         points.insert(0, f"the file was {sheet.old_file}")
     if not points:
         return None
+    same = _count(sheet.same, "is the same", "are the same")
     return Part(
         f"Rows of {sheet.new_file or sheet.old_file}",
         2,
-        (f"{_count(len(sheet.rows), 'row differs', 'rows differ')}, {sheet.same} are the same.",),
+        (f"{_count(len(sheet.rows), 'row differs', 'rows differ')}, {same}.",),
         None,
         tuple(points),
     )
