@@ -11,7 +11,7 @@ import click
 from extraction.errors import Problem
 from extraction.names import visible
 from meta.commands.common import as_usage, in_words
-from meta.screen import print_json, print_warnings, show_progress
+from meta.screen import print_changed, print_json, print_warnings, show_progress
 
 if TYPE_CHECKING:
     from meta.living.archive import Release
@@ -52,6 +52,7 @@ def release(review: Path | None, version: str, note: str, releases: Path | None,
         return
     print_warnings(Problem(**problem) for problem in results["problems"])
     _print_release(made)
+    print_changed(results)
 
 
 def _tell(sentence: str) -> None:
@@ -62,12 +63,15 @@ def _tell(sentence: str) -> None:
 def _summary(made: Release, results: dict[str, Any]) -> dict[str, Any]:
     """Return what ``meta release --json`` prints."""
     manifest = made.manifest
+    changes = results["changes"]
+    changed = [] if changes is None else [a["id"] for a in changes["analyses"] if a["what"] != "same"]
     return {
         "folder": str(made.folder),
         "version": manifest.version,
         "files": len(manifest.files),
         "manifest_sha256": made.manifest_sha256,
         "previous": manifest.previous,
+        "changed": changed,
         "warnings": results["problems"],
     }
 
