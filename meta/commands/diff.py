@@ -58,6 +58,7 @@ def diff(old: str, new: str, releases: Path | None, as_json: bool, as_markdown: 
 def _find_versions(old: str, new: str, releases: Path | None) -> tuple[Path, Path]:
     """Return where the two versions are: what is no place is a version among the releases."""
     from meta.errors import ReleaseError
+    from meta.living.archive import MANIFEST_FILE
 
     there = [Path(text) if Path(text).exists() else None for text in (old, new)]
     folder = releases if releases is not None else _folder_of([path for path in there if path is not None])
@@ -65,7 +66,8 @@ def _find_versions(old: str, new: str, releases: Path | None) -> tuple[Path, Pat
     for text, path in zip((old, new), there, strict=True):
         place = folder / text if path is None else path
         if not place.exists():
-            known = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+            entries = sorted(folder.iterdir()) if folder.is_dir() else []
+            known = [entry.name for entry in entries if (entry / MANIFEST_FILE).exists()]
             hint = f"releases there: {', '.join(known)}" if known else "there are no releases"
             raise ReleaseError(f"there is no {text!r}, neither a path nor a release in {folder}; {hint}")
         found.append(place)

@@ -124,7 +124,7 @@ def _lead(changes: Changes) -> Part:
     if counts.declared and not crossed:
         crossed = ["No estimate crossed a declared threshold."]
     versions = ((changes.old, changes.old_note), (changes.new, changes.new_note))
-    notes = [f"{name}: {note}" for name, note in versions if note]
+    notes = dict.fromkeys(f"{name}: {note}" for name, note in versions if note)
     same = [analysis.id for analysis in changes.analyses if analysis.what == "same"]
     stay = [f"The same in both: {join_names(same)}."] if same else []
     sentences = [" ".join([*sentences, *crossed]), *stay]
