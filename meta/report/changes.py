@@ -14,6 +14,7 @@ from meta.report.pieces import (
     join,
     listed,
     lower_first,
+    plain,
     read_unit,
     show_count,
     upper_first,
@@ -22,10 +23,14 @@ from meta.report.rows_changed import BEHIND, behind_table, choice_table, row_tab
 from meta.report.sentences import anchor_of
 from meta.report.standings import estimate_cell, prediction_cell, shared_unit, tau2_piece
 from meta.report.views import ChangesView, Column, Figure, Fold, Row, Table, row
+from meta.report.words import NUMBER_WORDS
 from meta.tables.numbers import MISSING
 
 #: Labels of rows that a cell lists before it stops; the folded table has them all.
 MOST_NAMES = 6
+
+#: Characters of a unit that stays on one line of a table.
+SHORT_UNIT = 12
 
 #: What moved beyond the estimate, in words.
 _PARTS = {
@@ -36,6 +41,10 @@ _PARTS = {
     "alternatives": "alternatives",
     "subgroups": "subgroups",
 }
+
+#: What is behind an analysis that only one version has.
+_WHOLE = {"came": "new in the review", "went": "no longer in the review"}
+
 
 @dataclass(frozen=True, slots=True)
 class _Side:
@@ -105,7 +114,7 @@ def _lead_sentences(changes: Node) -> list[Sentence]:
     said = f" (“{note.rstrip('.')}”)" if note else ""
     since = f"Since {changes.at('old').label()}{said}, "
     whats: list[Sentence] = [_changed_text(changes)]
-    whats += _counted(counts, (("came", "came", "came"), ("went", "went", "went")))
+    whats += _counted(counts, (("came", "is new", "are new"), ("went", "is gone", "are gone")))
     rows = _counted(
         counts,
         (
@@ -120,12 +129,8 @@ def _lead_sentences(changes: Node) -> list[Sentence]:
     )
     choices = counts.at("choices")
     if choices.number():
-        words = (
-            " choice that can move a number is another."
-            if choices.number() == 1
-            else " choices that can move a number are others."
-        )
-        out.append(join(show_count(choices), words))
+        words = "choice that can move a number differs" if choices.number() == 1 else ""
+        out.append(join(show_count(choices), f" {words or 'choices that can move a number differ'}."))
     out.extend(_threshold_sentences(changes))
     return out
 
@@ -181,11 +186,12 @@ def _side(node: Node, unit: Unit) -> _Side:
 
 def _changed_table(changes: Node, anchors: frozenset[str]) -> Table:
     """Return a line for each analysis that changed, and for its groups where those stand for it."""
+    choices = {choice.at("where").text(): choice for choice in changes.at("choices").each()}
     shown = [a for a in changes.at("analyses").each() if a.at("what").text() != "same"]
     declared = any(analysis.at("threshold").exists for analysis in shown)
     rows: list[Row] = []
     for analysis in shown:
-        rows.append(_analysis_row(analysis, anchors, declared))
+        rows.append(_analysis_row(analysis, anchors, declared, choices))
         if analysis.at("shows_groups").is_true():
             rows.extend(_group_rows(analysis, declared))
     columns = (
@@ -194,9 +200,6 @@ def _changed_table(changes: Node, anchors: frozenset[str]) -> Table:
         Column("Estimate [CI] before", number=True),
         Column("Estimate [CI] now", number=True),
         Column("Unit"),
-        Column("Prediction interval before", number=True),
-        Column("Prediction interval now", number=True),
-        Column("tau²", number=True),
         *((Column("Threshold", wide=True),) if declared else ()),
         Column("What is behind it", prose=True),
     )
@@ -204,16 +207,24 @@ def _changed_table(changes: Node, anchors: frozenset[str]) -> Table:
 
 
 def _numbers(side: _Side) -> list[Sentence]:
-    """Return studies, estimates, prediction intervals and tau2 of both versions as cells."""
+    """Return studies and estimates of both versions, and the unit, as cells."""
     old, new, unit = side.old, side.new, side.unit
     return [
         _arrow(show_count(old.at("k")), show_count(new.at("k"))),
         estimate_cell(old, new, unit),
         estimate_cell(new, new, unit),
-        (unit.heading,),
+        (unit.heading.replace(" ", "\u00a0") if len(unit.heading) <= SHORT_UNIT else unit.heading,),
+    ]
+
+
+def _spreads(side: _Side) -> list[Sentence]:
+    """Return prediction intervals and tau2 of both versions as cells."""
+    old, new, unit = side.old, side.new, side.unit
+    return [
         prediction_cell(old, new, unit),
         prediction_cell(new, new, unit),
-        _arrow(tau2_piece(old), tau2_piece(new)),
+        (tau2_piece(old),),
+        (tau2_piece(new),),
     ]
 
 
@@ -223,14 +234,15 @@ def _arrow(old: Piece, new: Piece) -> Sentence:
     return (new,) if texts[0] == texts[1] else join(old, " → ", new)
 
 
-def _analysis_row(analysis: Node, anchors: frozenset[str], declared: bool) -> Row:
+def _analysis_row(
+    analysis: Node, anchors: frozenset[str], declared: bool, choices: dict[str, Node]
+) -> Row:
     unit = _unit_of(analysis)
     side = _side(analysis, unit)
     title, anchor = analysis.at("title").text(), anchor_of(analysis)
     name: Piece = Link(title, f"#{anchor}") if anchor in anchors else title
-    what = {"came": " (new)", "went": " (no longer in the review)"}.get(analysis.at("what").text(), "")
     threshold = (_threshold_cell(analysis.at("threshold")),) if declared else ()
-    return row(join(name, what), *_numbers(side), *threshold, _behind(analysis))
+    return row(name, *_numbers(side), *threshold, _behind(analysis, choices))
 
 
 def _group_rows(analysis: Node, declared: bool) -> list[Row]:
@@ -264,7 +276,7 @@ def _threshold_cell(threshold: Node) -> Sentence:
     return join(value, f": {moved}{interval}")
 
 
-def _behind(analysis: Node) -> Sentence:
+def _behind(analysis: Node, choices: dict[str, Node]) -> Sentence:
     """Say which rows and choices are behind a change, in words; the folded table has them one by one."""
     parts: list[Sentence] = []
     kinds: dict[str, list[str]] = {}
@@ -272,9 +284,13 @@ def _behind(analysis: Node) -> Sentence:
         kinds.setdefault(behind.at("what").text(), []).append(_row_words(behind))
     for what, labels in kinds.items():
         parts.append((f"{BEHIND.get(what, what)}: {_few(labels)}",))
-    choices = [_inside(choice.text(), analysis.at("id").text()) for choice in analysis.at("choices").each()]
-    if choices:
-        parts.append((f"{'choice' if len(choices) == 1 else 'choices'}: {_few(choices)}",))
+    names = [choice.text() for choice in analysis.at("choices").each()]
+    if names:
+        told = [_choice_words(name, analysis, choices if i == 0 else {}) for i, name in enumerate(names)]
+        parts.append((f"{'choice' if len(names) == 1 else 'choices'}: {_few(told)}",))
+    whole = _WHOLE.get(analysis.at("what").text())
+    if whole:
+        parts.append((whole,))
     if analysis.at("parts").exists and not _moved(analysis):
         moved = [_PARTS.get(part.text(), part.text()) for part in analysis.at("parts").each()]
         parts.append((f"moved beyond the estimate: {', '.join(moved)}",))
@@ -288,7 +304,10 @@ def _behind(analysis: Node) -> Sentence:
 
 
 def _moved(analysis: Node) -> bool:
-    return analysis.at("old").value != analysis.at("new").value
+    """Return whether the overall estimate moved by more than what is shown."""
+    side = _side(analysis, _unit_of(analysis))
+    old, new = (plain(estimate_cell(one, side.new, side.unit)) for one in (side.old, side.new))
+    return old != new
 
 
 def _row_words(behind: Node) -> str:
@@ -303,13 +322,23 @@ def _row_words(behind: Node) -> str:
 
 
 def _few(names: list[str]) -> str:
-    """Return names with commas; of many only the first, and an ellipsis."""
-    return ", ".join(names[:MOST_NAMES]) + (", …" if len(names) > MOST_NAMES else "")
+    """Return names with commas, one that recurs once; of many only the first, and an ellipsis."""
+    times = {name: names.count(name) for name in names}
+    told = [name if n == 1 else f"{name} ({_number_word(n)} rows)" for name, n in times.items()]
+    return ", ".join(told[:MOST_NAMES]) + (", …" if len(told) > MOST_NAMES else "")
 
 
-def _inside(where: str, name: str) -> str:
-    """Return the key of a choice without the analysis that it stands under."""
-    return where.removeprefix(f"analyses.{name}.")
+def _number_word(n: int) -> str:
+    return NUMBER_WORDS[n] if n < len(NUMBER_WORDS) else "many"
+
+
+def _choice_words(where: str, analysis: Node, choices: dict[str, Node]) -> str:
+    """Return the key of a choice without the analysis that it stands under, and its values where known."""
+    key = where.removeprefix(f"analyses.{analysis.at('id').text()}.")
+    if where not in choices:
+        return key
+    old, new = (clean_text(choices[where].at(name).text(), 40) or MISSING for name in ("old", "new"))
+    return f"{key} ({old} → {new})"
 
 
 # Folded away -----------------------------------------------------------------------------------------------
@@ -317,11 +346,37 @@ def _inside(where: str, name: str) -> str:
 
 def _folds(changes: Node, anchors: frozenset[str]) -> list[Fold]:
     return [
+        Fold("Prediction intervals and tau² before and now", (), (_spread_table(changes),)),
         Fold("Rows behind each analysis", (), (behind_table(changes),)),
         Fold("Groups that moved", (), (_groups_table(changes),)),
         Fold("Rows that came, went or changed, cell by cell", *row_tables(changes, anchors)),
-        Fold("Choices and software that are others", (), (choice_table(changes),)),
+        Fold("Choices and software that differ", (), (choice_table(changes),)),
     ]
+
+
+#: Columns of prediction intervals and tau2.
+_SPREADS = (
+    Column("Prediction interval before", number=True),
+    Column("Prediction interval now", number=True),
+    Column("tau² before", number=True),
+    Column("tau² now", number=True),
+)
+
+
+def _spread_table(changes: Node) -> Table:
+    rows = []
+    for analysis in changes.at("analyses").each():
+        if analysis.at("what").text() == "same":
+            continue
+        unit, title = _unit_of(analysis), analysis.at("title").text()
+        rows.append(row(title, *_spreads(_side(analysis, unit))))
+        if analysis.at("shows_groups").is_true():
+            rows += [
+                row(f"– {group.at('level').label()}", *_spreads(_side(group, unit)))
+                for group in analysis.at("groups").each()
+            ]
+    columns = (Column("Analysis", wide=True), *_SPREADS)
+    return Table("Prediction intervals and tau² before and now", columns, tuple(rows))
 
 
 def _groups_table(changes: Node) -> Table:
@@ -331,18 +386,15 @@ def _groups_table(changes: Node) -> Table:
             continue
         unit = _unit_of(analysis)
         for group in analysis.at("groups").each():
-            numbers = _numbers(_side(group, unit))
+            side = _side(group, unit)
             name = f"{group.at('by').label()}: {group.at('level').label()}"
-            rows.append(row(analysis.at("title").text(), name, *numbers))
+            rows.append(row(analysis.at("title").text(), name, *_numbers(side)[:-1], *_spreads(side)))
     columns = (
         Column("Analysis", wide=True),
         Column("Group", wide=True),
         Column("Studies", number=True),
         Column("Estimate [CI] before", number=True),
         Column("Estimate [CI] now", number=True),
-        Column("Unit"),
-        Column("Prediction interval before", number=True),
-        Column("Prediction interval now", number=True),
-        Column("tau²", number=True),
+        *_SPREADS,
     )
-    return Table("Groups that moved", columns, tuple(rows))
+    return Table("Groups that moved, in the unit of their analysis", columns, tuple(rows))

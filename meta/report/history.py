@@ -45,16 +45,12 @@ def _history_sentence(points: Node, unit: Unit) -> Sentence:
             f" {word})",
         )
 
-    return join(
-        "Over ",
-        show_count(points),
-        " versions the estimate went from ",
-        *told(known[0]),
-        " to ",
-        *told(known[-1]),
-        unit.after,
-        ".",
-    )
+    first, last = known[0].at("standing"), known[-1].at("standing")
+    values = [plain((unit.show(standing.at("value")),)) for standing in (first, last)]
+    lead = join("Over ", show_count(points), " versions the estimate ")
+    if values[0] == values[1] and first.at("k").number() == last.at("k").number():
+        return join(lead, "stayed at ", *told(known[-1]), unit.after, ".")
+    return join(lead, "went from ", *told(known[0]), " to ", *told(known[-1]), unit.after, ".")
 
 
 def _history_table(points: Node, unit: Unit) -> Table:

@@ -1,8 +1,10 @@
-"""Rows of sheets that came, went or changed, and choices that are others, as tables."""
+"""Rows of sheets that came, went or changed, and choices that differ, as tables."""
 
 from __future__ import annotations
 
-from meta.report.pieces import Link, Node, Piece, Sentence, join, listed, show_count
+from dataclasses import replace
+
+from meta.report.pieces import Link, Node, Piece, Sentence, join, listed, plain, show_count
 from meta.report.views import Column, Row, Table, row
 from meta.tables.numbers import MISSING
 
@@ -85,7 +87,14 @@ def _sheet_table(sheet: Node, titles: dict[str, str], anchors: frozenset[str]) -
         Column("Cells", wide=True),
         Column("Used by", wide=True),
     )
-    return Table(f"Rows of {_name_of(sheet)}", columns, tuple(rows))
+    return without_empty(Table(f"Rows of {_name_of(sheet)}", columns, tuple(rows)))
+
+
+def without_empty(table: Table) -> Table:
+    """Return a table without the columns in which no row says anything."""
+    kept = [i for i in range(len(table.columns)) if any(plain(r.cells[i]) for r in table.rows)]
+    rows = tuple(replace(r, cells=tuple(r.cells[i] for i in kept)) for r in table.rows)
+    return replace(table, columns=tuple(table.columns[i] for i in kept), rows=rows)
 
 
 def _row_of(changed: Node, titles: dict[str, str], anchors: frozenset[str]) -> Row:
@@ -129,7 +138,7 @@ def _alike_row(group: Node) -> Row:
 
 
 def choice_table(changes: Node) -> Table:
-    """Return every choice that is another, by its key, those that can move a number first."""
+    """Return every choice that differs, by its key, those that can move a number first."""
     choices = sorted(changes.at("choices").each(), key=lambda choice: not choice.at("moves").is_true())
     rows = [
         row(
@@ -148,7 +157,7 @@ def choice_table(changes: Node) -> Table:
         Column("Now", wide=True),
         Column("Can move a number"),
     )
-    return Table("Choices that are others", columns, tuple(rows))
+    return Table("Choices that differ", columns, tuple(rows))
 
 
 def behind_table(changes: Node) -> Table:
@@ -162,6 +171,7 @@ def behind_table(changes: Node) -> Table:
                     analysis.at("title").text(),
                     behind.at("label").label(),
                     BEHIND.get(what, what),
+                    _lines(behind),
                     _cells(behind) if what == "changed" else "",
                     behind.at("why").text(),
                 )
@@ -170,7 +180,8 @@ def behind_table(changes: Node) -> Table:
         Column("Analysis", wide=True),
         Column("Row"),
         Column("What happened"),
+        Column("Line"),
         Column("Cells", wide=True),
         Column("Why", prose=True),
     )
-    return Table("Rows behind each analysis", columns, tuple(rows))
+    return without_empty(Table("Rows behind each analysis", columns, tuple(rows)))
