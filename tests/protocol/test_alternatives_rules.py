@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from extraction.errors import Problem
+from meta.pipeline import compute_results
 from meta.protocol.differences import describe_changes
 from meta.protocol.plan import Alternative, Analysis, Filter, ModelChoices, NamedRow, Overlap
 from meta.protocol.reader import sheet_pairs, sheet_types
@@ -134,26 +135,39 @@ def test_a_fault_of_the_analysis_is_not_said_again_for_each_alternative(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("choice", "words"),
+    ("choice", "words", "severity"),
     [
-        ('exclude = [{row = "Z", reason = "r"}]', "excludes 'Z', which no row is called"),
+        ('exclude = [{row = "Z", reason = "r"}]', "excludes 'Z', which no row is called", "warning"),
         (
             'overlap = {rule = ["most_cohorts"], named = [{row = "Z", reason = "r"}]}',
             "no row named 'Z' to keep in this analysis",
+            "warning",
         ),
         (
             'filters = [{column = "country", equals = "Sweden"}], '
             'overlap = {rule = [], named = [{row = "A", reason = "r"}]}',
             "the filters of this analysis take it away",
+            "warning",
         ),
-        ('filters = [{column = "year", equals = "2001"}]', "compares '2001' with a column of numbers"),
+        ('filters = [{column = "year", equals = "2001"}]', "compares '2001' with a column of numbers", "error"),
     ],
 )
-def test_a_check_finds_what_choosing_its_rows_would(tmp_path: Path, choice: str, words: str) -> None:
-    problems = check(tmp_path, one(choice))
-    assert [p.severity for p in problems] == ["error"]
-    assert problems[0].message.startswith("alternative 'L': ")
-    assert words in str(problems[0])
+def test_a_check_finds_what_choosing_its_rows_would(
+    tmp_path: Path, choice: str, words: str, severity: str
+) -> None:
+    (problem,) = check(tmp_path, one(choice))
+    assert problem.severity == severity
+    assert problem.message.startswith("alternative 'L': ")
+    assert words in str(problem)
+
+
+def test_a_row_that_is_not_there_leaves_one_alternative_without_an_estimate(tmp_path: Path) -> None:
+    check(tmp_path, one('exclude = [{row = "Z", reason = "not yet published"}]'))
+    entry = compute_results(read_review(tmp_path))["analyses"]["first"]
+    assert entry["fit"]["status"] in ("ok", "boundary")
+    (row,) = entry["alternatives"]["rows"]
+    assert row["natural"] is None
+    assert "which no row is called" in row["failure"]
 
 
 def test_a_value_that_no_row_has_is_a_warning(tmp_path: Path) -> None:
