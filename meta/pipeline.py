@@ -21,8 +21,7 @@ from meta.living.archive import Snapshot, list_releases, releases_folder, snapsh
 from meta.living.changes import compare_snapshots
 from meta.living.history import trace_history
 from meta.living.past import Version, read_past
-from meta.living.shapes import Changes
-from meta.living.summary import count_changes, group_rows, shows_groups
+from meta.living.summary import describe_changes
 from meta.profiles.loader import load_profile
 from meta.protocol.plan import Analysis, Protocol
 from meta.protocol.review import Review, read_review
@@ -198,22 +197,11 @@ def _tell_versions(
     for (name, suffix), content in save_drawings({n: f for n, (_, f) in drawn.items()}, formats).items():
         files[f"changes/{name}.{suffix}"] = content
     results["history"] = to_plain(history)
-    results["changes"] = _changes_to_dict(changes)
+    results["changes"] = describe_changes(changes)
     results["changes"]["figures"] = [
         {"file": f"changes/{name}.svg", "unit": words} for name, (words, _) in drawn.items()
     ]
     return files
-
-
-def _changes_to_dict(changes: Changes) -> dict[str, Any]:
-    """Return changes for results.json, with counts, rows alike, and where groups stand for an analysis."""
-    plain = changes.to_dict()
-    plain["counts"] = to_plain(count_changes(changes))
-    for entry, analysis in zip(plain["analyses"], changes.analyses, strict=True):
-        entry["shows_groups"] = shows_groups(analysis)
-    for entry, sheet in zip(plain["sheets"], changes.sheets, strict=True):
-        entry["alike"] = to_plain(group_rows(sheet))
-    return plain
 
 
 def _shared_level(versions: Sequence[Version | Snapshot], name: str) -> float | None:

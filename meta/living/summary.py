@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from meta.living.shapes import AnalysisChanges, CellChange, Changes, RowChange, SheetChanges
 from meta.living.standing import standings_agree
+from meta.results import to_plain
 
 #: From this many rows on that no analysis uses, alike in what happened to them, they are told as one.
 ALIKE = 4
@@ -45,6 +46,17 @@ class RowsAlike:
     what: Literal["came", "went", "changed"]
     cells: tuple[tuple[str, str], ...]
     rows: tuple[int, ...]
+
+
+def describe_changes(changes: Changes) -> dict[str, Any]:
+    """Return changes as results.json holds them: with counts, rows alike, and where groups stand for all."""
+    plain = changes.to_dict()
+    plain["counts"] = to_plain(count_changes(changes))
+    for entry, analysis in zip(plain["analyses"], changes.analyses, strict=True):
+        entry["shows_groups"] = shows_groups(analysis)
+    for entry, sheet in zip(plain["sheets"], changes.sheets, strict=True):
+        entry["alike"] = to_plain(group_rows(sheet))
+    return plain
 
 
 def count_changes(changes: Changes) -> Counts:
