@@ -22,7 +22,7 @@ from meta.cli import main
 
 LAST_YEAR = 2017
 
-#: Of the profile line of the first analysis: what it says until the fourth release, and what the shipped one says.
+#: The profile line of the first analysis until the fourth release, and the shipped one.
 OLD_PROFILE, NEW_PROFILE = 'profile = "cochrane2025@1"', 'profile = "proportions-glmm@1"'
 
 #: The slip: file, study, onset, column, wrong, right.

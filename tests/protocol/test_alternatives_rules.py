@@ -149,7 +149,7 @@ def test_a_fault_of_the_analysis_is_not_said_again_for_each_alternative(tmp_path
             "the filters of this analysis take it away",
             "warning",
         ),
-        ('filters = [{column = "year", equals = "2001"}]', "compares '2001' with a column of numbers", "error"),
+        ('filters = [{column = "year", equals = "2001"}]', "'2001' with a column of numbers", "error"),
     ],
 )
 def test_a_check_finds_what_choosing_its_rows_would(
