@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from meta.errors import OptionError
 
 Model = Literal["random", "common", "binomial_normal", "poisson_normal"]
-Tau2Method = Literal["DL", "PM", "REML", "ML"]
+Tau2Method = Literal["DL", "HE", "PM", "REML", "ML"]
 CiMethod = Literal["Wald", "t", "HKSJ", "profile"]
 CiGuard = Literal["none", "se"]
 PiMethod = Literal["t_k1", "t_k2", "z", "hk_k1", "hk_k2"]
@@ -54,7 +54,7 @@ class _Choices:
 
 _MODEL_CHOICES: dict[str, _Choices] = {
     "random": _Choices(
-        ("REML", "DL", "PM", "ML"),
+        ("REML", "DL", "HE", "PM", "ML"),
         ("HKSJ", "Wald", "t"),
         ("t_k1", "t_k2", "z", "hk_k1", "hk_k2", None),
         ("QP", None),
@@ -76,7 +76,7 @@ class ModelSpec:
     ----------
     model : {"random", "common", "binomial_normal", "poisson_normal"}
         ``random`` and ``common`` weigh (y, v) by inverse variance; the other two are GLMMs on counts.
-    tau2_method : {"REML", "DL", "PM", "ML"} or None
+    tau2_method : {"REML", "DL", "HE", "PM", "ML"} or None
         Estimator of tau2; ``ML`` under a GLMM, None under ``common``.
     ci_method : {"HKSJ", "Wald", "t", "profile"}
         Interval of the mean (of each coefficient, with moderators); ``profile`` only, and by default, under a

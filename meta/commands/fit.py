@@ -60,7 +60,7 @@ def _positive(_context: click.Context, _option: click.Parameter, value: float | 
     help="Method profile; proportions and rates take the GLMM profile, the rest house@1.",
 )
 @click.option("--model", default=None, help="random, common, binomial_normal or poisson_normal.")
-@click.option("--tau2-method", default=None, help="REML, DL, PM or ML.")
+@click.option("--tau2-method", default=None, help="REML, DL, HE, PM or ML.")
 @click.option("--ci-method", default=None, help="HKSJ, Wald, t or profile.")
 @click.option("--ci-guard", default=None, help="se or none.")
 @click.option("--pi-method", default=None, help="t_k1, t_k2, z, hk_k1 or hk_k2.")

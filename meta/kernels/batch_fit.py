@@ -12,7 +12,7 @@ from meta.kernels.status import Status
 from meta.kernels.tau2 import Estimates, estimate_tau2
 from meta.kernels.weighted import Moments, log_likelihood, solve_coefficients, sum_moments, sum_q
 
-TAU2_METHODS = ("DL", "PM", "REML", "ML")
+TAU2_METHODS = ("DL", "HE", "PM", "REML", "ML")
 
 
 def fit_batch(
@@ -37,7 +37,7 @@ def fit_batch(
         Which studies each analysis uses.
     design : array_like of shape (k, p)
         Design matrix, one column of ones where there are no moderators.
-    tau2_method : {"DL", "PM", "REML", "ML"} or None
+    tau2_method : {"DL", "HE", "PM", "REML", "ML"} or None
         Estimator of tau2; None for a common effect.
     tau2 : float or array_like of shape (B,), optional
         A fixed tau2 >= 0 in place of an estimate (for tests).

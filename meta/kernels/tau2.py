@@ -23,13 +23,15 @@ class Estimates:
 
 
 def estimate_tau2(columns: Columns, method: str, at_zero: Moments) -> Estimates:
-    """Estimate tau2 >= 0 by ``DL``, ``PM``, ``REML`` or ``ML``.
+    """Estimate tau2 >= 0 by ``DL``, ``HE``, ``PM``, ``REML`` or ``ML``.
 
     ``at_zero`` holds the sums at tau2 = 0. Every column has more studies than coefficients.
     """
     free = columns.k - columns.p
     if method == "DL":
         return Estimates(dersimonian_laird(at_zero, free), np.zeros(free.shape, dtype=bool))
+    if method == "HE":
+        return Estimates(hedges_olkin(columns), np.zeros(free.shape, dtype=bool))
     typical = free / at_zero.trace_p
     if method == "PM":
         return Estimates(solve_q(columns, free, typical), np.zeros(free.shape, dtype=bool))
@@ -45,6 +47,34 @@ def dersimonian_laird(at_zero: Moments, free: Floats) -> Floats:
     (2009), eq. 16.37.
     """
     return np.asarray(np.maximum(0.0, (at_zero.q - free) / at_zero.trace_p))
+
+
+def hedges_olkin(columns: Columns) -> Floats:
+    """Estimate tau2 from unweighted residuals, cut off at 0: their variance less the mean sampling variance.
+
+    With P = I - X (X'X)^-1 X' it is (y'Py - tr PV) / (k - p).
+
+    References
+    ----------
+    Hedges & Olkin (1985), Statistical Methods for Meta-Analysis, ch. 9; with moderators Raudenbush (2009),
+    eq. 16.34.
+    """
+    v = np.where(np.isinf(columns.v), 0.0, columns.v)
+    if columns.basis is None:
+        sampling = add_studies(v) / columns.k
+    else:
+        leverage = np.add.reduce(columns.basis * columns.basis, axis=0)
+        sampling = add_studies(v * np.maximum(1.0 - leverage, 0.0)) / (columns.k - columns.p)
+    return np.asarray(np.maximum(0.0, residual_variance(columns) - sampling))
+
+
+def residual_variance(columns: Columns) -> Floats:
+    """Return the variance of the effects about their unweighted fit, in the units of the columns."""
+    residual = columns.y
+    if columns.basis is None:
+        centred = columns.y - add_studies(columns.y) / columns.k
+        residual = np.where(np.isinf(columns.v), 0.0, centred)
+    return np.asarray(add_studies(residual * residual) / (columns.k - columns.p))
 
 
 def solve_q(columns: Columns, target: Floats, typical: Floats) -> Floats:
@@ -106,12 +136,8 @@ def cap_tau2(columns: Columns) -> Floats:
     With RSS = (k - p) s2: y'PPy <= RSS / (v_min + tau2)^2 and tr W >= tr P >= (k - p) / (v_max + tau2); the
     second exceeds the first from tau2 = s2 + v_max on. It is a bound, not a limit set on the answer.
     """
-    used = ~np.isinf(columns.v)
-    residual = columns.y
-    if columns.basis is None:
-        residual = np.where(used, columns.y - add_studies(columns.y) / columns.k, 0.0)
-    s2 = add_studies(residual * residual) / (columns.k - columns.p)
-    return np.asarray(2.0 * s2 + np.maximum.reduce(np.where(used, columns.v, 0.0), axis=0))
+    largest = np.maximum.reduce(np.where(np.isinf(columns.v), 0.0, columns.v), axis=0)
+    return np.asarray(2.0 * residual_variance(columns) + largest)
 
 
 def _keep_best(columns: Columns, maxima: Maxima, *, restricted: bool) -> Estimates:

@@ -84,6 +84,7 @@ MEASURES: dict[str, MeasureWords] = {
 TAU2_METHODS: dict[str, str] = {
     "REML": "restricted maximum likelihood (REML)",
     "DL": "the method of moments of DerSimonian and Laird (DL)",
+    "HE": "the method of Hedges and Olkin (HE)",
     "PM": "the method of Paule and Mandel (PM)",
     "ML": "maximum likelihood (ML)",
 }

@@ -180,7 +180,7 @@ COLUMNS = Columns(
 )
 
 
-@pytest.mark.parametrize("method", ["DL", "PM", "REML", "ML"])
+@pytest.mark.parametrize("method", ["DL", "HE", "PM", "REML", "ML"])
 def test_variances_over_ten_decades(method: str) -> None:
     """Substitute back in extended precision; the worst relative error in tau2 against 60 digits was 5e-15."""
     rng = np.random.default_rng(8)
@@ -200,6 +200,9 @@ def test_variances_over_ten_decades(method: str) -> None:
         q = (w * residual**2).sum()
         if method == "DL":
             assert float(t * trace / (q - 5.0)) == pytest.approx(1.0, rel=1e-10)
+        elif method == "HE":
+            variance = ((yl - yl.mean()) ** 2).sum() / 5.0
+            assert float((t + vl.mean()) / variance) == pytest.approx(1.0, rel=1e-12)
         elif method == "PM":
             assert float(q / 5.0) == pytest.approx(1.0, rel=1e-11)
         else:
@@ -274,7 +277,7 @@ def test_a_fixed_tau2_is_used_as_it_is() -> None:
         ),
         ({"y": [0.1, 0.2]}, r"y must be \(k,\) or \(B, k\) as the mask \(1, 3\); got \(2,\)"),
         ({"mask": [True, True, True]}, r"mask must be \(B, k\) and design \(k, p\); got \(3,\) and \(3, 1\)"),
-        ({"tau2_method": "SJ"}, "tau2_method must be one of DL, PM, REML, ML or None; got 'SJ'"),
+        ({"tau2_method": "SJ"}, "tau2_method must be one of DL, HE, PM, REML, ML or None; got 'SJ'"),
         ({"tau2": -1.0}, "a fixed tau2 must be finite and >= 0"),
     ],
 )

@@ -42,7 +42,7 @@ def test_nothing_can_be_asked_for():
         ({"model": "fixed"}, r"model must be one of 'random', 'common', .*; got 'fixed'"),
         (
             {"tau2_method": "SJ"},
-            r"tau2_method under model='random' must be one of 'REML', 'DL', 'PM', 'ML'; got 'SJ'",
+            r"tau2_method under model='random' must be one of 'REML', 'DL', 'HE', 'PM', 'ML'; got 'SJ'",
         ),
         (
             {"model": "common", "tau2_method": "DL"},

@@ -26,6 +26,7 @@ METHODS: dict[str, tuple[str, str | None]] = {
     "FE": ("common", None),
     "CE": ("common", None),
     "DL": ("random", "DL"),
+    "HE": ("random", "HE"),
     "PM": ("random", "PM"),
     "REML": ("random", "REML"),
     "ML": ("random", "ML"),
@@ -55,7 +56,7 @@ LATER_FIELDS = {
 
 
 def method_of_a_later_issue(case: Mapping[str, Any]) -> bool:
-    """An estimator of tau2 that this slice does not offer (HE, HS, HSk, SJ, SJIT, EB, PMM, GENQ, DLIT)."""
+    """An estimator of tau2 that this slice does not offer (HS, HSk, SJ, SJIT, EB, PMM, GENQ, DLIT)."""
     model = case["spec"].get("model", case["spec"])
     method = model.get("method", "REML")
     return method not in METHODS and method != "XX"

@@ -40,7 +40,7 @@ RULES = (
 CENTRED = tuple(
     f"mods-bcg-{design}-{method}-{test}"
     for design in (8, 9)
-    for method in ("EE", "DL", "PM", "REML", "ML")
+    for method in ("EE", "DL", "HE", "PM", "REML", "ML")
     for test in ("z", "knha")
 )
 OF_CENTRED = frozenset(("tau2", "I2", "H2", "QE", "QEp"))

@@ -219,6 +219,7 @@ def test_an_r_string_reads_back_and_cannot_end_early(text: str) -> None:
         ({"tau2_method": "DL", "ci_method": "Wald"}, 'method = "DL", test = "z"'),
         ({"tau2_method": "PM", "ci_method": "t", "level": 0.9}, r'method = "PM", test = "t",\s+level = 90.0'),
         ({"tau2_method": "ML", "ci_guard": "none"}, 'method = "ML", test = "knha"'),
+        ({"tau2_method": "HE", "ci_method": "Wald"}, 'method = "HE", test = "z"'),
         ({"model": "common", "ci_method": "Wald"}, 'method = "EE", test = "z"'),
         (
             {"ci_method": "Wald", "pi_method": "hk_k1"},
