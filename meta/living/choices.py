@@ -214,10 +214,14 @@ def _text(value: Any) -> str | None:
     if isinstance(value, SheetEntry):
         return value.file
     if isinstance(value, BaseModel):
-        fields = type(value).model_fields
-        return _text({info.alias or n: getattr(value, n) for n, info in fields.items() if n not in _NAMES})
+        told = {
+            info.alias or name: getattr(value, name)
+            for name, info in type(value).model_fields.items()
+            if name not in _NAMES and getattr(value, name) != info.default
+        }
+        return _text(told) or "as by default"
     if isinstance(value, Mapping):
-        parts = ((str(name), _text(item)) for name, item in value.items() if item is not False)
+        parts = ((str(name), _text(item)) for name, item in value.items())
         return "; ".join(f"{name} = {text}" for name, text in parts if text is not None) or None
     if isinstance(value, list | tuple):
         return ", ".join(_item_text(item) for item in value)
