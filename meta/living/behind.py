@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from extraction.sheet import Row
+from extraction.sheet import Row, Sheet
 from meta.living.shapes import RowBehind
 from meta.living.sheets import Pair, Pairing, name_row
 from meta.protocol.plan import Analysis
@@ -44,7 +44,8 @@ class Use:
 class Side:
     """One analysis in one version: its plan, its entry of results.json, and the use of each row by line.
 
-    ``columns`` are those that it reads, ``others`` the lines of rows that only its alternatives use.
+    ``columns`` are those that it reads for more than a name, ``others`` the lines of rows that only its
+    alternatives use.
     """
 
     plan: Analysis
@@ -79,7 +80,15 @@ def read_side(version: Snapshot, plan: Analysis) -> Side:
     rest = (row for row in sheet.rows if row.ref.line not in uses)
     uses.update({row.ref.line: _filtered(row, plan) for row in rest})
     columns = (entry.get("cells") or {}).get("columns") or columns_read(plan, sheet)
-    return Side(plan, entry, uses, frozenset(columns), _other_lines(entry))
+    return Side(plan, entry, uses, frozenset(columns) - _names(plan, sheet), _other_lines(entry))
+
+
+def _names(plan: Analysis, sheet: Sheet) -> frozenset[str]:
+    """Return the columns that only name a row: another name moves no number."""
+    overlap = sheet.schema.overlap
+    names = {*plan.label_columns(), *((overlap.label,) if overlap is not None else ())}
+    bare = replace(sheet, schema=replace(sheet.schema, overlap=None))
+    return frozenset(names) - frozenset(columns_read(plan.model_copy(update={"label": None}), bare))
 
 
 def _other_lines(entry: Mapping[str, Any]) -> frozenset[int]:
@@ -126,29 +135,18 @@ def study_names(pairing: Pairing, old: Side, new: Side) -> dict[str, str]:
 def rows_behind(pairing: Pairing, old: Side, new: Side, *, alternatives: bool) -> tuple[RowBehind, ...]:
     """Return the rows behind a change of an analysis, in the order of the newer sheet, those that went last.
 
-    Rows used in either version that came, went, or changed in a column that the analysis reads; rows that are
-    used in one version only. Where the overlap rule chose otherwise, also the rows that it set aside and that
-    came, went or changed; where ``alternatives`` moved, those that only they use.
+    Rows used in either version that came, went, or changed in a column that the analysis reads (another name
+    alone moves nothing); rows that are used in one version only; where ``alternatives`` moved, also rows that
+    only they use. A row set aside in both versions cannot have moved the choice among the others.
     """
     columns = old.columns | new.columns
     labels = new.plan.label_columns()
-    rows = [_behind(pair, old, new, columns, labels) for pair in pairing.pairs]
-    choice = any(row is not None and row.what in ("now_used", "no_longer_used") for row in rows)
-    for place, pair in enumerate(pairing.pairs):
-        if rows[place] is None and (why := _unused_why(pair, old, new, choice, alternatives)):
-            rows[place] = _behind_unused(pair, old, new, columns, labels, why)
+    rows = [
+        _behind(pair, old, new, columns, labels)
+        or (_behind_others(pair, old, new, columns, labels) if alternatives else None)
+        for pair in pairing.pairs
+    ]
     return tuple(row for row in rows if row is not None)
-
-
-def _unused_why(pair: Pair, old: Side, new: Side, choice: bool, alternatives: bool) -> str:
-    """Say why a row that the main analysis uses in neither version may matter to it; empty if it cannot."""
-    lines = (row.ref.line if row is not None else 0 for row in (pair.old, pair.new))
-    if alternatives and any(line in side.others for line, side in zip(lines, (old, new), strict=True)):
-        return "used by alternatives only"
-    uses = _uses(pair, old, new)
-    if choice and uses[1] is not None and uses[1].state == "aside":
-        return uses[1].now
-    return uses[0].before if choice and uses[0] is not None and uses[0].state == "aside" else ""
 
 
 def _is_used(pair: Pair, old: Side, new: Side) -> tuple[bool, bool]:
@@ -192,18 +190,19 @@ def _behind(
     return _row(what, pair, label, cells if what == "changed" else (), why, labels)
 
 
-def _behind_unused(
-    pair: Pair, old: Side, new: Side, columns: frozenset[str], labels: tuple[str, ...], why: str
+def _behind_others(
+    pair: Pair, old: Side, new: Side, columns: frozenset[str], labels: tuple[str, ...]
 ) -> RowBehind | None:
-    """Return a row that came, went or changed without being used: it may have moved a choice of rows."""
-    uses = _uses(pair, old, new)
+    """Return a row that only alternatives use, if it came, went or changed."""
+    lines = (row.ref.line if row is not None else 0 for row in (pair.old, pair.new))
     cells = tuple(cell for cell in pair.cells if cell.column in columns)
-    if not (cells or pair.old is None or pair.new is None):
+    is_used = any(line in side.others for line, side in zip(lines, (old, new), strict=True))
+    if not is_used or not (cells or pair.old is None or pair.new is None):
         return None
     what: Literal["came", "went", "changed"]
     what = "came" if pair.old is None else "went" if pair.new is None else "changed"
-    label = next((use.label for use in reversed(uses) if use is not None and use.label), "")
-    return _row(what, pair, label, cells if what == "changed" else (), why, labels)
+    label = next((use.label for use in reversed(_uses(pair, old, new)) if use is not None and use.label), "")
+    return _row(what, pair, label, cells if what == "changed" else (), "used by alternatives only", labels)
 
 
 def _row(

@@ -48,15 +48,20 @@ class Sheets:
         """Return two sheets put together, by their names in the two protocols."""
         names = (old_name, new_name)
         if names not in self._known:
+            sides = ((self.new, new_name), (self.old, old_name))
+            key = next((_key(side, name) for side, name in sides if name in side.review.sheets), ())
             self._known[names] = _pair_sheets(
-                self.old.review.sheets.get(old_name), self.new.review.sheets.get(new_name)
+                self.old.review.sheets.get(old_name), self.new.review.sheets.get(new_name), key
             )
         return self._known[names]
 
 
-def _pair_sheets(old: Sheet | None, new: Sheet | None) -> Pairing:
-    newest = new if new is not None else old
-    key = newest.schema.key if newest is not None else ()
+def _key(side: Snapshot, name: str) -> tuple[str, ...]:
+    """Return the columns that name a row of a sheet: as the protocol declares them, else its codebook."""
+    return side.review.protocol.sheets[name].key or side.review.sheets[name].schema.key
+
+
+def _pair_sheets(old: Sheet | None, new: Sheet | None, key: tuple[str, ...]) -> Pairing:
     if old is None or new is None:
         came = tuple(Pair(None, row, None, ()) for row in (new.rows if new is not None else ()))
         went = tuple(Pair(row, None, None, ()) for row in (old.rows if old is not None else ()))
