@@ -244,7 +244,7 @@ def _row_point(behind: RowBehind, file: str) -> str:
     said = f"{clean_text(behind.label, 80)} {_BEHIND[behind.what]} ({where})"
     if behind.cells:
         said += f": {cells_text(behind.cells)}"
-    return f"{said}; {behind.why}" if behind.why else said
+    return f"{said}{'; ' if behind.cells else ': '}{behind.why}" if behind.why else said
 
 
 def _choice_points(analysis: AnalysisChanges, choices: Sequence[ChoiceChange]) -> Iterator[str]:
