@@ -116,13 +116,22 @@ def test_an_analysis_without_alternatives_says_so(review: Path) -> None:
 
 
 def test_problems_are_named_and_the_exit_code_says_so(review: Path) -> None:
-    text = (REVIEW + ALTERNATIVES).replace('row = "A"', 'row = "Z"')
+    text = (REVIEW + ALTERNATIVES).replace("exclude = [{", 'measure = "PLOT", exclude = [{')
     (review / "review.toml").write_text(text, encoding="utf-8")
     done = call(review)
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "excludes 'Z', which no row is called [unknown-row]" in done.stderr
+    assert "no measure 'PLOT' [unknown-measure]" in done.stderr
     problems = json.loads(call(review, "--json").stdout)["problems"]
-    assert [problem["rule"] for problem in problems] == ["unknown-row"]
+    assert "unknown-measure" in [problem["rule"] for problem in problems]
+
+
+def test_an_alternative_whose_row_is_not_there_is_told_and_stops_nothing(review: Path) -> None:
+    text = (REVIEW + ALTERNATIVES).replace('row = "A"', 'row = "Z"')
+    (review / "review.toml").write_text(text, encoding="utf-8")
+    done = call(review)
+    assert done.exit_code == 0
+    assert "excludes 'Z', which no row is called [unknown-row]" in done.stderr
+    assert "Without an estimate" in done.stdout
 
 
 def test_nothing_is_drawn_and_nothing_is_written(review: Path) -> None:
