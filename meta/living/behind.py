@@ -96,6 +96,9 @@ def _other_lines(entry: Mapping[str, Any]) -> frozenset[int]:
     others = (entry.get("alternatives") or {}).get("rows") or ()
     names = {name for other in others for part in ("came", "swapped") for name in other.get(part) or ()}
     rows = (entry.get("cells") or {}).get("rows") or ()
+    if others:
+        # an alternative may join a further row to a study of the main analysis
+        names |= {row["label"] for row in rows if row["used"]}
     return frozenset(row["line"] for row in rows if not row["used"] and row["label"] in names)
 
 
@@ -202,7 +205,10 @@ def _behind_others(
     what: Literal["came", "went", "changed"]
     what = "came" if pair.old is None else "went" if pair.new is None else "changed"
     label = next((use.label for use in reversed(_uses(pair, old, new)) if use is not None and use.label), "")
-    return _row(what, pair, label, cells if what == "changed" else (), "used by alternatives only", labels)
+    why = "used by alternatives only"
+    return replace(
+        _row(what, pair, label, cells if what == "changed" else (), why, labels), alternatives_only=True
+    )
 
 
 def _row(

@@ -113,7 +113,7 @@ class RowBehind:
 
     ``what`` adds to came, went and changed: ``now_used`` and ``no_longer_used``, for rows whose own cells
     are the same and that a filter, an exclusion or the overlap rule treats otherwise. ``why`` is a
-    sentence, or empty.
+    sentence, or empty. ``alternatives_only``: the main analysis uses the row in neither version.
     """
 
     what: Literal["came", "went", "changed", "now_used", "no_longer_used"]
@@ -122,6 +122,7 @@ class RowBehind:
     new_line: int | None
     cells: tuple[CellChange, ...]
     why: str
+    alternatives_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

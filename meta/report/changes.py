@@ -280,10 +280,14 @@ def _behind(analysis: Node, choices: dict[str, Node]) -> Sentence:
     """Say which rows and choices are behind a change, in words; the folded table has them one by one."""
     parts: list[Sentence] = []
     kinds: dict[str, list[str]] = {}
-    for behind in analysis.at("rows").each():
-        kinds.setdefault(behind.at("what").text(), []).append(_row_words(behind))
+    behind = list(analysis.at("rows").each())
+    main = [one for one in behind if not one.at("alternatives_only").is_true()]
+    for one in main:
+        kinds.setdefault(one.at("what").text(), []).append(_row_words(one))
     for what, labels in kinds.items():
         parts.append((f"{BEHIND.get(what, what)}: {_few(labels)}",))
+    if not main and behind:
+        parts.append((f"for its alternatives only: {_few([_row_words(one) for one in behind])}",))
     names = [choice.text() for choice in analysis.at("choices").each()]
     if names:
         told = [_choice_words(name, analysis, choices if i == 0 else {}) for i, name in enumerate(names)]
@@ -294,13 +298,7 @@ def _behind(analysis: Node, choices: dict[str, Node]) -> Sentence:
     if analysis.at("parts").exists and not _moved(analysis):
         moved = [_PARTS.get(part.text(), part.text()) for part in analysis.at("parts").each()]
         parts.append((f"moved beyond the estimate: {', '.join(moved)}",))
-    count = analysis.at("rows")
-    lead = (
-        join(show_count(count), f" {'row' if len(count) == 1 else 'rows'}; ")
-        if len(count) > MOST_NAMES
-        else ()
-    )
-    return join(lead, listed(parts, last="; ", between="; ")) if parts else (MISSING,)
+    return listed(parts, last="; ", between="; ") if parts else (MISSING,)
 
 
 def _moved(analysis: Node) -> bool:
@@ -325,7 +323,10 @@ def _few(names: list[str]) -> str:
     """Return names with commas, one that recurs once; of many only the first, and an ellipsis."""
     times = {name: names.count(name) for name in names}
     told = [name if n == 1 else f"{name} ({_number_word(n)} rows)" for name, n in times.items()]
-    return ", ".join(told[:MOST_NAMES]) + (", …" if len(told) > MOST_NAMES else "")
+    more = len(told) - MOST_NAMES
+    if more > 1:
+        return f"{', '.join(told[:MOST_NAMES])} and {_number_word(more)} more"
+    return ", ".join(told)
 
 
 def _number_word(n: int) -> str:
