@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from meta.profiles.loader import profile_names as profile_names
     from meta.protocol.reader import read_protocol as read_protocol
     from meta.releases.freeze import freeze_release as freeze_release
+    from meta.releases.versions import compare_versions as compare_versions
     from meta.results import Fit as Fit
     from meta.results import Refits as Refits
     from meta.results import Subgroups as Subgroups
@@ -43,6 +44,7 @@ _HOMES = {
     "SmallStudyTest": "meta.bias.asymmetry",
     "Subgroups": "meta.results",
     "check_sample_size": "meta.bias.asymmetry",
+    "compare_versions": "meta.releases.versions",
     "cumulate": "meta.sensitivity.cumulative",
     "cumulative_plot": "meta.plots.refits",
     "effect_sizes": "meta.effects.compute",
