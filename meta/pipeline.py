@@ -211,8 +211,15 @@ def _shared_level(versions: Sequence[Version | Snapshot], name: str) -> float | 
     return levels.pop() if len(levels) == 1 else None
 
 
-def compute_results(checked: Review) -> dict[str, Any]:
+def compute_results(checked: Review, *, progress: Tell | None = None) -> dict[str, Any]:
     """Return the content of ``results.json`` without figures: for comparing, not for a report.
+
+    Parameters
+    ----------
+    checked : Review
+        From :func:`meta.protocol.review.read_review`.
+    progress : callable, optional
+        As in :func:`run_review`.
 
     Raises
     ------
@@ -220,7 +227,9 @@ def compute_results(checked: Review) -> dict[str, Any]:
         If an analysis asks for what its data or model do not offer.
     """
     entries: dict[str, Any] = {}
-    for plan in checked.protocol.analyses:
+    for done, plan in enumerate(checked.protocol.analyses):
+        if progress is not None:
+            progress(plan.title, done, len(checked.protocol.analyses))
         with _named(checked, plan):
             answer = answer_analysis(plan, checked.selections[plan.id], checked.targets)
         entries[plan.id] = answer_to_dict(answer, {})

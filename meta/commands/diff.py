@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from meta.commands.common import in_words
-from meta.screen import print_changes, print_json
+from meta.screen import print_changes, print_json, show_progress
 
 
 @click.command()
@@ -35,8 +35,8 @@ def diff(old: str, new: str, releases: Path | None, as_json: bool, as_markdown: 
         raise click.UsageError("--json and --markdown exclude each other")
     from meta.releases.versions import compare_versions
 
-    with in_words(as_json):
-        changes = compare_versions(old, new, releases=releases)
+    with in_words(as_json), show_progress() as progress:
+        changes = compare_versions(old, new, releases=releases, progress=progress)
     if as_json:
         print_json(changes.to_dict())
     elif as_markdown:

@@ -15,14 +15,20 @@ from meta.living.archive import (
 )
 from meta.living.changes import compare_snapshots
 from meta.living.shapes import Changes
-from meta.pipeline import compute_results
+from meta.pipeline import Tell, compute_results
 from meta.protocol.review import read_review
 
 #: What a review at work is called in a comparison with a release; its folder is a matter of the machine.
 AT_WORK = "the working review"
 
 
-def compare_versions(old: str | Path, new: str | Path, *, releases: str | Path | None = None) -> Changes:
+def compare_versions(
+    old: str | Path,
+    new: str | Path,
+    *,
+    releases: str | Path | None = None,
+    progress: Tell | None = None,
+) -> Changes:
     """Compare two versions of a review: rows, choices, and what each analysis found.
 
     Parameters
@@ -33,6 +39,8 @@ def compare_versions(old: str | Path, new: str | Path, *, releases: str | Path |
     releases : path, optional
         Folder in which versions are looked up. Where it is not given: that of the release or the review that
         the other argument names, else ``releases`` in the current folder.
+    progress : callable, optional
+        Called while a review at work is computed, as by :func:`meta.pipeline.run_review`.
 
     Returns
     -------
@@ -49,7 +57,7 @@ def compare_versions(old: str | Path, new: str | Path, *, releases: str | Path |
     # two reviews at work are told apart by where they are, as they were named
     at_work = not any((place / MANIFEST_FILE).exists() for place in places)
     names = (str(old), str(new)) if at_work else (AT_WORK, AT_WORK)
-    sides = [_read_version(place, name) for place, name in zip(places, names, strict=True)]
+    sides = [_read_version(place, name, progress) for place, name in zip(places, names, strict=True)]
     return compare_snapshots(sides[0], sides[1])
 
 
@@ -80,9 +88,9 @@ def _folder_of(places: list[Path]) -> Path:
     return first.parent if first.name else first.resolve().parent
 
 
-def _read_version(place: Path, name: str) -> Snapshot:
+def _read_version(place: Path, name: str, progress: Tell | None) -> Snapshot:
     """Read a release, or compute a review at work under a name."""
     if (place / MANIFEST_FILE).exists():
         return read_snapshot(place)
     checked = read_review(place)
-    return snapshot_of(name, "", checked, compute_results(checked))
+    return snapshot_of(name, "", checked, compute_results(checked, progress=progress))
