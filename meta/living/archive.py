@@ -174,7 +174,7 @@ def read_release(folder: Path) -> Release:
         raise ReleaseError(f"no release at {folder}: there is no {MANIFEST_FILE} in it") from None
     except OSError as error:
         raise ReleaseError(f"cannot read {path}: {error.strerror or error}") from error
-    manifest = _parse_manifest(path, data)
+    manifest = parse_manifest(path, data)
     name = folder.resolve().name
     if manifest.version != name:
         raise ReleaseError(f"{path}: the manifest is of version {manifest.version!r}, its folder is {name!r}")
@@ -283,8 +283,21 @@ def _read(folder: Path, name: str) -> bytes:
         raise ReleaseError(f"cannot read {folder / name}: {error.strerror or error}") from error
 
 
-def _parse_manifest(path: Path, data: bytes) -> Manifest:
-    """Return the manifest in some bytes, every field checked."""
+def parse_manifest(path: Path, data: bytes) -> Manifest:
+    """Return the manifest in some bytes, every field checked.
+
+    Parameters
+    ----------
+    path : Path
+        Where they come from, for errors.
+    data : bytes
+        Content of a ``manifest.json``.
+
+    Raises
+    ------
+    ReleaseError
+        If it is not what :class:`Manifest` says.
+    """
     try:
         raw = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
