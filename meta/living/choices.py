@@ -42,6 +42,12 @@ _WORDS = frozenset(
 #: Last keys of a place inside an analysis that are words or switch something shown on or off.
 _WORDS_INSIDE = frozenset({"reason", "title", "caveat", "show", "test"})
 
+#: Parts beside the estimate: one that comes or goes moves no number that both versions have.
+_PARTS = frozenset({"alternatives", "cumulative", "moderators", "subgroups"})
+
+#: Keys that switch such a part on or off.
+_SWITCHES = frozenset({"leave_one_out", "small_study"})
+
 #: Keys of a sheet's entry that no number depends on: where it lies, and how it is checked and compared.
 _SHEET_WORDS = frozenset({"file", "key", "pairs"})
 
@@ -137,7 +143,7 @@ def _analysis_changes(
         if name in ("id", "model"):
             continue
         for path, one, two in _differences(getattr(old, name), getattr(new, name), (name,)):
-            moves = bool(resolved) if name == "profile" else _moves(path)
+            moves = bool(resolved) if name == "profile" else _moves(path, one, two)
             yield ChoiceChange("protocol", _dotted(place + path), one, two, new.id, moves)
     for name, before, after in resolved:
         declared = getattr(old.model, name, None) != getattr(new.model, name, None)
@@ -146,9 +152,11 @@ def _analysis_changes(
         yield ChoiceChange(kind, where, _text(before), _text(after), new.id, True)
 
 
-def _moves(path: Path) -> bool:
-    """Say whether a choice of an analysis can move a number; a row that is named or left out can."""
-    if path[0] in _WORDS:
+def _moves(path: Path, old: str | None, new: str | None) -> bool:
+    """Say whether a choice of an analysis can move a number that both versions have."""
+    if path[0] in _WORDS or path[0] in _SWITCHES:
+        return False
+    if path[0] in _PARTS and len(path) <= 2 and (old is None or new is None):
         return False
     if path[0] == "subgroups" and path[-1] == "overall":
         return False

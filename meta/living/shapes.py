@@ -64,7 +64,8 @@ class ChoiceChange:
 
     ``where`` is its dotted key, analyses by id (``analyses.trs_total.model.tau2_method``); values are text,
     None where there is none. ``analysis`` is the id of the one analysis it touches, None if it touches all
-    or none. ``moves`` says whether it can move a number: a caveat cannot.
+    or none. ``moves`` says whether it can move a number that both versions have: a caveat or a new
+    alternative cannot.
     """
 
     kind: Literal["protocol", "profile", "software"]

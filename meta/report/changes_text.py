@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,11 +10,12 @@ from meta.living.shapes import (
     AnalysisChanges,
     Changes,
     ChoiceChange,
+    GroupChange,
     RowBehind,
     SheetChanges,
 )
 from meta.living.standing import standings_agree
-from meta.living.summary import count_changes, shows_groups
+from meta.living.summary import ALIKE, count_changes, shows_groups
 from meta.report.changes_rows import cells_text, join_names, line_text, row_lines
 from meta.report.markdown import escape_markdown, markdown_table
 from meta.report.pieces import Node, Sentence, Unit, clean_text, plain, read_unit
@@ -118,8 +120,8 @@ def _lead(changes: Changes) -> Part:
     ]
     sentences = [f"{join_names(analyses).capitalize()}."]
     sentences.append(f"{join_names([*rows, *columns])}." if rows or columns else "No row of a sheet differs.")
-    words = "choice that can move a number differs", "choices that can move a number differ"
-    sentences.append(f"{_count(counts.choices, *words)}." if counts.choices else "No choice differs.")
+    one, many = "choice that can move a number differs", "choices that can move a number differ"
+    sentences.append(f"{_count(counts.choices, one, many)}." if counts.choices else f"No {one}.")
     crossed = [said for analysis in changes.analyses if (said := _threshold(analysis))]
     if counts.declared and not crossed:
         crossed = ["No estimate crossed a declared threshold."]
@@ -161,15 +163,14 @@ def _analysis(analysis: AnalysisChanges, changes: Changes, file: str) -> Part:
     unit = read_unit(node, ratio=False)
     sentences = [said for said in (_threshold(analysis), _parts_sentence(analysis)) if said]
     names = (changes.old, changes.new)
-    points = [_row_point(behind, file) for behind in analysis.rows]
+    points = list(_row_points(analysis.rows, file))
     points += _choice_points(analysis, changes.choices)
     if shows_groups(analysis):
         table = _groups_table(node, unit, names)
     else:
         table = _standing_table(node, unit, names)
         if analysis.groups:
-            moved = join_names([f"{group.level} ({group.by})" for group in analysis.groups])
-            points.append(f"groups that moved: {moved}")
+            points += _group_points(analysis.groups)
     return Part(heading, 2, tuple(sentences), table, tuple(points))
 
 
@@ -238,6 +239,25 @@ def _k_text(side: Node) -> str:
     return MISSING if k is None else number_text(k, 0)
 
 
+def _row_points(rows: Sequence[RowBehind], file: str) -> Iterator[str]:
+    """Walk the rows behind a change; many that came, or went, without more to say are one point."""
+    for what in ("came", "went"):
+        alike = [behind for behind in rows if behind.what == what and not behind.why]
+        if len(alike) >= ALIKE:
+            where = [f"{clean_text(r.label, 80)} ({line_text(r.old_line, r.new_line)})" for r in alike]
+            yield f"{len(alike)} rows {what} ({file}): {join_names(where)}"
+            rows = [behind for behind in rows if behind not in alike]
+    for behind in rows:
+        yield _row_point(behind, file)
+
+
+def _group_points(groups: Sequence[GroupChange]) -> Iterator[str]:
+    """Walk the columns by which groups moved."""
+    for by in dict.fromkeys(group.by for group in groups):
+        levels = [clean_text(group.level, 80) for group in groups if group.by == by]
+        yield f"groups by {by} that moved: {'; '.join(levels)}"
+
+
 def _row_point(behind: RowBehind, file: str) -> str:
     """Return a row behind a change: what happened, where it stands, its cells, and why it matters."""
     where = f"{file}, {line_text(behind.old_line, behind.new_line)}"
@@ -288,15 +308,44 @@ def _sheet(sheet: SheetChanges) -> Part | None:
 
 
 def _choices(choices: Sequence[ChoiceChange]) -> Iterator[Part]:
-    """Walk choices in three parts: those that can move a number, the software, and words."""
-    kinds: tuple[tuple[str, list[ChoiceChange]], ...] = (
-        ("Choices that can move a number", [c for c in choices if c.moves and c.kind != "software"]),
-        ("Software", [c for c in choices if c.kind == "software"]),
-        ("Words, and what is only shown", [c for c in choices if not c.moves and c.kind != "software"]),
+    """Walk choices by what they can do: those that can move a number first, words last."""
+    alternatives = [c for c in choices if _is_alternative(c)]
+    rest = [c for c in choices if c not in alternatives]
+    kinds = (
+        ("Choices that can move a number", [c for c in rest if c.moves and c.kind != "software"]),
+        ("Software", [c for c in rest if c.kind == "software"]),
     )
     for heading, found in kinds:
         if found:
             yield Part(heading, 2, (), None, tuple(map(_choice_text, found)))
+    if alternatives:
+        points = tuple(_alternative_points(alternatives))
+        yield Part("Alternatives that came or went", 2, (), None, points)
+    words = tuple(_choice_text(c) for c in rest if not c.moves and c.kind != "software")
+    if words:
+        yield Part("Words, and parts of analyses that came or went", 2, (), None, words)
+
+
+def _is_alternative(choice: ChoiceChange) -> bool:
+    """Say whether a choice is an alternative that came or went, whole."""
+    inside = choice.where.startswith(f"analyses.{choice.analysis}.alternatives.")
+    return inside and not choice.moves and (choice.old is None or choice.new is None)
+
+
+def _alternative_points(choices: Sequence[ChoiceChange]) -> Iterator[str]:
+    """Walk the analyses whose alternatives came or went, with their labels."""
+    for analysis in dict.fromkeys(choice.analysis for choice in choices):
+        place = f"analyses.{analysis}.alternatives."
+        for word, gone in (("came", False), ("went", True)):
+            found = [c for c in choices if c.analysis == analysis and (c.new is None) is gone]
+            labels = [_unquoted(c.where.removeprefix(place)) for c in found]
+            if labels:
+                yield f"{analysis}: {len(labels)} {word}: {'; '.join(labels)}"
+
+
+def _unquoted(part: str) -> str:
+    """Return the last part of a dotted key as it was written before it was quoted."""
+    return clean_text(json.loads(part) if part.startswith('"') else part, LONGEST_CHOICE)
 
 
 def _choice_text(choice: ChoiceChange) -> str:

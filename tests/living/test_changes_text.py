@@ -42,7 +42,8 @@ def test_the_lead_counts_before_anything_else(tmp_path: Path) -> None:
     lead = describe_comparison(compared(tmp_path, rows))[0]
     assert lead.heading == "What changed from 2026.1 to 2026.2"
     assert lead.sentences == (
-        "2 of 2 analyses changed. 1 row came, 1 row went and 1 row changed. No choice differs.",
+        "2 of 2 analyses changed. 1 row came, 1 row went and 1 row changed. "
+        "No choice that can move a number differs.",
     )
     assert lead.points == ("2026.1: First.", "2026.2: Second.")
 
@@ -51,7 +52,8 @@ def test_nothing_that_differs_is_said_in_three_sentences(tmp_path: Path) -> None
     parts = describe_comparison(compared(tmp_path, ROWS))
     assert [part.sentences for part in parts] == [
         (
-            "None of 2 analyses changed. No row of a sheet differs. No choice differs.",
+            "None of 2 analyses changed. No row of a sheet differs. "
+            "No choice that can move a number differs.",
             "The same in both: all and clinics.",
         )
     ]
@@ -157,9 +159,31 @@ def test_choices_are_told_by_what_they_can_do(tmp_path: Path) -> None:
     parts = describe_comparison(compared(tmp_path, ROWS, new))
     assert [(part.heading, part.points) for part in parts[2:]] == [
         ("Choices that can move a number", ("analyses.all.model.tau2_method: REML → DL",)),
-        ("Words, and what is only shown", ("analyses.all.caveats.1: Few. (new)",)),
+        ("Words, and parts of analyses that came or went", ("analyses.all.caveats.1: Few. (new)",)),
     ]
     assert parts[1].points == ("choice model.tau2_method: REML → DL",)
+
+
+def test_alternatives_that_come_are_named_and_are_no_choice_that_moves_a_number(tmp_path: Path) -> None:
+    one = '{label = "By \\"DL\\"", reason = "Old", model = {tau2_method = "DL"}}'
+    two = '{label = "t", reason = "New", model = {ci_method = "t"}}'
+    changes = compared(tmp_path / "x", ROWS, with_lines(f"alternatives = [{one}, {two}]"))
+    parts = describe_comparison(changes)
+    assert parts[0].sentences[0].endswith("No choice that can move a number differs.")
+    assert [(part.heading, part.points) for part in parts[1:]] == [
+        ("Alternatives that came or went", ('all: 2 came: By "DL"; t',))
+    ]
+    again = two.replace("New", "Newer")
+    words = compared(
+        tmp_path / "y", ROWS, with_lines(f"alternatives = [{again}]"), with_lines(f"alternatives = [{two}]")
+    )
+    assert describe_comparison(words)[1].points == ("analyses.all.alternatives.t.reason: New → Newer",)
+
+
+def test_many_rows_that_came_are_one_point(tmp_path: Path) -> None:
+    more = [[f"N{i}", "ward", str(2016 + i), str(9 + i), "90", "", ""] for i in range(4)]
+    part = describe_comparison(compared(tmp_path, [*ROWS, *more]))[1]
+    assert part.points == ("4 rows came (s.csv): N0 (line 10), N1 (line 11), N2 (line 12) and N3 (line 13)",)
 
 
 def test_what_only_the_software_explains_is_said_plainly(tmp_path: Path) -> None:

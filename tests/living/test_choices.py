@@ -96,18 +96,18 @@ def test_an_option_of_the_protocol_itself_is_a_choice_of_the_protocol(tmp_path: 
             False,
         ),
         ('exclude = [{row = "C2005", reason = "Odd"}]', "analyses.all.exclude.C2005", "Odd", True),
-        ('subgroups = [{by = "setting"}]', "analyses.all.subgroups.setting", "as by default", True),
+        ('subgroups = [{by = "setting"}]', "analyses.all.subgroups.setting", "as by default", False),
         (
             'subgroups = [{by = "setting", test = false}]',
             "analyses.all.subgroups.setting",
             "test = false",
-            True,
+            False,
         ),
         (
             'alternatives = [{label = "By DL", reason = "Old", model = {tau2_method = "DL"}}]',
             'analyses.all.alternatives."By DL"',
             "reason = Old; model = tau2_method = DL",
-            True,
+            False,
         ),
     ],
 )
@@ -116,6 +116,17 @@ def test_what_comes_is_one_choice_and_words_move_nothing(
 ) -> None:
     first = compare(tmp_path, added(lines))[0]
     assert (first.where, first.old, first.new, first.moves) == (where, None, new, moves)
+
+
+def test_a_choice_inside_an_alternative_can_move_what_it_found(tmp_path: Path) -> None:
+    said = 'alternatives = [{label = "Other", reason = "Old", model = {tau2_method = "DL"}}]'
+    (found,) = compare(tmp_path, added(said.replace('"DL"', '"ML"')), added(said))
+    assert (found.where, found.old, found.new, found.moves) == (
+        "analyses.all.alternatives.Other.model.tau2_method",
+        "DL",
+        "ML",
+        True,
+    )
 
 
 def test_inside_an_item_only_the_key_that_differs_is_named(tmp_path: Path) -> None:
