@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from meta.alternatives import Alternatives, answer_alternatives
 from meta.bias.asymmetry import SmallStudyTest, check_sample_size
+from meta.crosscheck.opinions import Opinion
+from meta.crosscheck.second import crosscheck_fits
 from meta.effects.compute import effect_sizes
 from meta.effects.measures import default_unit, find_measure
 from meta.effects.sizes import EffectSizes, Value
@@ -55,6 +57,31 @@ class Answer:
     descriptors: tuple[Mapping[str, Any], ...]
     study_table: Mapping[str, Any]
     targets: tuple[Mapping[str, Any], ...]
+
+    def fits(self) -> tuple[tuple[str, EffectSizes, Fit], ...]:
+        """Return every fit without moderators: its name, effect sizes that hold its studies, the fit.
+
+        The main one where there is one, then subgroups, then alternatives. Groups that share one tau2 are
+        coefficients of one regression and no fits of their own.
+        """
+        found = []
+        if self.fit is not None and self.plan.overall:
+            found.append(("main", self.effects, self.fit))
+        for group, result in self.subgroups:
+            if not result.common_tau2:
+                found += [
+                    (f"subgroup {group.by}: {level}", self.effects, fit)
+                    for level, fit in zip(result.levels, result.fits, strict=True)
+                ]
+        for other in self.alternatives.rows if self.alternatives is not None else ():
+            if other.effects is not None and other.fit is not None:
+                found.append((f"alternative: {other.label}", other.effects, other.fit))
+        return tuple(entry for entry in found if entry[2].spec.moderators is None)
+
+
+def crosscheck_answers(answers: Iterable[Answer]) -> dict[str, tuple[Opinion, ...]]:
+    """Return the second opinions on every fit of every answer, by analysis id."""
+    return {answer.plan.id: crosscheck_fits(answer.fits()) for answer in answers}
 
 
 def answer_analysis(plan: Analysis, selection: Selection, targets: Mapping[str, Mapping[str, Any]]) -> Answer:

@@ -21,6 +21,10 @@ FAMILIES = ("binomial", "poisson")
 #: A standard error beyond this on the link scale, columns of unit size, means that a coefficient runs to
 #: infinity (separation).
 SE_MAX = 1e3
+#: At tau2 = 0 the likelihood costs little, and the standard error of a fit that stays there is that of the
+#: point before the last step: 1e-10 standard errors away (twice the log-likelihood to be gained is below
+#: this), so that it agrees with other people's GLM to 1e-10.
+COMMON_TOL = 1e-20
 #: A slope in tau2 at 0 below this share of the information is zero: only rounding is left.
 SLOPE_RTOL = 1e-10
 #: A deviance below this is rounding.
@@ -231,7 +235,7 @@ def _fit_open(problem: Problem, basis: Basis, rows: Ints, best: GlmmBatch, tau2:
     p = problem.design.shape[1]
     coefficients = tuple(range(p))
     start = np.concatenate([first_coefficients(cells), np.zeros((1, rows.size))])
-    common = climb(cells, start, coefficients, evaluate_at=evaluate_common)
+    common = climb(cells, start, coefficients, evaluate_at=evaluate_common, tolerance=COMMON_TOL)
     keep = np.flatnonzero(_has_maximum(common, coefficients))
     best.status[rows] = Status.NOT_ESTIMABLE
     if not keep.size:

@@ -1,0 +1,268 @@
+"""What a second opinion is: numbers of ours beside those of another engine, and how far apart they may be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from meta.results import to_plain
+
+Verdict = Literal["agrees", "differs", "cannot"]
+
+PYMARE = "PyMARE"
+STATSMODELS = "statsmodels"
+SCIPY = "SciPy"
+
+#: Closed forms (DL, HE, weighted least squares) and the GLM, whose Newton steps end at rounding. Both sides
+#: round alike: the worst seen on the shipped review is 4e-13 (DL), and 1e-12 for the GLM.
+EXACT = 1e-10
+
+#: PyMARE's ML and REML come from a search that stops where the likelihood is flat to 1e-12 of its size; its
+#: HKSJ rows rest on them. Worst seen on the shipped review 3e-8.
+PYMARE_ITERATED = 1e-6
+
+#: statsmodels' estimator of Paule and Mandel stops once Q is within 1e-5 of its target, an absolute bound:
+#: tau2 is then off by about 1e-5 / Q', and the limits by less. Worst seen on the shipped review 4e-6.
+STATSMODELS_PM_TAU2 = 1e-4
+STATSMODELS_PM = 1e-5
+
+#: The log-likelihood of a GLMM, ours by Gaussian rules and the other by ``scipy.integrate.quad`` (asked for
+#: 1e-12 a study). What is left is rounding of log-binomials of large samples. Worst seen 2e-13.
+LOGLIK = 1e-10
+
+#: How much higher, in units of log-likelihood, a point of the ring around the reported (mu, tau2) may lie:
+#: the rounding of two such sums. An absolute bound, since likelihoods are compared by differences. A ring of
+#: radius r standard errors shows a maximum that is farther than r / 2 away.
+NO_HIGHER = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A pooled mean by one estimator and one interval, on the analysis scale."""
+
+    tau2: float
+    value: float
+    se: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One number of ours and another engine's; ``floor`` is what a difference is measured against at least.
+
+    The floor is the scale of the analysis where a number may be zero up to rounding: the Wald standard error
+    for means, limits and standard errors, the typical sampling variance for tau2, 1 for Q.
+    """
+
+    name: str
+    ours: float
+    theirs: float
+    floor: float
+
+    @property
+    def difference(self) -> float:
+        """Relative difference; infinite where only one side is a number."""
+        if self.ours == self.theirs or (math.isnan(self.ours) and math.isnan(self.theirs)):
+            return 0.0
+        apart = abs(self.ours - self.theirs) / max(abs(self.ours), abs(self.theirs), self.floor)
+        return math.inf if math.isnan(apart) else apart
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What one engine says of one fit, over the numbers that share a tolerance.
+
+    Attributes
+    ----------
+    part : str
+        Which fit of the analysis: ``main``, ``subgroup <title>: <level>``, ``alternative: <label>``.
+    engine, version : str
+        Who was asked.
+    what : str
+        What was compared, in words.
+    quantities : int
+        How many numbers were compared; 0 where the engine cannot.
+    largest : float or None
+        Largest relative difference; None where the engine cannot, or a number of one side is missing.
+    at : str
+        The number with the largest difference.
+    tolerance : float
+        How large a difference may be.
+    status : {"agrees", "differs", "cannot"}
+        ``cannot``: the engine has no such analysis, or failed; ``reason`` says why.
+    reason : str
+        Words for ``cannot``; empty elsewhere.
+    failures : tuple of str
+        Each number beyond the tolerance: its name, ours, theirs, difference, tolerance.
+    """
+
+    part: str
+    engine: str
+    version: str
+    what: str
+    quantities: int
+    largest: float | None
+    at: str
+    tolerance: float
+    status: Verdict
+    reason: str
+    failures: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values."""
+        plain: dict[str, Any] = to_plain(self)
+        return plain
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of which engine, over which numbers, and how near the answers must be."""
+
+    engine: str
+    version: str
+    what: str
+    tolerance: float
+
+
+def compare_pairs(
+    part: str, question: Question, pairs: Sequence[Pair], warned: Sequence[str] = ()
+) -> list[Opinion]:
+    """Judge pairs of numbers by one tolerance; ``warned`` are the engine's warnings, told where it differs.
+
+    Numbers that the engine does not give (NaN where ours is one: PyMARE's limits at a standard error of 0)
+    are an opinion of their own: it cannot.
+    """
+    missing = [pair for pair in pairs if math.isnan(pair.theirs) and not math.isnan(pair.ours)]
+    compared = [pair for pair in pairs if pair not in missing]
+    opinions = [judge_pairs(part, question, compared, warned)] if compared else []
+    if missing:
+        names = "; ".join(pair.name for pair in missing)
+        opinions.append(decline(part, question, f"{question.engine} gives no number for {names}"))
+    return opinions
+
+
+def judge_pairs(part: str, question: Question, pairs: Sequence[Pair], warned: Sequence[str]) -> Opinion:
+    """Judge pairs of which the engine has every number; at least one."""
+    apart = [pair.difference for pair in pairs]
+    worst = max(range(len(pairs)), key=apart.__getitem__)
+    beyond = [pair for pair, d in zip(pairs, apart, strict=True) if d > question.tolerance]
+    failures = [describe_failure(pair, question) for pair in beyond]
+    if failures and warned:
+        failures.append(f"{question.engine} warned: {'; '.join(dict.fromkeys(warned))}")
+    return Opinion(
+        part=part,
+        engine=question.engine,
+        version=question.version,
+        what=question.what,
+        quantities=len(pairs),
+        largest=apart[worst] if math.isfinite(apart[worst]) else None,
+        at=pairs[worst].name,
+        tolerance=question.tolerance,
+        status="differs" if failures else "agrees",
+        reason="",
+        failures=tuple(failures),
+    )
+
+
+def describe_failure(pair: Pair, question: Question) -> str:
+    """Name a number beyond its tolerance: ours, theirs, how far apart, how far they may be."""
+    return (
+        f"{pair.name}: {pair.ours!r} here, {pair.theirs!r} by {question.engine}, "
+        f"relative difference {pair.difference:.1e} (at most {question.tolerance:.0e})"
+    )
+
+
+def decline(part: str, question: Question, reason: str) -> Opinion:
+    """Return the opinion of an engine that cannot do an analysis."""
+    return Opinion(
+        part, question.engine, question.version, question.what, 0, None, "", question.tolerance, "cannot",
+        reason, (),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What one engine says of one analysis, over all its fits.
+
+    ``exact`` and ``iterated`` are the places, in the list of opinions, of the largest difference among
+    numbers held at ``EXACT`` or tighter, and of the one nearest to its tolerance among the others; None where
+    nothing of the kind was compared.
+    """
+
+    analysis: str
+    engine: str
+    version: str
+    compared: tuple[str, ...]
+    fits: int
+    quantities: int
+    exact: int | None
+    iterated: int | None
+    status: Verdict
+    failures: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+def summarise_opinions(opinions: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[Summary, ...]:
+    """Sum up opinions by analysis and engine.
+
+    Parameters
+    ----------
+    opinions : mapping of str to sequence
+        By analysis id, each opinion as ``Opinion.to_dict()`` writes it (and ``results.json`` holds it).
+
+    Returns
+    -------
+    tuple of Summary
+        In the order of the analyses; of an analysis in the order in which its engines were asked.
+    """
+    found = []
+    for analysis, said in opinions.items():
+        engines = dict.fromkeys(str(opinion["engine"]) for opinion in said)
+        for engine in engines:
+            places = [i for i, opinion in enumerate(said) if opinion["engine"] == engine]
+            found.append(_sum_up(analysis, engine, said, places))
+    return tuple(found)
+
+
+def _sum_up(analysis: str, engine: str, said: Sequence[Mapping[str, Any]], places: list[int]) -> Summary:
+    """Sum up what one engine says of one analysis."""
+    done = [i for i in places if said[i]["status"] != "cannot"]
+    failures = [f"{said[i]['part']}, {text}" for i in done for text in said[i]["failures"]]
+    reasons = [f"{said[i]['part']}: {said[i]['reason']}" for i in places if said[i]["status"] == "cannot"]
+    status: Verdict = "differs" if failures else "agrees" if done else "cannot"
+    return Summary(
+        analysis=analysis,
+        engine=engine,
+        version=str(said[places[0]]["version"]),
+        compared=tuple(dict.fromkeys(str(said[i]["what"]) for i in done)),
+        fits=len({said[i]["part"] for i in done}),
+        quantities=sum(int(said[i]["quantities"]) for i in done),
+        exact=_nearest(said, [i for i in done if said[i]["tolerance"] <= EXACT]),
+        iterated=_nearest(said, [i for i in done if said[i]["tolerance"] > EXACT]),
+        status=status,
+        failures=tuple(failures),
+        reasons=tuple(reasons),
+    )
+
+
+def _nearest(said: Sequence[Mapping[str, Any]], places: Iterable[int]) -> int | None:
+    """Return the place of the opinion nearest to its tolerance; one without a number is the nearest."""
+
+    def share(place: int) -> float:
+        largest = said[place]["largest"]
+        return math.inf if largest is None else float(largest) / float(said[place]["tolerance"])
+
+    return max(places, key=share, default=None)
+
+
+def find_failures(opinions: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[str, ...]:
+    """Return every number beyond its tolerance in words, each with its analysis, engine and fit."""
+    return tuple(
+        f"{summary.analysis}: {text}"
+        for summary in summarise_opinions(opinions)
+        if summary.status == "differs"
+        for text in summary.failures
+    )
