@@ -44,7 +44,7 @@ def compare_snapshots(old: Snapshot, new: Snapshot) -> Changes:
         old_note=old.note,
         new_note=new.note,
         sheets=tuple(
-            sheet_changes(name, sheets.pair(name, name), _label_columns(name, plans), _used(name, sides))
+            sheet_changes(name, sheets.pair(name, name), _label_columns(name, (new, old)), _used(name, sides))
             for name in dict.fromkeys([*new.review.sheets, *old.review.sheets])
         ),
         choices=choices,
@@ -56,17 +56,16 @@ def _side(version: Snapshot, plans: Mapping[str, Analysis], name: str) -> Side |
     return read_side(version, plans[name]) if name in plans else None
 
 
-def _label_columns(sheet: str, plans: Sequence[Mapping[str, Analysis]]) -> tuple[str, ...]:
-    """Return the columns that name a row of a sheet: those of the first analysis that says so."""
-    return next(
-        (
-            plan.label_columns()
-            for side in reversed(plans)
-            for plan in side.values()
-            if plan.sheet == sheet and plan.label is not None
-        ),
-        (),
-    )
+def _label_columns(sheet: str, versions: Sequence[Snapshot]) -> tuple[str, ...]:
+    """Return the columns that name a row of a sheet: as an analysis says, else the column of the study."""
+    for version in versions:
+        plans = version.review.protocol.analyses
+        said = (plan.label_columns() for plan in plans if plan.sheet == sheet and plan.label is not None)
+        overlap = version.review.sheets[sheet].schema.overlap if sheet in version.review.sheets else None
+        found = next(said, (overlap.label,) if overlap is not None else ())
+        if found:
+            return found
+    return ()
 
 
 def _used(

@@ -80,7 +80,7 @@ def compare_choices(old: Snapshot, new: Snapshot) -> tuple[ChoiceChange, ...]:
         if before is None or after is None:
             titles = [None if plan is None else plan.title for plan in (before, after)]
             where = f"analyses.{name}"
-            found.append(ChoiceChange("protocol", where, titles[0], titles[1], name, True))
+            found.append(ChoiceChange("protocol", where, titles[0], titles[1], name, False))
         else:
             found += _analysis_changes(before, after, _spec_of(old, before), _spec_of(new, after))
     sources = [side.results.get("provenance") or {} for side in (old, new)]

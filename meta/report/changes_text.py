@@ -191,10 +191,12 @@ def _parts_sentence(analysis: AnalysisChanges) -> str:
 
 
 def _standing_table(node: Node, unit: Unit, names: tuple[str, str]) -> Table:
-    """Return estimate, interval, prediction interval, tau2 and k of both versions, one a line."""
-    sides = (node.at("old"), node.at("new"))
-    shown = shared_unit(*sides, unit)
-    newest = sides[1] if sides[1].exists else sides[0]
+    """Return estimate, prediction interval, tau2 and k, one a line, of the versions that have them."""
+    shown = shared_unit(node.at("old"), node.at("new"), unit)
+    there = [(node.at(key), name) for key, name in zip(("old", "new"), names, strict=True)]
+    there = [(side, name) for side, name in there if side.exists]
+    sides = [side for side, _ in there]
+    newest = sides[-1]
     lines: list[tuple[str, list[Sentence]]] = [
         (f"{unit.heading} [CI]", [_whole(estimate_cell(side, newest, shown)) for side in sides]),
         ("Prediction interval", [_whole(prediction_cell(side, newest, shown)) for side in sides]),
@@ -202,9 +204,9 @@ def _standing_table(node: Node, unit: Unit, names: tuple[str, str]) -> Table:
         ("Studies (k)", [(_k_text(side),) for side in sides]),
     ]
     measures = [side.at("measure").text() for side in sides]
-    if all(measures) and measures[0] != measures[1]:
+    if len(set(measures)) > 1:
         lines.insert(0, ("Measure", [(code,) for code in measures]))
-    columns = (Column(""), *(Column(name, number=True) for name in names))
+    columns = (Column(""), *(Column(name, number=True) for _, name in there))
     return Table("", columns, tuple(row(name, *cells) for name, cells in lines))
 
 
@@ -310,7 +312,8 @@ def _sheet(sheet: SheetChanges) -> Part | None:
 def _choices(choices: Sequence[ChoiceChange]) -> Iterator[Part]:
     """Walk choices by what they can do: those that can move a number first, words last."""
     alternatives = [c for c in choices if _is_alternative(c)]
-    rest = [c for c in choices if c not in alternatives]
+    # an analysis that came or went has a part of its own
+    rest = [c for c in choices if c not in alternatives and c.where != f"analyses.{c.analysis}"]
     kinds = (
         ("Choices that can move a number", [c for c in rest if c.moves and c.kind != "software"]),
         ("Software", [c for c in rest if c.kind == "software"]),

@@ -388,6 +388,14 @@ def test_analyses_that_came_or_went_stand_alone(compare: Callable[..., Changes])
     assert find(changes, "third").new == find(changes, "clinics").old
 
 
+def test_a_row_is_called_by_its_study_where_no_analysis_names_rows(tmp_path: Path) -> None:
+    silent = PROTOCOL.replace('label = "study_id"\n', "").replace('key = ["study_id"]\n', "")
+    old = take("1", write_review(tmp_path / "a", ROWS, silent))
+    new = take("2", write_review(tmp_path / "b", changed(cells={("F2011", "events"): "44"}), silent))
+    ((row,),) = (sheet.rows for sheet in compare_snapshots(old, new).sheets)
+    assert (row.label, row.key, row.matched_by) == ("F2011", (), "content")
+
+
 def test_a_sheet_that_only_one_version_has(base: Snapshot, tmp_path: Path) -> None:
     new = take("2", write_review(tmp_path / "b", ROWS, PROTOCOL.replace('"s"', '"z"').replace(".s]", ".z]")))
     changes = compare_snapshots(base, new)

@@ -208,7 +208,12 @@ def test_analyses_that_come_and_go_are_named_so(tmp_path: Path) -> None:
         "Clinics (third): new in 2026.2",
         "Clinics (clinics): no longer in 2026.2",
     ]
-    assert cells(parts[1])[0][1] == "–"
+    assert [[column.heading for column in part.table.columns] for part in parts[1:3]] == [
+        ["", "2026.2"],
+        ["", "2026.1"],
+    ]
+    assert len(parts) == 3
+    assert cells(parts[1])[-1] == ("Studies (k)", "3")
     assert parts[0].sentences[0].startswith("None of 2 analyses changed, 1 came and 1 went.")
 
 

@@ -147,9 +147,9 @@ def test_an_edited_caveat_stands_beside_what_it_was(tmp_path: Path) -> None:
 
 def test_analyses_that_come_and_go_are_one_choice_each(tmp_path: Path) -> None:
     new = PROTOCOL.replace('id = "clinics"', 'id = "wards"')
-    assert [(c.where, c.old, c.new, c.analysis) for c in compare(tmp_path, new)] == [
-        ("analyses.wards", None, "Clinics", "wards"),
-        ("analyses.clinics", "Clinics", None, "clinics"),
+    assert [(c.where, c.old, c.new, c.analysis, c.moves) for c in compare(tmp_path, new)] == [
+        ("analyses.wards", None, "Clinics", "wards", False),
+        ("analyses.clinics", "Clinics", None, "clinics", False),
     ]
 
 
