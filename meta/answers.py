@@ -204,6 +204,7 @@ def answer_to_dict(answer: Answer, figures: Mapping[str, str]) -> dict[str, Any]
             "fit": answer.fit,
             "leave_one_out": answer.left_out,
             "cumulative": answer.grown,
+            "crosscheck": None,
             "alternatives": answer.alternatives.to_dict() if answer.alternatives is not None else None,
             "subgroups": [
                 {

@@ -14,7 +14,8 @@ from typing import Any
 import meta
 from extraction.errors import Problem
 from extraction.files import check_folder, write_atomic
-from meta.answers import Answer, answer_analysis, answer_to_dict
+from meta.answers import Answer, answer_analysis, answer_to_dict, crosscheck_answers
+from meta.crosscheck.summaries import summarise_opinions
 from meta.drawing import draw_answer, draw_changes, draw_history, save_drawings
 from meta.errors import MetaError, ProtocolError, ReleaseError
 from meta.living.archive import Snapshot, list_releases, releases_folder, snapshot_of
@@ -67,6 +68,7 @@ def run_review(
     out: str | Path = "out",
     figures: Sequence[str] = ("svg",),
     progress: Tell | None = None,
+    crosscheck: bool = False,
 ) -> RunResult:
     """Check a review, fit every analysis of its protocol, and write results, figures and reports.
 
@@ -81,6 +83,9 @@ def run_review(
         Formats of the figures beside the SVG that the report carries.
     progress : callable, optional
         Called with what is being done, how many steps are done, and how many there are.
+    crosscheck : bool
+        Ask PyMARE, statsmodels and SciPy about every fit, and report how far they differ. A difference beyond
+        its tolerance is told in the results (``meta.crosscheck.summaries.find_failures``), and no error here.
 
     Returns
     -------
@@ -101,7 +106,9 @@ def run_review(
     check_folder(folder)
     checked = read_review(review)
     earlier = read_past(list_releases(releases_folder(review)))
-    computed = compute_review(checked, figures=figures, progress=progress, earlier=earlier)
+    computed = compute_review(
+        checked, figures=figures, progress=progress, earlier=earlier, crosscheck=crosscheck
+    )
     for name, content in computed.files.items():
         write_atomic(folder / name, content)
     return RunResult(folder, folder / "report.html", computed.results, checked.warnings)
@@ -115,6 +122,7 @@ def compute_review(
     earlier: Sequence[Version | Snapshot] = (),
     version: str = THIS_VERSION,
     note: str = "",
+    crosscheck: bool = False,
 ) -> Computed:
     """Answer, draw and report every analysis of a checked review; nothing is written.
 
@@ -128,6 +136,8 @@ def compute_review(
         What was released before, the oldest first; the last one is whole, since it is compared.
     version, note : str
         Name of this version among them, and why it was made.
+    crosscheck : bool
+        As in :func:`run_review`.
 
     Raises
     ------
@@ -157,8 +167,11 @@ def compute_review(
         files[f"{folder}/analysis.R"] = r_script(entry).encode("utf-8")
         entries[plan.id] = entry
         answers.append(answer)
+    if crosscheck:
+        tell("second opinions", steps - 1, steps)
+    said = tell_opinions(answers, entries) if crosscheck else None
     tell("report", steps - 1, steps)
-    results = _results(checked, entries)
+    results = _results(checked, entries, said)
     if earlier:
         now = snapshot_of(version, note, checked, results)
         told = _tell_versions(results, answers, earlier, now, figures)
@@ -233,7 +246,18 @@ def compute_results(checked: Review, *, progress: Tell | None = None) -> dict[st
         with _named(checked, plan):
             answer = answer_analysis(plan, checked.selections[plan.id], checked.targets)
         entries[plan.id] = answer_to_dict(answer, {})
-    return _results(checked, entries)
+    return _results(checked, entries, None)
+
+
+def tell_opinions(answers: Sequence[Answer], entries: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put the second opinions on every answer into its entry, and return them summed up."""
+    said = {
+        name: [opinion.to_dict() for opinion in opinions]
+        for name, opinions in crosscheck_answers(answers).items()
+    }
+    for name, opinions in said.items():
+        entries[name]["crosscheck"] = opinions
+    return [summary.to_dict() for summary in summarise_opinions(said)]
 
 
 def results_bytes(results: Mapping[str, Any]) -> bytes:
@@ -257,8 +281,10 @@ def profiles_used(protocol: Protocol) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def _results(checked: Review, entries: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the content of results.json."""
+def _results(
+    checked: Review, entries: Mapping[str, Any], crosscheck: list[dict[str, Any]] | None
+) -> dict[str, Any]:
+    """Return the content of results.json; ``crosscheck`` sums up the second opinions."""
     protocol = checked.protocol
     profiles = [load_profile(name) for name in profiles_used(protocol)]
     plain: dict[str, Any] = to_plain(
@@ -292,6 +318,7 @@ def _results(checked: Review, entries: Mapping[str, Any]) -> dict[str, Any]:
             },
             "problems": [problem.to_dict() for problem in checked.warnings],
             "analyses": entries,
+            "crosscheck": crosscheck,
             "changes": None,
             "history": {},
         }

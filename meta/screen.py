@@ -103,6 +103,34 @@ def print_changed(results: Mapping[str, Any]) -> None:
         _print_table(headings, rows, numeric=set(CHANGED_COLUMNS[1:4]))
 
 
+def print_crosscheck(results: Mapping[str, Any]) -> None:
+    """Print the report's own table of second opinions; nothing where none were asked for."""
+    from meta.report.crosscheck import crosscheck_block
+    from meta.report.pieces import Node, plain
+
+    block = crosscheck_block(Node(dict(results)))
+    for sentence in block.sentences:
+        click.echo(visible(f"\n{plain(sentence)}"))
+    for table in (*block.tables, *block.hidden):
+        if table.rows:
+            click.echo(visible(f"\n{table.caption}"))
+            headings = tuple(column.heading for column in table.columns)
+            rows = [tuple(plain(cell) for cell in row.cells) for row in table.rows]
+            _print_table(headings, rows, numeric={c.heading for c in table.columns if c.number}, inset=2)
+
+
+def print_differences(results: Mapping[str, Any]) -> bool:
+    """Name on stderr every number that differs from another engine's; return whether there is any."""
+    from meta.crosscheck.summaries import find_failures
+
+    failures = find_failures({name: entry["crosscheck"] for name, entry in results["analyses"].items()})
+    if failures:
+        click.echo(f"{len(failures)} number{'' if len(failures) == 1 else 's'} beyond tolerance:", err=True)
+    for failure in failures:
+        click.echo(visible(f"  {failure}"), err=True)
+    return bool(failures)
+
+
 def run_summary(result: RunResult) -> dict[str, Any]:
     """Return what ``meta run --json`` prints: where things are, and the main numbers of each analysis."""
     analyses = {}
@@ -117,6 +145,7 @@ def run_summary(result: RunResult) -> dict[str, Any]:
             "tau2": fit.get("tau2"),
         }
     return {
+        "crosscheck": result.results["crosscheck"],
         "report": str(result.report),
         "results": str(result.out / "results.json"),
         "warnings": [p.to_dict() for p in result.warnings],

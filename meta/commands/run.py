@@ -8,7 +8,15 @@ import click
 
 from extraction.names import visible
 from meta.commands.common import in_words
-from meta.screen import print_json, print_summary, print_warnings, run_summary, show_progress
+from meta.screen import (
+    print_crosscheck,
+    print_differences,
+    print_json,
+    print_summary,
+    print_warnings,
+    run_summary,
+    show_progress,
+)
 
 FIGURE_FORMATS = ("svg", "pdf", "png")
 
@@ -29,12 +37,14 @@ FIGURE_FORMATS = ("svg", "pdf", "png")
     metavar="LIST",
     help="Formats of the figures: svg, pdf, png, joined by commas.",
 )
+@click.option("--crosscheck", is_flag=True, help="Make every fit again by PyMARE, statsmodels and SciPy.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def run(review: Path | None, out: Path, figures: str, as_json: bool) -> None:
+def run(review: Path | None, out: Path, figures: str, crosscheck: bool, as_json: bool) -> None:
     """Check the sheets, fit every analysis of the protocol, and write figures and a report.
 
     REVIEW is a review.toml or its folder; without one, the shipped review of treatment-resistant
-    schizophrenia is run.
+    schizophrenia is run. With --crosscheck a number that differs from another engine's by more than its
+    tolerance is named on stderr, and the exit code is 1; results and report are written all the same.
 
     \b
     Example:  meta run my-review --out results --figures svg,pdf
@@ -43,13 +53,16 @@ def run(review: Path | None, out: Path, figures: str, as_json: bool) -> None:
     from meta.pipeline import run_review
 
     with in_words(as_json), show_progress() as tell:
-        result = run_review(review, out=out, figures=formats, progress=tell)
+        result = run_review(review, out=out, figures=formats, progress=tell, crosscheck=crosscheck)
     if as_json:
         print_json(run_summary(result))
-        return
-    print_warnings(result.warnings)
-    print_summary(result.results)
-    click.echo(visible(f"\nReport: {result.report}"))
+    else:
+        print_warnings(result.warnings)
+        print_summary(result.results)
+        print_crosscheck(result.results)
+        click.echo(visible(f"\nReport: {result.report}"))
+    if crosscheck and print_differences(result.results):
+        raise SystemExit(1)
 
 
 def _figure_formats(text: str) -> tuple[str, ...]:

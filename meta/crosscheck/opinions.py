@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -180,89 +180,4 @@ def decline(part: str, question: Question, reason: str) -> Opinion:
     return Opinion(
         part, question.engine, question.version, question.what, 0, None, "", question.tolerance, "cannot",
         reason, (),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What one engine says of one analysis, over all its fits.
-
-    ``exact`` and ``iterated`` are the places, in the list of opinions, of the largest difference among
-    numbers held at ``EXACT`` or tighter, and of the one nearest to its tolerance among the others; None where
-    nothing of the kind was compared.
-    """
-
-    analysis: str
-    engine: str
-    version: str
-    compared: tuple[str, ...]
-    fits: int
-    quantities: int
-    exact: int | None
-    iterated: int | None
-    status: Verdict
-    failures: tuple[str, ...]
-    reasons: tuple[str, ...]
-
-
-def summarise_opinions(opinions: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[Summary, ...]:
-    """Sum up opinions by analysis and engine.
-
-    Parameters
-    ----------
-    opinions : mapping of str to sequence
-        By analysis id, each opinion as ``Opinion.to_dict()`` writes it (and ``results.json`` holds it).
-
-    Returns
-    -------
-    tuple of Summary
-        In the order of the analyses; of an analysis in the order in which its engines were asked.
-    """
-    found = []
-    for analysis, said in opinions.items():
-        engines = dict.fromkeys(str(opinion["engine"]) for opinion in said)
-        for engine in engines:
-            places = [i for i, opinion in enumerate(said) if opinion["engine"] == engine]
-            found.append(_sum_up(analysis, engine, said, places))
-    return tuple(found)
-
-
-def _sum_up(analysis: str, engine: str, said: Sequence[Mapping[str, Any]], places: list[int]) -> Summary:
-    """Sum up what one engine says of one analysis."""
-    done = [i for i in places if said[i]["status"] != "cannot"]
-    failures = [f"{said[i]['part']}, {text}" for i in done for text in said[i]["failures"]]
-    reasons = [f"{said[i]['part']}: {said[i]['reason']}" for i in places if said[i]["status"] == "cannot"]
-    status: Verdict = "differs" if failures else "agrees" if done else "cannot"
-    return Summary(
-        analysis=analysis,
-        engine=engine,
-        version=str(said[places[0]]["version"]),
-        compared=tuple(dict.fromkeys(str(said[i]["what"]) for i in done)),
-        fits=len({said[i]["part"] for i in done}),
-        quantities=sum(int(said[i]["quantities"]) for i in done),
-        exact=_nearest(said, [i for i in done if said[i]["tolerance"] <= EXACT]),
-        iterated=_nearest(said, [i for i in done if said[i]["tolerance"] > EXACT]),
-        status=status,
-        failures=tuple(failures),
-        reasons=tuple(reasons),
-    )
-
-
-def _nearest(said: Sequence[Mapping[str, Any]], places: Iterable[int]) -> int | None:
-    """Return the place of the opinion nearest to its tolerance; one without a number is the nearest."""
-
-    def share(place: int) -> float:
-        largest = said[place]["largest"]
-        return math.inf if largest is None else float(largest) / float(said[place]["tolerance"])
-
-    return max(places, key=share, default=None)
-
-
-def find_failures(opinions: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[str, ...]:
-    """Return every number beyond its tolerance in words, each with its analysis, engine and fit."""
-    return tuple(
-        f"{summary.analysis}: {text}"
-        for summary in summarise_opinions(opinions)
-        if summary.status == "differs"
-        for text in summary.failures
     )

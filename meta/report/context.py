@@ -18,6 +18,7 @@ from meta.report.comparisons import (
     small_study_sentences,
     subgroup_sentences,
 )
+from meta.report.crosscheck import crosscheck_block
 from meta.report.history import history_block
 from meta.report.methods import methods_parts, overlap_sentence
 from meta.report.origins import (
@@ -94,6 +95,7 @@ def build_context(results: Mapping[str, Any]) -> ReportView:
         ),
         bias=_bias_block([analysis for analysis, _ in analyses]),
         problems=_problem_block(root.at("problems")),
+        crosscheck=crosscheck_block(root),
         provenance=_provenance_block(root),
         files=(Link("results.json", "results.json"), Link("report.md", "report.md")),
     )

@@ -14,6 +14,7 @@ from meta.tables.numbers import (
     count_text,
     decimals_for,
     df_text,
+    difference_text,
     factor_text,
     level_text,
     number_text,
@@ -188,6 +189,11 @@ def show_df(node: Node) -> Piece:
 def show_significant(node: Node) -> Piece:
     """Show a number to three significant digits."""
     return _shown(node, node.number(), significant_text, "")
+
+
+def show_difference(node: Node) -> Piece:
+    """Show a relative difference or a tolerance: ``3e-13``."""
+    return _shown(node, node.number(), difference_text, "")
 
 
 def bracketed(value: Piece, low: Piece, high: Piece) -> Sentence:

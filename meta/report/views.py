@@ -165,6 +165,7 @@ class ReportView:
     analyses: tuple[AnalysisView, ...]
     bias: Block
     problems: Block
+    crosscheck: Block
     provenance: Block
     files: tuple[Link, ...]
 

@@ -228,6 +228,16 @@ def tau2_text(tau2: Number) -> str:
     return significant_text(tau2)
 
 
+def difference_text(x: Number) -> str:
+    """Return a relative difference or a tolerance to one digit: ``3e-13``, ``0`` where there is none."""
+    if x is None or math.isnan(x) or math.isinf(x):
+        return number_text(x, 0)
+    if x == 0.0:
+        return "0"
+    digits, exponent = f"{x:.0e}".split("e")
+    return f"{digits}e{int(exponent)}"
+
+
 def df_text(df: Number) -> str:
     """Return degrees of freedom: whole where they are, else one decimal."""
     if df is None or math.isnan(df) or math.isinf(df):
