@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from extraction.dialect import Dialect as Dialect
+    from extraction.dialect import Roles as Roles
     from extraction.errors import Problem as Problem
     from extraction.errors import ProblemsError as ProblemsError
     from extraction.errors import ReviewError as ReviewError
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from extraction.sheet import write_sheet as write_sheet
 
 _HOMES = {
+    "Dialect": "extraction.dialect",
+    "Roles": "extraction.dialect",
     "Problem": "extraction.errors",
     "ProblemsError": "extraction.errors",
     "ReviewError": "extraction.errors",

@@ -7,16 +7,20 @@ then the rules between cells (:mod:`extraction.rules`) in every row where the ce
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from extraction.cells import read_cell
 from extraction.codebook import Column, SheetSchema
+from extraction.dialect import NO_ROLES, PLAIN, Dialect, Roles, toml_key
 from extraction.errors import Problem
+from extraction.faults import CellFault, quote
 from extraction.grid import Grid, Record, restore
 from extraction.names import nearest
+from extraction.repeated import say_once
 from extraction.rules import CheckedRow, Findings, Severity, Value, check_row
+from extraction.sheet_rules import check_sheet_rules
 
 #: Similarity from which a further column of an open sheet is suspected to be a known one misspelt (``evnts``,
 #: not ``samplesize``).
@@ -30,9 +34,29 @@ class CheckedGrid:
     columns: tuple[str, ...]
     rows: tuple[CheckedRow, ...]
     problems: tuple[Problem, ...]
+    carried: tuple[str, ...] = ()
 
 
-def check_grid(grid: Grid, schema: SheetSchema, file: str) -> CheckedGrid:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What is declared about a sheet beyond its codebook.
+
+    ``needed`` are the columns that something reads: in an open sheet a column of the codebook's numbers that
+    is not among them is carried as text where its cells are none. None: every column. ``typed`` are the
+    columns whose type is declared.
+    """
+
+    dialect: Dialect = PLAIN
+    roles: Roles = NO_ROLES
+    needed: frozenset[str] | None = None
+    typed: frozenset[str] = frozenset()
+
+
+#: Nothing declared.
+AS_IT_IS = Reading()
+
+
+def check_grid(grid: Grid, schema: SheetSchema, file: str, reading: Reading = AS_IT_IS) -> CheckedGrid:
     """Check all cells, rows and the whole of a sheet against its codebook.
 
     Parameters
@@ -40,34 +64,40 @@ def check_grid(grid: Grid, schema: SheetSchema, file: str) -> CheckedGrid:
     grid : Grid
         Cells as text.
     schema : SheetSchema
-        The codebook.
+        The codebook, with its own key.
     file : str
         Name of the file, for problems.
+    reading : Reading
+        What is declared beyond the codebook.
 
     Returns
     -------
     CheckedGrid
-        Problems are sorted by line, then by the order of columns.
+        Problems are sorted by line, then by the order of columns; ``carried`` are the columns of numbers that
+        were read as text.
     """
     findings = Findings(file)
     columns = check_header(grid, schema, findings)
-    rows = [
-        row for record in grid.records if (row := _check_record(record, grid, columns, findings)) is not None
-    ]
+    records = [record for record in grid.records if _lines_up(record, grid, findings)]
+    carried = _carry_unread(columns, records, grid, schema, reading, findings)
+    columns = {position: carried.get(column.name, column) for position, column in columns.items()}
+    rows = [_check_record(record, grid, columns, reading.dialect, findings) for record in records]
+    by_codebook = frozenset(schema.names) - reading.typed if schema.open else frozenset()
+    findings.problems = say_once(findings.problems, rows, list(columns.values()), by_codebook)
     if not grid.records and not grid.problems:
         findings.add(
             None, None, None, "no-rows", "the sheet has a header and no rows", "add at least one row"
         )
     for row in rows:
         check_row(row, schema, findings)
-    _check_duplicates(rows, columns, schema, findings)
-    _check_cohorts(rows, schema, findings)
+    check_sheet_rules(rows, [c.name for c in columns.values()], schema, reading.roles.key, findings)
     order = {column.name: position for position, column in columns.items()}
     problems = sorted(
         [*grid.problems, *findings.problems],
         key=lambda p: (p.line or 0, order.get(p.column or "", -1 if p.column is None else 10**6)),
     )
-    return CheckedGrid(tuple(column.name for column in columns.values()), tuple(rows), tuple(problems))
+    names = tuple(column.name for column in columns.values())
+    return CheckedGrid(names, tuple(rows), tuple(problems), tuple(carried))
 
 
 # The header
@@ -84,14 +114,7 @@ def check_header(grid: Grid, schema: SheetSchema, findings: Findings) -> dict[in
         )
         if not name:
             if filled:
-                findings.add(
-                    line,
-                    None,
-                    "",
-                    "unnamed-column",
-                    f"column {position + 1} has cells and no name",
-                    "name it in the header",
-                )
+                _add_unnamed_column(position, line, schema, findings)
             continue
         if any(column.name == name for column in found.values()):
             findings.add(
@@ -113,6 +136,15 @@ def check_header(grid: Grid, schema: SheetSchema, findings: Findings) -> dict[in
         if column.name not in present and (column.required or not schema.open):
             _add_missing_column(column, line, unknown, findings)
     return found
+
+
+def _add_unnamed_column(position: int, line: int, schema: SheetSchema, findings: Findings) -> None:
+    """Note a column that has cells and no name: R writes such a one, the numbers of its rows."""
+    message = f"column {position + 1} has cells and no name"
+    severity: Severity = "error"
+    if schema.open:
+        message, severity = f"{message}; it is not read", "warning"
+    findings.add(line, None, "", "unnamed-column", message, "name it in the header", severity)
 
 
 def _check_unknown_column(name: str, grid: Grid, schema: SheetSchema, findings: Findings) -> None:
@@ -170,117 +202,93 @@ def _add_missing_column(column: Column, line: int, unknown: set[str], findings: 
 # One record
 
 
-def _check_record(
-    record: Record, grid: Grid, columns: Mapping[int, Column], findings: Findings
-) -> CheckedRow | None:
-    """Read every cell of a record; return None where its cells do not line up with the header."""
+def _lines_up(record: Record, grid: Grid, findings: Findings) -> bool:
+    """Say whether the cells of a record line up with the header; note it where they do not."""
     width = len(grid.header.cells)
-    extra = [cell for cell in record.cells[width:] if cell.strip()]
-    if len(record.cells) < width or extra:
-        findings.add(
-            record.line,
-            None,
-            str(len(record.cells)),
-            "ragged-row",
-            f"the row has {len(record.cells)} cells and the header {width}",
-            "check the commas, and put cells that hold commas in quotation marks",
-        )
-        return None
+    if len(record.cells) >= width and not any(cell.strip() for cell in record.cells[width:]):
+        return True
+    mark = grid.separator or "comma"
+    findings.add(
+        record.line,
+        None,
+        str(len(record.cells)),
+        "ragged-row",
+        f"the row has {len(record.cells)} cells and the header {width}",
+        f"check the {mark}s, and put cells that hold {mark}s in quotation marks",
+    )
+    return False
+
+
+def _carry_unread(
+    columns: Mapping[int, Column],
+    records: Sequence[Record],
+    grid: Grid,
+    schema: SheetSchema,
+    reading: Reading,
+    findings: Findings,
+) -> dict[str, Column]:
+    """Return, as text, the columns of the codebook's numbers whose cells are none and which nothing reads.
+
+    The sheet of another review may call by the same name what is no number at all (``time``: post,
+    follow-up). One warning a column.
+    """
+    carried: dict[str, Column] = {}
+    if reading.needed is None or not schema.open:
+        return carried
+    for position, column in columns.items():
+        if not column.numeric or column.name in reading.needed:
+            continue
+        as_text = replace(column, kind="text")
+        bad = [
+            (record.line, record.cells[position].strip())
+            for record in records
+            if _read(column, record, position, grid, reading.dialect)[2] is not None
+            and _read(as_text, record, position, grid, reading.dialect)[2] is None
+        ]
+        if bad:
+            carried[column.name] = as_text
+            line, value = bad[0]
+            cells = "1 cell does" if len(bad) == 1 else f"{len(bad)} cells do"
+            findings.add(
+                line,
+                column.name,
+                value,
+                "carried-as-text",
+                f"{cells} not fit the codebook's {column.kind} (here {quote(value)}), and no analysis reads "
+                "the column; it is carried as text",
+                f'to say so, declare types = {{{toml_key(column.name)} = "text"}} for this sheet',
+                "warning",
+            )
+    return carried
+
+
+def _read(
+    column: Column, record: Record, position: int, grid: Grid, dialect: Dialect
+) -> tuple[str, Value, CellFault | None]:
+    """Return a cell as text, as a value (None where empty, coded as missing, or wrong), and its fault."""
+    cell = record.cells[position]
+    bare = restore(cell) if grid.neutralised else cell
+    missing = dialect.is_missing(column.name, bare)
+    text = cell if column.numeric and not missing else bare
+    value, fault = read_cell(column, "" if missing else text, record.flags.get(position), dialect.decimal)
+    return text, value, fault
+
+
+def _check_record(
+    record: Record, grid: Grid, columns: Mapping[int, Column], dialect: Dialect, findings: Findings
+) -> CheckedRow:
+    """Read every cell of a record that lines up with the header."""
     text: dict[str, str] = {}
     values: dict[str, Value] = {}
     wrong: set[str] = set()
     for position, column in columns.items():
-        cell = record.cells[position]
-        text[column.name] = restore(cell) if grid.neutralised and not column.numeric else cell
-        value, fault = read_cell(column, text[column.name], record.flags.get(position))
-        values[column.name] = value
+        text[column.name], values[column.name], fault = _read(column, record, position, grid, dialect)
         if fault is not None:
             severity: Severity = "warning" if fault.warning else "error"
+            value = record.cells[position].strip()
             findings.add(
-                record.line, column.name, cell.strip(), fault.rule, fault.message, fault.advice, severity
+                record.line, column.name, value, fault.rule, fault.message, fault.advice, severity
             )
             if not fault.warning:
                 wrong.add(column.name)
-    return CheckedRow(record.line, text, values, frozenset(wrong))
-
-
-# Rules over the whole sheet
-
-
-def _check_duplicates(
-    rows: Sequence[CheckedRow], columns: Mapping[int, Column], schema: SheetSchema, findings: Findings
-) -> None:
-    """Find rows that repeat an earlier one in every cell, or in the columns that name a row."""
-    seen: dict[tuple[str, ...], int] = {}
-    keys: dict[tuple[Value, ...], int] = {}
-    names = [column.name for column in columns.values()]
-    for row in rows:
-        cells = tuple(row.text[name].strip() for name in names)
-        key = tuple(row.values.get(name) for name in schema.key)
-        if cells in seen:
-            first = next((name for name in (*schema.key, *names) if name in row.text), None)
-            value = row.text[first].strip() if first is not None else None
-            findings.add(
-                row.line,
-                first,
-                value,
-                "duplicate-row",
-                f"the row is the same as line {seen[cells]} in every cell",
-                "delete one of them",
-            )
-        elif key and None not in key and key in keys:
-            said = ", ".join(f"{name} {value}" for name, value in zip(schema.key, key, strict=True))
-            findings.add_cell(
-                row,
-                schema.key[0],
-                "duplicate-key",
-                f"{said} stands in line {keys[key]} already",
-                "rename or delete one of the rows",
-            )
-        seen.setdefault(cells, row.line)
-        keys.setdefault(key, row.line)
-
-
-def _check_cohorts(rows: Sequence[CheckedRow], schema: SheetSchema, findings: Findings) -> None:
-    """Within one study, parts must not add up to more events than the whole, and n should be one number."""
-    split = schema.cohort
-    if split is None:
-        return
-    for cohort in _cohorts(rows, split.study):
-        wholes = [row for row in cohort if row.values.get(split.part) == split.whole]
-        parts = [row for row in cohort if row.values.get(split.part) in split.parts]
-        counts = [(row, events) for row in parts if (events := row.number(split.events)) is not None]
-        for row in wholes:
-            whole = row.number(split.events)
-            if whole is not None and counts and sum(events for _, events in counts) > whole:
-                said = " + ".join(
-                    f"{events:g} {part.values[split.part]} (line {part.line})" for part, events in counts
-                )
-                findings.add_cell(
-                    row,
-                    split.events,
-                    "parts-exceed-total",
-                    f"{said} is more than the {whole:g} in {split.whole}",
-                    "check the rows of this study in the source",
-                )
-        sizes = [(row, n) for row in [*wholes, *parts] if (n := row.number(split.n)) is not None]
-        for row, n in sizes[1:]:
-            if n != sizes[0][1]:
-                findings.add_cell(
-                    row,
-                    split.n,
-                    "n-differs-within-study",
-                    f"{split.n} is {n:g} here and {sizes[0][1]:g} in line {sizes[0][0].line}",
-                    f"rows of one {split.study} share their {split.n}; check the source",
-                    "warning",
-                )
-
-
-def _cohorts(rows: Sequence[CheckedRow], study: str) -> Iterator[list[CheckedRow]]:
-    """Yield the rows of each study, in the order of the file."""
-    grouped: dict[str, list[CheckedRow]] = {}
-    for row in rows:
-        name = row.values.get(study)
-        if isinstance(name, str):
-            grouped.setdefault(name, []).append(row)
-    yield from grouped.values()
+    return CheckedRow(record.line, text, values, frozenset(wrong), dialect.decimal)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Literal, cast, get_args
 
+from extraction.dialect import NO_ROLES, Roles
 from extraction.errors import SheetError
 from extraction.names import suggest
 
@@ -114,6 +115,8 @@ class OverlapColumns:
         Names the study; rows of one study (and arm) are the same people.
     arm : str or None
         Rows of one study that differ here are different people.
+    control : str or None
+        Names the control group; rows of one study with the same entry are compared with the same people.
     lists : str or None
         Labels of other rows that share people, joined by "; ".
     group : str or None
@@ -130,6 +133,7 @@ class OverlapColumns:
     group: str | None = None
     followup: str | None = None
     n: str | None = None
+    control: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +192,8 @@ class SheetSchema:
     overlap : OverlapColumns or None
         Which columns say that rows share people.
     key : tuple of str
-        Columns that together name a row: no two rows may agree in all of them.
+        Columns that together name a row: no two rows may agree in all of them. As the protocol declares it,
+        else the codebook's own.
     intervals : tuple of (low, estimate, high)
         Limits in order; the estimate should lie within.
     sums : tuple of (whole, parts)
@@ -241,17 +246,20 @@ def extend_schema(
     schema: SheetSchema,
     types: Mapping[str, FurtherKind] | None = None,
     pairs: Sequence[tuple[str, str]] | None = None,
+    roles: Roles = NO_ROLES,
 ) -> SheetSchema:
-    """Return ``schema`` with further typed columns and (events, n) pairs, as a protocol declares them.
+    """Return ``schema`` with further typed columns, (events, n) pairs and roles, as a protocol declares them.
 
     A column that the schema knows keeps its meaning and takes the new kind. Columns named only in ``pairs``
-    are counts.
+    are counts. A declared key takes the place of the codebook's.
 
     Raises
     ------
     SheetError
-        If the schema is closed, or a type is unknown.
+        If the schema is closed and more than a key is declared, or a type is unknown.
     """
+    if roles != NO_ROLES:
+        schema = replace(_with_roles(schema, roles), key=roles.key or schema.key)
     if not types and not pairs:
         return schema
     if not schema.open:
@@ -272,6 +280,25 @@ def extend_schema(
         meaning = known[name].meaning if name in known else "Column of this review"
         known[name] = Column(name, kind, meaning, required=False)
     return replace(schema, columns=tuple(known.values()), pairs=schema.pairs + tuple(pairs or ()))
+
+
+def _with_roles(schema: SheetSchema, roles: Roles) -> SheetSchema:
+    """Return an open schema in which the given columns name study, arm and control group."""
+    if roles.study is None and roles.arm is None and roles.control is None:
+        return schema
+    if not schema.open or schema.overlap is None:
+        raise SheetError(
+            f"sheet schema {schema.name!r} is closed: it takes no columns for study, arm and control "
+            "(use 'generic')"
+        )
+    own = schema.overlap
+    named = replace(
+        own,
+        label=roles.study or own.label,
+        arm=roles.arm or own.arm,
+        control=roles.control or own.control,
+    )
+    return replace(schema, overlap=named)
 
 
 def codebook_markdown(schema: SheetSchema) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from extraction.dialect import MARKS, Delimiter
 from extraction.errors import Problem, ProblemsError
 
 #: Longest cell that is read, in characters. A cell beyond it is an unclosed quotation mark, not a note.
@@ -16,6 +17,9 @@ MAX_CELL = 131_072
 #: Text that a spreadsheet program would run as a formula when it opens the file (OWASP, CSV injection), with
 #: the full-width forms; also behind apostrophes, so that :func:`neutralise` can be undone.
 _RISKY = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+
+#: What may separate the cells of a header, in words; where two would do, the first is named.
+_NAMES = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +44,14 @@ class Grid:
     """The header, the records that are not blank, and the problems met while reading.
 
     ``neutralised`` says that risky text may stand behind an apostrophe (:func:`neutralise`), which text
-    columns drop again.
+    columns drop again. ``separator`` is what separates the cells of a text file; None in a workbook.
     """
 
     header: Record
     records: tuple[Record, ...]
     problems: tuple[Problem, ...] = ()
     neutralised: bool = False
+    separator: Delimiter | None = None
 
 
 def neutralise(text: str) -> str:
@@ -66,7 +71,7 @@ def file_problem(
     return ProblemsError([Problem(file, line, None, value, rule, message, advice)])
 
 
-def read_delimited(data: bytes, file: str, delimiter: str) -> Grid:
+def read_delimited(data: bytes, file: str, delimiter: Delimiter) -> Grid:
     """Read CSV or TSV.
 
     Parameters
@@ -75,8 +80,9 @@ def read_delimited(data: bytes, file: str, delimiter: str) -> Grid:
         Content of the file; UTF-8 with or without byte order mark.
     file : str
         Its name, for problems.
-    delimiter : str
-        Comma or tab; never guessed.
+    delimiter : {"comma", "semicolon", "tab"}
+        What separates the cells; never guessed. Where the header seems to be written otherwise, the error
+        says how.
 
     Raises
     ------
@@ -85,7 +91,10 @@ def read_delimited(data: bytes, file: str, delimiter: str) -> Grid:
     """
     text = _decode(data, file)
     problems: list[Problem] = []
-    records = [record for record in _records(text, file, delimiter, problems) if not record.blank]
+    mark = MARKS[delimiter]
+    records = [record for record in _records(text, file, mark, problems) if not record.blank]
+    if len(records[0].cells if records else ()) <= 1:
+        _refuse_other_mark(text, file, mark)
     if not records:
         raise (
             ProblemsError(problems)
@@ -98,19 +107,34 @@ def read_delimited(data: bytes, file: str, delimiter: str) -> Grid:
             )
         )
     header = records[0]
-    other = next((mark for mark in ";\t,|" if mark != delimiter and mark in header.cells[0]), None)
-    if len(header.cells) == 1 and other is not None:
-        named = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
-        raise file_problem(
-            file,
-            "wrong-delimiter",
-            f"the header is one cell; the cells seem to be separated by {named[other]}",
-            f"save the file with cells separated by {named[delimiter]}",
-            header.line,
-            header.cells[0],
-        )
     header = Record(header.line, tuple(restore(cell) for cell in header.cells))
-    return Grid(header, tuple(records[1:]), tuple(problems), neutralised=True)
+    return Grid(header, tuple(records[1:]), tuple(problems), neutralised=True, separator=delimiter)
+
+
+def _refuse_other_mark(text: str, file: str, mark: str) -> None:
+    """Raise where the header, which is one cell or cannot be read, has several under another mark."""
+    lines = enumerate(re.split(r"\r\n|\r|\n", text), start=1)
+    line, header = next((number, said) for number, said in lines if said.strip())
+    cells = {
+        other: max((len(record.cells) for record in _records(header, file, other, [])), default=0)
+        for other in _NAMES
+        if other != mark
+    }
+    likely = max(cells, key=cells.__getitem__)
+    if cells[likely] < 2:
+        return
+    word = next((word for word, sign in MARKS.items() if sign == likely), None)
+    save = f"save the file with cells separated by {_NAMES[mark]}"
+    declare = f'declare delimiter = "{word}" for this sheet in review.toml (meta fit: --delimiter {word})'
+    raise file_problem(
+        file,
+        "wrong-delimiter",
+        f"read with {_NAMES[mark]} between cells, the header is one cell; "
+        f"the cells seem to be separated by {_NAMES[likely]}",
+        save if word is None else f"{declare}, or {save}",
+        line,
+        header,
+    )
 
 
 def _decode(data: bytes, file: str) -> str:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from extraction.codebook import PercentClaim, SheetSchema
+from extraction.dialect import Decimal
 from extraction.errors import Problem
+from extraction.number_text import plain_number
 
 #: A percentage may be rounded or cut off, so it may differ from the counts by less than one unit of its last
 #: printed digit; the slack is for the binary fractions of that comparison only.
@@ -27,17 +29,25 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class CheckedRow:
-    """One record after the rules for cells: exact text, typed values, and the columns whose cell is wrong."""
+    """One record after the rules for cells: exact text, typed values, and the columns whose cell is wrong.
+
+    ``decimal`` is the mark in the text of its numbers.
+    """
 
     line: int
     text: Mapping[str, str]
     values: Mapping[str, Value]
     wrong: frozenset[str]
+    decimal: Decimal = "point"
 
     def number(self, column: str) -> float | None:
         """Return a number that stands in ``column``, or None where there is none, or a wrong one."""
         value = self.values.get(column)
         return value if isinstance(value, int | float) else None
+
+    def printed(self, column: str) -> str:
+        """Return the text of a number, with a decimal point."""
+        return plain_number(self.text[column].strip(), self.decimal) or ""
 
 
 class Findings:
@@ -171,7 +181,7 @@ def _check_percents(row: CheckedRow, schema: SheetSchema, findings: Findings) ->
         if percent is None or events is None or not n or _is_excepted(row, claim):
             continue
         expected = 100 * events / n
-        if _contradicts(row.text[claim.percent], expected):
+        if _contradicts(row.printed(claim.percent), expected):
             findings.add_cell(
                 row,
                 claim.percent,
@@ -193,7 +203,7 @@ def _check_rates(row: CheckedRow, schema: SheetSchema, findings: Findings) -> No
         if rate is None or events is None or not time:
             continue
         expected = 100 * events / time
-        if _contradicts(row.text[claim.rate], expected):
+        if _contradicts(row.printed(claim.rate), expected):
             findings.add_cell(
                 row,
                 claim.rate,

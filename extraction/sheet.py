@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from extraction.dialect import BY_ENDING, MARKS, NO_ROLES, PLAIN, Dialect, Roles
 from extraction.errors import Problem, ProblemsError, SheetError
 from extraction.files import sha256, write_atomic
 from extraction.grid import Grid, file_problem, neutralise, read_delimited
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from extraction.codebook import FurtherKind, SheetSchema
-
-#: What separates the cells in a text file, by the ending of its name.
-DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 #: A typed cell: text, a number, or None where the cell is empty.
 Value = str | float | int | None
@@ -36,7 +34,10 @@ class RowRef:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row: typed values, the text as it stands in the file, and its address."""
+    """One row: typed values, the text as it stands in the file, and its address.
+
+    A cell that holds a code for missing has the value None, and its text is the code.
+    """
 
     values: Mapping[str, Value]
     text: Mapping[str, str]
@@ -44,6 +45,10 @@ class Row:
 
     def __getitem__(self, column: str) -> Value:
         return self.values[column]
+
+    def shown(self, column: str) -> str:
+        """Return the text of a cell for people; empty where it is empty, coded as missing, or not there."""
+        return "" if self.values.get(column) is None else self.text.get(column, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,33 +108,47 @@ def read_sheet(
     *,
     types: Mapping[str, FurtherKind] | None = None,
     pairs: Sequence[tuple[str, str]] | None = None,
+    dialect: Dialect = PLAIN,
+    roles: Roles = NO_ROLES,
+    needed: Collection[str] | None = None,
 ) -> Sheet:
     """Read and check a sheet (CSV, TSV or XLSX).
 
     Parameters
     ----------
     path : str or Path
-        The file. CSV is UTF-8 with or without byte order mark, cells separated by commas.
+        The file. Text is UTF-8 with or without byte order mark.
     schema : str
         Name of its codebook; ``generic`` for any other review.
     types : mapping of column to {"text", "count", "number", "percent", "year"}, optional
         Further columns of an open sheet, which are text otherwise.
     pairs : sequence of (events, n), optional
         Further columns of an open sheet where the first must not exceed the second.
+    dialect : Dialect
+        What separates the cells of a text file (commas in ``.csv`` and tabs in ``.tsv`` unless declared), its
+        decimal mark, and codes for missing values. Nothing of it is guessed.
+    roles : Roles
+        Columns that together name a row; in an open sheet those that name study, arm and control group.
+    needed : collection of str, optional
+        Columns that something reads. Others of an open sheet that the codebook calls numbers are carried as
+        text, with a warning, where their cells are none. All columns where not given.
 
     Returns
     -------
     Sheet
-        Its ``warnings`` are what looks wrong and may be right.
+        Its ``warnings`` are what looks wrong and may be right; ``schema.key`` is the declared key, else the
+        codebook's own.
 
     Raises
     ------
     ProblemsError
         With every problem at once, if one of them is an error.
     SheetError
-        If there is no such codebook, or it takes no further columns.
+        If there is no such codebook, or it takes no further columns or roles.
     """
-    sheet, problems = check_sheet(path, schema, types=types, pairs=pairs)
+    sheet, problems = check_sheet(
+        path, schema, types=types, pairs=pairs, dialect=dialect, roles=roles, needed=needed
+    )
     if sheet is None:
         raise ProblemsError(problems)
     return sheet
@@ -141,12 +160,15 @@ def check_sheet(
     *,
     types: Mapping[str, FurtherKind] | None = None,
     pairs: Sequence[tuple[str, str]] | None = None,
+    dialect: Dialect = PLAIN,
+    roles: Roles = NO_ROLES,
+    needed: Collection[str] | None = None,
 ) -> tuple[Sheet | None, tuple[Problem, ...]]:
     """Read a sheet and return it with its problems; what is in the file, or that there is none, never raises.
 
     Parameters
     ----------
-    path, schema, types, pairs
+    path, schema, types, pairs, dialect, roles, needed
         As in :func:`read_sheet`.
 
     Returns
@@ -157,21 +179,32 @@ def check_sheet(
         All of them, in the order of the file.
     """
     # imported here: the checks bring pydantic, which a fit of arrays or data frames does not need
-    from extraction.checks import check_grid
+    from extraction.checks import Reading, check_grid
     from extraction.codebook import extend_schema, find_schema
+    from extraction.declared import missing_columns, named_columns
 
-    codebook = extend_schema(find_schema(schema), types, pairs)
+    own_key = find_schema(schema).key
+    codebook = extend_schema(find_schema(schema), types, pairs, roles)
     place = Path(path)
     try:
         data = _read_bytes(place)
-        grid = _read_grid(data, place, codebook.name)
+        grid = _read_grid(data, place, codebook.name, dialect)
     except ProblemsError as error:
         return None, error.problems
-    checked = check_grid(grid, codebook, place.name)
-    missing = _missing_typed(types, pairs, checked.columns, grid.header.line, place.name)
+    named = named_columns(types, pairs, roles)
+    counted = named_columns(types, pairs, NO_ROLES)
+    read = None if needed is None else frozenset((*needed, *counted))
+    reading = Reading(dialect, roles, read, frozenset(types or ()))
+    checked = check_grid(grid, replace(codebook, key=own_key), place.name, reading)
+    known = checked.columns if codebook.open else tuple(dict.fromkeys((*checked.columns, *codebook.names)))
+    missing = missing_columns(named, dialect, known, codebook.open, grid.header.line, place.name)
     problems = missing + checked.problems
     if any(problem.severity == "error" for problem in problems):
         return None, problems
+    codebook = replace(
+        codebook,
+        columns=tuple(replace(c, kind="text") if c.name in checked.carried else c for c in codebook.columns),
+    )
     absent = () if codebook.open else tuple(name for name in codebook.names if name not in checked.columns)
     rows = tuple(
         Row(
@@ -194,8 +227,9 @@ def write_sheet(sheet: Sheet, path: str | Path) -> None:
 
     Text that a spreadsheet would run as a formula is neutralised: behind an apostrophe in CSV and TSV, marked
     as text in XLSX. The codebook says which columns are text, so a number such as -0.5 is never touched. In
-    CSV every cell keeps its text to the letter; in XLSX numbers are numbers, so ``22.0`` comes back as
-    ``22``.
+    CSV every cell keeps its text to the letter, decimal commas and codes for missing values too, so that it
+    is read back by the same dialect but for the delimiter; in XLSX numbers are numbers, so ``22.0`` comes
+    back as ``22``, and a number that is coded as missing is an empty cell.
 
     Parameters
     ----------
@@ -211,8 +245,8 @@ def write_sheet(sheet: Sheet, path: str | Path) -> None:
     """
     place = Path(path)
     suffix = place.suffix.lower()
-    if suffix in DELIMITERS:
-        write_atomic(place, _delimited_text(sheet, DELIMITERS[suffix]))
+    if suffix in BY_ENDING:
+        write_atomic(place, _delimited_text(sheet, MARKS[BY_ENDING[suffix]]))
     elif suffix == ".xlsx":
         from extraction.spreadsheets import write_workbook
 
@@ -246,11 +280,27 @@ def _read_bytes(path: Path) -> bytes:
         ) from None
 
 
-def _read_grid(data: bytes, path: Path, schema: str) -> Grid:
-    """Read the cells by the ending of the file's name."""
+def read_header(path: Path, schema: str, dialect: Dialect) -> tuple[str, ...] | None:
+    """Return the names in the header of a file; None where it cannot be read."""
+    try:
+        grid = _read_grid(path.read_bytes(), path, schema, dialect)
+    except (OSError, ProblemsError):
+        return None
+    return tuple(cell.strip() for cell in grid.header.cells if cell.strip())
+
+
+def _read_grid(data: bytes, path: Path, schema: str, dialect: Dialect) -> Grid:
+    """Read the cells as the dialect says, or else by the ending of the file's name."""
     suffix = path.suffix.lower()
-    if suffix in DELIMITERS:
-        return read_delimited(data, path.name, DELIMITERS[suffix])
+    if suffix in BY_ENDING:
+        return read_delimited(data, path.name, dialect.delimiter or BY_ENDING[suffix])
+    if suffix == ".xlsx" and dialect.for_text_only:
+        raise file_problem(
+            path.name,
+            "only-for-text",
+            f"{' and '.join(dialect.for_text_only)} are only for text files, and this is a workbook",
+            "take them away: a workbook knows its cells and numbers",
+        )
     if suffix == ".xlsx":
         from extraction.spreadsheets import read_workbook
 
@@ -260,30 +310,6 @@ def _read_grid(data: bytes, path: Path, schema: str) -> Grid:
         "wrong-format",
         f"files ending in {path.suffix!r} are not read",
         "save the sheet as .csv (CSV UTF-8), .tsv or .xlsx",
-    )
-
-
-def _missing_typed(
-    types: Mapping[str, FurtherKind] | None,
-    pairs: Sequence[tuple[str, str]] | None,
-    columns: Sequence[str],
-    line: int,
-    file: str,
-) -> tuple[Problem, ...]:
-    """Return an error for each column that the protocol types or pairs and the file has not."""
-    named = dict.fromkeys([*(types or {}), *(name for pair in pairs or () for name in pair)])
-    return tuple(
-        Problem(
-            file,
-            line,
-            name,
-            None,
-            "missing-column",
-            f"the sheet has no column {name!r}, which the analysis names",
-            suggest(name, columns),
-        )
-        for name in named
-        if name not in columns
     )
 
 
@@ -297,7 +323,11 @@ def _delimited_text(sheet: Sheet, delimiter: str) -> str:
     numeric = {name for name in sheet.columns if _is_numeric(sheet, name)}
     lines = [[neutralise(name) for name in sheet.columns]]
     for row in sheet.rows:
-        cells = [(row.text.get(name, ""), name in numeric) for name in sheet.columns]
+        # a code for missing is text, in a column of numbers too
+        cells = [
+            (row.text.get(name, ""), name in numeric and row.values.get(name) is not None)
+            for name in sheet.columns
+        ]
         lines.append([text if number else neutralise(text) for text, number in cells])
     return "".join(
         delimiter.join(_quote(cell, delimiter, len(cells) == 1) for cell in cells) + "\n" for cells in lines

@@ -6,8 +6,8 @@ import re
 
 from meta.errors import ProtocolError
 
-#: A column, or a column of one level after a spread: ``events.early``.
-_NAME = r"[A-Za-z_]\w*(?:\.[\w-]+)?"
+#: A column, or a column of one level after a spread: ``events.early``. A name may begin with a point: ``.g``.
+_NAME = r"\.?[A-Za-z_]\w*(?:\.[\w-]+)?"
 _TERM = re.compile(rf"\s*([+-])\s*({_NAME})\s*")
 
 
@@ -44,6 +44,9 @@ def parse_sum(text: str) -> tuple[tuple[int, str], ...]:
 
 
 def column_and_level(name: str) -> tuple[str, str | None]:
-    """Split ``events.early`` into column and level; the level is None where there is none."""
-    column, dot, level = name.partition(".")
-    return column, level if dot else None
+    """Split ``events.early`` into column and level; the level is None where there is none.
+
+    A point at the beginning belongs to the name: ``.g`` is a column, ``.g.early`` a level of it.
+    """
+    place = name.find(".", 1)
+    return (name, None) if place < 0 else (name[:place], name[place + 1 :])

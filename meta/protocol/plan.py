@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
+from extraction.dialect import Decimal, Delimiter, Dialect, Roles
 from meta.errors import ProtocolError
 from meta.options import DisplayUnit, ModelSpec
 from meta.profiles.loader import NOTHING, load_profile, override_spec
@@ -42,10 +43,10 @@ class SheetEntry(_Part):
 
     file: Words = Field(description="File name, relative to the folder of the protocol (CSV, TSV or XLSX)")
     schema_name: Words = Field(alias="schema", description="Codebook of the sheet; 'generic' fits any review")
-    delimiter: Literal["comma", "semicolon", "tab"] | None = Field(
+    delimiter: Delimiter | None = Field(
         default=None, description="What separates the cells of a text file; by the ending if not given"
     )
-    decimal: Literal["point", "comma"] = Field(default="point", description="Decimal mark of its numbers")
+    decimal: Decimal = Field(default="point", description="Decimal mark of the numbers in a text file")
     missing: dict[str, tuple[Words, ...]] = Field(
         default_factory=dict, description="Codes that mean an empty cell, by column: {weeks = ['NA']}"
     )
@@ -65,6 +66,14 @@ class SheetEntry(_Part):
     pairs: tuple[tuple[str, str], ...] = Field(
         default=(), description="Pairs of columns (events, n) that must fit each other: events never exceed n"
     )
+
+    def dialect(self) -> Dialect:
+        """Return how the file writes its cells."""
+        return Dialect(self.delimiter, self.decimal, self.missing)
+
+    def roles(self) -> Roles:
+        """Return what single columns are for."""
+        return Roles(self.key, self.study, self.arm, self.control)
 
 
 class Filter(_Part):

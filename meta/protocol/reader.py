@@ -14,6 +14,7 @@ from extraction.errors import Problem, ProblemsError
 from extraction.toml_lines import Path as Place
 from extraction.toml_lines import find_lines, nearest_line
 from meta.effects.measures import PAIRS
+from meta.protocol.expressions import column_and_level
 from meta.protocol.plan import Analysis, Protocol, locate_review
 from meta.protocol.reads import counted_columns, explaining_columns
 from meta.protocol.rules import check_rules
@@ -159,7 +160,9 @@ def _pairs(analysis: Analysis, schema: SheetSchema) -> list[tuple[str, str]]:
     return [
         p
         for p in plain
-        if p not in schema.pairs and not made & set(p) and not (analysis.spread and "." in "".join(p))
+        if p not in schema.pairs
+        and not made & set(p)
+        and not (analysis.spread and any(column_and_level(column)[1] is not None for column in p))
     ]
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from extraction.codebook import FurtherKind
+from extraction.codebook import FurtherKind, OverlapColumns, find_schema
 from extraction.sheet import Sheet
 from meta.effects.measures import COUNTS
 from meta.models.design import formula_columns
 from meta.protocol.expressions import column_and_level, parse_sum
-from meta.protocol.plan import Analysis
+from meta.protocol.plan import Analysis, Protocol
 
 
 def columns_read(analysis: Analysis, sheet: Sheet) -> tuple[str, ...]:
@@ -18,6 +18,12 @@ def columns_read(analysis: Analysis, sheet: Sheet) -> tuple[str, ...]:
     Labels, counts, filters, links between rows and what the overlap rule looks at, subgroups, moderators and
     the order of a cumulative analysis, of its alternatives too; not what is only shown beside a study.
     """
+    names = names_read(analysis, sheet.schema.overlap)
+    return tuple(name for name in sheet.columns if name in names)
+
+
+def names_read(analysis: Analysis, overlap: OverlapColumns | None) -> set[str]:
+    """Return the names of the columns that can change a number of an analysis, whether or not they exist."""
     names = set(analysis.label_columns())
     names |= {column for column, _ in counted_columns(analysis)} | set(explaining_columns(analysis))
     names |= {column for m in analysis.moderators for column in formula_columns(m.formula)}
@@ -28,11 +34,19 @@ def columns_read(analysis: Analysis, sheet: Sheet) -> tuple[str, ...]:
         names |= {column for column, _ in counted_columns(altered)} | {f.column for f in altered.filters}
     if analysis.spread is not None:
         names.add(analysis.spread)
-    overlap = sheet.schema.overlap
     if overlap is not None:
         names |= {c for c in (overlap.label, overlap.arm, overlap.lists, overlap.group) if c is not None}
-        names |= {c for c in (overlap.followup, overlap.n) if c is not None and analysis.overlap is not None}
-    return tuple(name for name in sheet.columns if name in names)
+        others = [other.overlap for other in analysis.alternatives]
+        chosen = any(plan is not None for plan in (analysis.overlap, *others))
+        names |= {c for c in (overlap.followup, overlap.n) if c is not None and chosen}
+    return names
+
+
+def columns_needed(protocol: Protocol, name: str) -> frozenset[str]:
+    """Return the columns of a sheet that some analysis reads, whether or not they exist."""
+    overlap = find_schema(protocol.sheets[name].schema_name).overlap
+    read = (names_read(analysis, overlap) for analysis in protocol.analyses if analysis.sheet == name)
+    return frozenset().union(*read)
 
 
 def counted_columns(analysis: Analysis) -> list[tuple[str, FurtherKind]]:

@@ -13,6 +13,7 @@ from extraction.sheet import Sheet, check_sheet
 from meta.protocol.alternative_rows import check_alternative_rows
 from meta.protocol.plan import Analysis, Protocol, locate_review
 from meta.protocol.reader import check_protocol, sheet_pairs, sheet_types
+from meta.protocol.reads import columns_needed
 from meta.protocol.selection import Selection, select_rows
 
 
@@ -82,12 +83,20 @@ def _check(review: str | Path | None) -> tuple[Review | None, tuple[Problem, ...
             schema=entry.schema_name,
             types=sheet_types(protocol, name),
             pairs=sheet_pairs(protocol, name),
+            dialect=entry.dialect(),
+            roles=entry.roles(),
+            needed=columns_needed(protocol, name),
         )
         found.extend(raised)
         if sheet is not None:
             sheets[name] = sheet
     for name, entry in protocol.targets.items():
-        sheet, raised = check_sheet(path.parent / entry.file, schema=entry.schema_name)
+        sheet, raised = check_sheet(
+            path.parent / entry.file,
+            schema=entry.schema_name,
+            dialect=entry.dialect(),
+            roles=entry.roles(),
+        )
         found.extend(raised)
         if sheet is not None:
             references[name] = sheet

@@ -10,9 +10,8 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from extraction.codebook import SCHEMA_NAMES, SheetSchema, find_schema
-from extraction.errors import ProblemsError
 from extraction.names import safe_name, suggest
-from extraction.sheet import check_sheet
+from extraction.sheet import check_sheet, read_header
 from extraction.toml_lines import Path
 from meta.effects.measures import MEASURES, Measure, column_keywords
 from meta.errors import MetaError
@@ -84,7 +83,7 @@ def check_rules(protocol: Protocol, folder: FilePath) -> list[Fault]:
 
 
 def _check_entry(here: Path, entry: SheetEntry, folder: FilePath) -> Iterator[Fault]:
-    """Refuse files outside the review's folder, unknown schemas, and types for a closed schema."""
+    """Refuse files outside the review's folder, unknown schemas, and what does not fit file or schema."""
     inside = folder.resolve()
     try:
         outside = not (inside / entry.file).resolve().is_relative_to(inside)
@@ -99,10 +98,14 @@ def _check_entry(here: Path, entry: SheetEntry, folder: FilePath) -> Iterator[Fa
         message = f"no sheet schema {entry.schema_name!r}"
         yield Fault((*here, "schema"), "unknown-schema", message, suggest(entry.schema_name, SCHEMA_NAMES))
     elif not find_schema(entry.schema_name).open:
-        for key in ("types", "pairs"):
+        for key in ("types", "pairs", "study", "arm", "control"):
             if getattr(entry, key):
                 message = f"the schema {entry.schema_name!r} has fixed columns and takes no {key}"
                 yield Fault((*here, key), "closed-schema", message, 'remove it, or use schema = "generic"')
+    if FilePath(entry.file).suffix.lower() == ".xlsx":
+        for key in entry.dialect().for_text_only:
+            message = f"{key} is only for text files, and {entry.file!r} is a workbook"
+            yield Fault((*here, key), "only-for-text", message, "remove it: a workbook knows its cells")
 
 
 def _read_header(path: FilePath, entry: SheetEntry) -> tuple[str, ...] | None:
@@ -110,25 +113,12 @@ def _read_header(path: FilePath, entry: SheetEntry) -> tuple[str, ...] | None:
     schema = find_schema(entry.schema_name)
     if not schema.open:
         return schema.names
-    from extraction.grid import read_delimited
-
-    try:
-        if path.suffix.lower() == ".xlsx":
-            from extraction.spreadsheets import read_workbook
-
-            grid = read_workbook(path.read_bytes(), path.name, schema.name)
-        else:
-            grid = read_delimited(
-                path.read_bytes(), path.name, "\t" if path.suffix.lower() == ".tsv" else ","
-            )
-    except (OSError, ProblemsError):
-        return None
-    return tuple(cell.strip() for cell in grid.header.cells if cell.strip())
+    return read_header(path, schema.name, entry.dialect())
 
 
 def _read_ids(path: FilePath, entry: SheetEntry) -> set[str] | None:
     """Return the ids of outside references; None where the file cannot be read."""
-    sheet, _ = check_sheet(path, entry.schema_name)
+    sheet, _ = check_sheet(path, entry.schema_name, dialect=entry.dialect(), roles=entry.roles())
     if sheet is None or "target_id" not in sheet.columns:
         return None
     return {str(cell) for cell in sheet.column("target_id")}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from extraction.cells import FLAGS, number_word, read_cell
+from extraction.cells import read_cell
+from extraction.faults import FLAGS
+from extraction.number_text import number_word
 from extraction.codebook import Column
 
 COUNT = Column("events", "count", "People with the event")

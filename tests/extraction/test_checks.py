@@ -170,7 +170,7 @@ def test_a_column_that_may_be_missing_reads_as_empty(tmp_path: Path) -> None:
     ("text", "expected"),
     [
         ("study_id,events,events\na,1,1\n", [(1, "events", "events", "duplicate-column", "error")]),
-        ("study_id,,n\na,x,1\n", [(1, None, "", "unnamed-column", "error")]),
+        ("study_id,,n\na,x,1\n", [(1, None, "", "unnamed-column", "warning")]),
         ("study_id,n,,\na,1,,\n", []),
         (" study_id , n \na,1\n", []),
         ("evnts,dose\n1,2\n", [(1, "evnts", "evnts", "unknown-column", "warning")]),
