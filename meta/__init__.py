@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from meta.profiles.loader import profile_names as profile_names
     from meta.protocol.reader import read_protocol as read_protocol
     from meta.releases.freeze import freeze_release as freeze_release
+    from meta.releases.verify import verify_release as verify_release
     from meta.releases.versions import compare_versions as compare_versions
     from meta.results import Fit as Fit
     from meta.results import Refits as Refits
@@ -60,6 +61,7 @@ _HOMES = {
     "profile_names": "meta.profiles.loader",
     "read_protocol": "meta.protocol.reader",
     "run_review": "meta.pipeline",
+    "verify_release": "meta.releases.verify",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]

@@ -11,6 +11,7 @@ from meta.commands.init import init
 from meta.commands.release import release
 from meta.commands.run import run
 from meta.commands.sensitivity import sensitivity
+from meta.commands.verify import verify
 from meta.screen import open_screen
 
 
@@ -28,7 +29,7 @@ def main() -> None:
     open_screen()
 
 
-for command in (run, check, fit, sensitivity, release, diff, init):
+for command in (run, check, fit, sensitivity, release, diff, verify, init):
     main.add_command(command)
 
 

@@ -47,8 +47,8 @@ class Verification:
         Files of the manifest, and those of them whose hash is as it says.
     chain : tuple of str
         A sentence for each release before it, the newest first.
-    numbers, exact, rounding : int
-        Numbers compared; of them equal to the last bit; of them zero up to rounding.
+    numbers, exact, rounding, differing : int
+        Numbers compared; of them equal to the last bit; of them zero up to rounding; of them not the same.
     largest, largest_at
         Largest relative difference among numbers that count as the same, and its address (empty: none).
     failures : tuple of Failure
@@ -58,6 +58,8 @@ class Verification:
     opinions : mapping or None
         By analysis, what PyMARE and statsmodels say (:class:`meta.crosscheck.opinions.Opinion` as
         dictionaries); None where they were not asked.
+    titles : mapping of str to str
+        Titles of the analyses by id.
     """
 
     release: str
@@ -69,11 +71,13 @@ class Verification:
     numbers: int
     exact: int
     rounding: int
+    differing: int
     largest: float
     largest_at: str
     failures: tuple[Failure, ...]
     information: tuple[str, ...]
     opinions: Mapping[str, Sequence[Mapping[str, Any]]] | None
+    titles: Mapping[str, str]
 
     @property
     def verified(self) -> bool:

@@ -72,6 +72,7 @@ def verify_release(
     information += _software_words(frozen, computed, found)
     opinions = _ask(computed, failures) if crosscheck and computed is not None else None
     tally = found.tally
+    plans = refit.protocol.analyses if refit.protocol is not None else ()
     broken_manifest = any(failure.kind == "manifest" for failure in frozen.failures)
     return Verification(
         release=str(release),
@@ -83,11 +84,13 @@ def verify_release(
         numbers=tally.numbers,
         exact=tally.exact,
         rounding=tally.rounding,
+        differing=sum(difference.kind == "number" for difference in tally.differences),
         largest=tally.largest,
         largest_at=address(tally.where),
         failures=tuple(failures),
         information=tuple(information),
         opinions=opinions,
+        titles={plan.id: plan.title for plan in plans},
     )
 
 
