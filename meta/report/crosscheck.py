@@ -27,17 +27,17 @@ ASKED = {
         "GLM at τ² = 0, whose deviance is our Q"
     ),
     "SciPy": (
-        "SciPy integrates the log-likelihood of a GLMM study by study at the reported mean and τ², and finds "
-        "none higher around them"
+        "SciPy integrates the log-likelihood of a GLMM study by study at the reported mean and τ², and looks "
+        "for a higher one around them"
     ),
 }
 
 MEASURED: Sentence = (
     "A difference is relative to the number, or to the scale of the analysis where that is larger (the "
-    "standard error of its mean, its typical sampling variance). Closed forms, the GLM and the log-likelihood "
-    "may differ by 1e-10. Others have their tolerance in brackets: 1e-6 for PyMARE's ML, REML and HKSJ; 1e-4 on "
-    "τ² and 1e-5 on the rest for statsmodels' PM, which stop their iterations early; and 1e-9 for by how much a "
-    "log-likelihood nearby may be higher.",
+    "standard error of its mean, its typical sampling variance). Closed forms, the GLM and the "
+    "log-likelihood may differ by 1e-10, and none nearby may be higher by more. Others have their tolerance "
+    "in brackets: 1e-6 for PyMARE's ML, REML and HKSJ, and for statsmodels' PM 1e-4 on τ² and 1e-5 on the "
+    "rest, since these stop their iterations early.",
 )
 
 ALIKE: Sentence = (
