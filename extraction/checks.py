@@ -7,7 +7,7 @@ then the rules between cells (:mod:`extraction.rules`) in every row where the ce
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
@@ -77,7 +77,7 @@ def check_grid(grid: Grid, schema: SheetSchema, file: str, reading: Reading = AS
         were read as text.
     """
     findings = Findings(file)
-    columns = check_header(grid, schema, findings)
+    columns = check_header(grid, schema, findings, {column for _, column in reading.roles.named()})
     records = [record for record in grid.records if _lines_up(record, grid, findings)]
     carried = _carry_unread(columns, records, grid, schema, reading, findings)
     columns = {position: carried.get(column.name, column) for position, column in columns.items()}
@@ -103,8 +103,13 @@ def check_grid(grid: Grid, schema: SheetSchema, file: str, reading: Reading = AS
 # The header
 
 
-def check_header(grid: Grid, schema: SheetSchema, findings: Findings) -> dict[int, Column]:
-    """Match the header to the codebook; return the column at each position that can be read."""
+def check_header(
+    grid: Grid, schema: SheetSchema, findings: Findings, named: Collection[str] = ()
+) -> dict[int, Column]:
+    """Match the header to the codebook; return the column at each position that can be read.
+
+    Columns ``named`` in a protocol are no slips for others.
+    """
     line = grid.header.line
     found: dict[int, Column] = {}
     for position, cell in enumerate(grid.header.cells):
@@ -128,7 +133,7 @@ def check_header(grid: Grid, schema: SheetSchema, findings: Findings) -> dict[in
             continue
         column = schema.find(name)
         found[position] = column or Column(name, "text", "Column of this review")
-        if column is None:
+        if column is None and name not in named:
             _check_unknown_column(name, grid, schema, findings)
     present = {column.name for column in found.values()}
     unknown = present - set(schema.names)
@@ -248,14 +253,14 @@ def _carry_unread(
         if bad:
             carried[column.name] = as_text
             line, value = bad[0]
-            cells = "1 cell does" if len(bad) == 1 else f"{len(bad)} cells do"
+            cells = "1 cell is" if len(bad) == 1 else f"{len(bad)} cells are"
             findings.add(
                 line,
                 column.name,
                 value,
                 "carried-as-text",
-                f"{cells} not fit the codebook's {column.kind} (here {quote(value)}), and no analysis reads "
-                "the column; it is carried as text",
+                f"{cells} no {column.kind} that the codebook allows, such as {quote(value)}; no analysis "
+                "reads the column, so it is carried as text",
                 f'to say so, declare types = {{{toml_key(column.name)} = "text"}} for this sheet',
                 "warning",
             )

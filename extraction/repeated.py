@@ -131,6 +131,7 @@ def _advice(problem: Problem, by_codebook: Collection[str]) -> str:
     key = toml_key(problem.column)
     if is_unknown_word(problem.value):
         declare = f"declare missing = {{{key} = [{toml_text(problem.value)}]}} for this sheet in review.toml"
+        declare += f" (meta fit: --missing {problem.column}={problem.value})"
         return f"{declare}, or leave the cells empty"
     if problem.column in by_codebook:
         return f'if the column holds words, declare types = {{{key} = "text"}} for this sheet in review.toml'

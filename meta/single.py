@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from extraction.dialect import PLAIN, Dialect
 from extraction.errors import Problem
 from extraction.names import suggest
 from extraction.sheet import Sheet, read_sheet
@@ -56,6 +57,7 @@ def fit_sheet(
     label: Sequence[str] | None = None,
     where: Mapping[str, str] | None = None,
     schema: str = "generic",
+    dialect: Dialect = PLAIN,
     profile_name: str | None = None,
     overrides: Mapping[str, Any] | None = None,
     per: float | None = None,
@@ -66,7 +68,7 @@ def fit_sheet(
     Parameters
     ----------
     path : path
-        CSV or XLSX.
+        CSV, TSV or XLSX.
     measure : str
         Code of the measure.
     columns : mapping
@@ -77,6 +79,8 @@ def fit_sheet(
         Keep only rows whose columns have these values, compared as text.
     schema : str
         Codebook of the sheet.
+    dialect : Dialect
+        What separates the cells of a text file, its decimal mark, and codes for missing values.
     profile_name, overrides : optional
         Method profile and choices that differ from it.
     per : float, optional
@@ -96,7 +100,7 @@ def fit_sheet(
         If a name or a choice is unknown.
     """
     choices = dict(overrides or {})
-    sheet = _read(Path(path), columns, choices.get("moderators"), schema)
+    sheet = _read(Path(path), columns, choices.get("moderators"), schema, dialect)
     chosen = _keep(sheet, where or {})
     base, implied = DEFAULT_PROFILES.get(measure, (OTHER_PROFILE, {}))
     if profile_name is None and choices.get("model", "") in ("random", "common"):
@@ -123,14 +127,18 @@ def fit_sheet(
     return SingleFit(fit, unit, sheet.warnings, _lines(fit, unit))
 
 
-def _read(path: Path, columns: Mapping[str, str], formula: str | None, schema: str) -> Sheet:
+def _read(
+    path: Path, columns: Mapping[str, str], formula: str | None, schema: str, dialect: Dialect
+) -> Sheet:
     """Read the sheet; columns that the measure and the formula use are typed where the codebook is open."""
     if schema != "generic":
-        return read_sheet(path, schema=schema)
+        return read_sheet(path, schema=schema, dialect=dialect)
     types: dict[str, Any] = {columns[name]: "count" if name in COUNTS else "number" for name in columns}
     pairs = [(columns[a], columns[b]) for a, b in PAIRS if a in columns and b in columns]
     numeric = formula_columns(formula, plain_only=True) if formula else ()
-    return read_sheet(path, schema=schema, types={**dict.fromkeys(numeric, "number"), **types}, pairs=pairs)
+    types = {**dict.fromkeys(numeric, "number"), **types}
+    named = formula_columns(formula) if formula else ()
+    return read_sheet(path, schema=schema, types=types, pairs=pairs, dialect=dialect, needed=named)
 
 
 def _keep(sheet: Sheet, where: Mapping[str, str]) -> Sheet:

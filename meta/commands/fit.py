@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
+from extraction.dialect import Decimal, Delimiter, Dialect
 from extraction.names import suggest
 from meta.commands.common import as_usage, in_words
 from meta.screen import print_fit, print_json, print_warnings
@@ -54,6 +55,25 @@ def _positive(_context: click.Context, _option: click.Parameter, value: float | 
 )
 @click.option("--schema", default="generic", show_default=True, help="Codebook of the sheet.")
 @click.option(
+    "--delimiter",
+    default=None,
+    type=click.Choice(["comma", "semicolon", "tab"]),
+    help="What separates the cells of a text file; comma in .csv and tab in .tsv if not given.",
+)
+@click.option(
+    "--decimal",
+    default="point",
+    show_default=True,
+    type=click.Choice(["point", "comma"]),
+    help="Decimal mark of the numbers in a text file.",
+)
+@click.option(
+    "--missing",
+    multiple=True,
+    metavar="COLUMN=CODE",
+    help="A code that means an empty cell, for example weeks=NA; may be repeated.",
+)
+@click.option(
     "--profile",
     "profile_name",
     default=None,
@@ -87,6 +107,9 @@ def fit(
     label: str | None,
     where: tuple[str, ...],
     schema: str,
+    delimiter: Delimiter | None,
+    decimal: Decimal,
+    missing: tuple[str, ...],
     profile_name: str | None,
     model: str | None,
     tau2_method: str | None,
@@ -124,6 +147,7 @@ def fit(
             label=label.split(",") if label else None,
             where=_pairs(where, "--where"),
             schema=schema,
+            dialect=Dialect(delimiter, decimal, _codes(missing)),
             profile_name=profile_name,
             overrides={name: value for name, value in overrides.items() if value is not None},
             per=per,
@@ -139,11 +163,24 @@ def fit(
 def _pairs(parts: Iterable[str], option: str) -> dict[str, str]:
     """Read ``name=value`` pairs."""
     pairs = {}
+    for name, value in _split(parts, option):
+        if name in pairs:
+            raise click.BadParameter(f"{name!r} is given twice", param_hint=option)
+        pairs[name] = value
+    return pairs
+
+
+def _codes(parts: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Read ``column=code`` pairs; a column may have several codes."""
+    codes: dict[str, tuple[str, ...]] = {}
+    for name, code in _split(parts, "--missing"):
+        codes[name] = (*codes.get(name, ()), code)
+    return codes
+
+
+def _split(parts: Iterable[str], option: str) -> Iterator[tuple[str, str]]:
     for part in parts:
         name, sign, value = part.partition("=")
         if not sign or not name.strip() or not value.strip():
             raise click.BadParameter(f"{part!r} is not of the form name=value", param_hint=option)
-        if name.strip() in pairs:
-            raise click.BadParameter(f"{name.strip()!r} is given twice", param_hint=option)
-        pairs[name.strip()] = value.strip()
-    return pairs
+        yield name.strip(), value.strip()

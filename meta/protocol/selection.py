@@ -13,6 +13,7 @@ from extraction.sheet import Row, RowRef, Sheet, Value
 from meta.errors import ProtocolError
 from meta.protocol.expressions import parse_sum
 from meta.protocol.plan import Analysis, Filter
+from meta.protocol.shared_controls import shared_control_warnings
 from meta.protocol.spread import spread_rows
 
 
@@ -85,6 +86,7 @@ def select_rows(sheet: Sheet, analysis: Analysis) -> Selection:
     warnings += (*chosen.warnings, *doubts)
     refs = {label_of(row, columns): joined.refs.get(row.ref, (row.ref,)) for row in derived.rows}
     labels = tuple(label_of(row, columns) for row in chosen.sheet.rows)
+    warnings += shared_control_warnings(chosen.sheet, labels, analysis)
     record = {
         "rows_in_sheet": len(sheet),
         "filters": filters,

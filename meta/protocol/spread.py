@@ -76,7 +76,8 @@ def spread_rows(sheet: Sheet, analysis: Analysis, columns: tuple[str, ...]) -> J
             column
             for name in _computed(analysis)
             for column, level in [column_and_level(name)]
-            if level is not None
+            # a column whose own name has a point in it is no level of another
+            if level is not None and column in sheet.columns and name not in sheet.columns
         )
     )
     levels = tuple(sorted({str(row.values[spread]) for row in sheet.rows if row.values[spread] is not None}))
@@ -182,12 +183,12 @@ def _join(
     """Return one row for the rows of one study."""
     by_level = {str(row.values[spread]): row for row in rows}
     values: dict[str, Value] = {column: _agree([row.values[column] for row in rows]) for column in shared}
-    text = {column: _agree_text([row.text.get(column, "") for row in rows]) for column in shared}
+    text = {column: _agree_text([row.shown(column) for row in rows]) for column in shared}
     for column in split:
         for level in levels:
             part = by_level.get(level)
             values[f"{column}.{level}"] = None if part is None else part.values[column]
-            text[f"{column}.{level}"] = "" if part is None else part.text.get(column, "")
+            text[f"{column}.{level}"] = "" if part is None else part.shown(column)
     return Row(values, text, rows[0].ref)
 
 
