@@ -47,8 +47,15 @@ class Row:
         return self.values[column]
 
     def shown(self, column: str) -> str:
-        """Return the text of a cell for people; empty where it is empty, coded as missing, or not there."""
-        return "" if self.values.get(column) is None else self.text.get(column, "")
+        """Return the text of a cell for people; empty where it is empty, coded as missing, or not there.
+
+        The decimal mark of a number is a point, whatever the file has.
+        """
+        value, text = self.values.get(column), self.text.get(column, "")
+        if value is None:
+            return ""
+        # a number has a comma in its text only where the file has decimal commas
+        return text if isinstance(value, str) else text.replace(",", ".")
 
 
 @dataclass(frozen=True, slots=True)

@@ -291,11 +291,11 @@ def _covariates(answer: Answer) -> dict[str, dict[str, Value]]:
 
 
 def _descriptors(plan: Analysis, selection: Selection) -> tuple[Mapping[str, Any], ...]:
-    """Return the descriptor columns of the forest plot: headings, and cells as the sheet writes them."""
+    """Return the descriptor columns of the forest plot: headings, and the cells as people read them."""
     found = []
     for descriptor in plan.descriptors:
         mark = descriptor.mark
-        cells = {label: row.text.get(descriptor.column, "") for label, row in selection.by_label()}
+        cells = {label: row.shown(descriptor.column) for label, row in selection.by_label()}
         marked = [
             label
             for label, row in selection.by_label()
@@ -328,9 +328,9 @@ def _study_table(selection: Selection) -> Mapping[str, Any]:
         rows.append(
             {
                 "label": label,
-                "cells": {name: row.text.get(name, "") for name, _ in columns},
-                "source_url": row.text.get("source_url") or None,
-                "risk_of_bias": row.text.get("risk_of_bias") or None,
+                "cells": {name: row.shown(name) for name, _ in columns},
+                "source_url": row.shown("source_url") or None,
+                "risk_of_bias": row.shown("risk_of_bias") or None,
                 "rows": selection.refs[label],
             }
         )

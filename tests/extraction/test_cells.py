@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from extraction.cells import read_cell
+from extraction.codebook import Column
 from extraction.faults import FLAGS
 from extraction.number_text import number_word
-from extraction.codebook import Column
 
 COUNT = Column("events", "count", "People with the event")
 PEOPLE = Column("n", "count", "People", low=1)
