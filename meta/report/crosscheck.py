@@ -60,15 +60,15 @@ def crosscheck_block(root: Node) -> Block:
         return Block(TITLE)
     return Block(
         TITLE,
-        (_verdict(summaries),),
+        (_verdict(root, summaries),),
         None,
-        (_failure_table(root, summaries), _difference_table(root, summaries)),
+        (_difference_table(root, summaries), _failure_table(root, summaries)),
         "What was not compared, and why",
         (_declined_table(root, summaries),),
     )
 
 
-def _verdict(summaries: Node) -> Sentence:
+def _verdict(root: Node, summaries: Node) -> Sentence:
     """Say in one sentence whether the engines agree."""
     engines = dict.fromkeys(
         f"{entry.at('engine').text()} {entry.at('version').text()}" for entry in summaries.each()
@@ -77,8 +77,9 @@ def _verdict(summaries: Node) -> Sentence:
     lead = join("The fits were made again by ", listed(list(engines)))
     if not differing:
         return join(lead, ": no number differs by more than its tolerance.")
-    titles = dict.fromkeys(entry.at("analysis").text() for entry in differing)
-    return join(lead, f": numbers of {', '.join(titles)} differ by more than their tolerance.")
+    names = dict.fromkeys(_name(root, entry) for entry in differing)
+    where = listed(list(names), last="; ", between="; ")
+    return join(lead, ". Numbers differ by more than their tolerance in: ", where, ".")
 
 
 def _name(root: Node, entry: Node) -> Piece:

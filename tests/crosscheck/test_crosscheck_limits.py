@@ -84,7 +84,7 @@ def test_a_warning_is_told_where_numbers_differ() -> None:
     (opinion,) = compare_pairs("main", ASKED, [Pair("x", 1.0, 1.1, 0.0)], ["half of it is missing"])
     assert opinion.status == "differs"
     assert opinion.failures == (
-        "x: 1.0 here, 1.1 by PyMARE, relative difference 9.1e-02 (at most 1e-10)",
+        "x: 1.0 here, 1.1 by PyMARE, relative difference 9.1e-02 (at most 1e-10); "
         "PyMARE warned: half of it is missing",
     )
     (opinion,) = compare_pairs("main", ASKED, [Pair("x", 1.0, 1.0, 0.0)], ["half of it is missing"])
