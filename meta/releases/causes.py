@@ -70,11 +70,15 @@ def entries_of(results: object) -> dict[str, Mapping[str, Any]]:
     return {str(name): entry for name, entry in tables if isinstance(entry, Mapping)}
 
 
-def said(value: object) -> str:
-    """Return a value as a failure shows it: text in quotes, nothing as ``nothing``, long text cut."""
-    text = repr(value) if isinstance(value, str) else "nothing" if value is None else str(value)
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
-
-
 #: Longest value shown in a failure, in characters.
 LONGEST_VALUE = 160
+
+
+def said(value: object) -> str:
+    """Return a value as a failure shows it: text in quotes, long text cut, of tables that they are tables."""
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, list) and any(isinstance(item, Mapping | list) for item in value):
+        return f"a list of {len(value)}"
+    text = repr(value) if isinstance(value, str) else "none" if value is None else str(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import meta
 from extraction.files import sha256
 from meta.pipeline import Computed
-from meta.releases.causes import Cause, said
-from meta.releases.compare import Difference, Tally
+from meta.releases.causes import Cause, look, said
+from meta.releases.compare import ABSENT, Difference, Tally
 from meta.releases.frozen_cells import FrozenSheet, rows_untouched
 from meta.releases.hashes import Frozen
 from meta.releases.verdict import Failure, Kind, listed, plural
@@ -36,7 +37,8 @@ class Findings:
     ``stored`` is results.json, None where it cannot be read; ``computed`` everything made again, None where
     it cannot be. ``leftovers`` are, by analysis, the differences that stay once the causes are put back;
     an analysis without an entry could not be put back. ``same_software`` says whether versions are those of
-    the release, ``with_past`` whether earlier releases were at hand.
+    the release, ``with_past`` whether earlier releases were at hand. ``told`` are changed files of which a
+    failure has been told already.
     """
 
     frozen: Frozen
@@ -48,6 +50,12 @@ class Findings:
     leftovers: Mapping[str, Tally]
     same_software: bool
     with_past: bool
+    told: frozenset[str]
+
+    @property
+    def same_engine(self) -> bool:
+        """Whether the release was made by this version of the engine."""
+        return self.frozen.manifest.engine == meta.__version__
 
     @property
     def touched(self) -> frozenset[str]:
@@ -65,11 +73,16 @@ def is_software(difference: Difference) -> bool:
     return difference.path[:1] == ("provenance",) and set(difference.path[1:2]) in _SOFTWARE
 
 
+def is_addition(difference: Difference, found: Findings) -> bool:
+    """Whether another engine than the one of the release reports something that the release does not know."""
+    return difference.stored is ABSENT and not found.same_engine
+
+
 def name_failures(found: Findings) -> tuple[Failure, ...]:
     """Return every failure of inputs, results and files: each cause once, with what follows from it."""
     follows, own = _sort_differences(found)
     failures, explained = _compare_files(found)
-    blamed = {cause.file for cause in found.causes}
+    blamed = {cause.file for cause in found.causes} | found.told
     silent = sorted(n for n in found.frozen.changed - blamed if n.startswith(("review/", "profiles/")))
     loose: list[Difference] = []
     if own and found.input_changed and RESULTS not in found.frozen.changed and silent:
@@ -79,11 +92,12 @@ def name_failures(found: Findings) -> tuple[Failure, ...]:
     named += _name_differences(own, found)
     for name, tally in found.leftovers.items():
         named += _name_differences(_real(tally.differences), found, put_back=name)
-    if RESULTS in found.frozen.changed and not any(failure.kind in ("number", "text") for failure in named):
+    shown = any(failure.kind in ("number", "text") for failure in named)
+    if RESULTS in found.frozen.changed - found.told and not shown:
         named.append(_changed_results(found))
-    culprit = found.frozen.manifest.protocol if found.frozen.manifest.protocol in silent else silent[:1]
-    for name in silent:
-        named.append(_silent_input(name, found, loose if name in culprit else []))
+    # the protocol decides more that results.json does not record than any sheet
+    silent.sort(key=lambda name: name != found.frozen.manifest.protocol)
+    named += [_silent_input(name, found, [] if i else loose) for i, name in enumerate(silent)]
     return (*named, *failures)
 
 
@@ -92,7 +106,7 @@ def _sort_differences(found: Findings) -> tuple[list[Difference], list[Differenc
     follows: list[Difference] = []
     own: list[Difference] = []
     for difference in found.tally.differences:
-        if is_software(difference):
+        if is_software(difference) or is_addition(difference, found):
             continue
         follow = _analysis_of(difference) in found.touched
         if difference.path[0] in _FOLLOWING:
@@ -136,10 +150,14 @@ def _told(cause: Cause, found: Findings, follows: Sequence[Difference], explaine
 
 def _consequences(differences: Sequence[Difference], files: Sequence[str], names: Sequence[str]) -> str:
     """Say how much follows from a cause, and where it moves a number most."""
-    numbers = [d for d in differences if d.kind == "number"]
-    counted = [plural(len(numbers), "number"), *([plural(len(files), "file")] if files else [])]
-    where = f"analys{'is' if len(names) == 1 else 'es'} {listed(names)}"
-    text = f"{listed(counted)} of {where} follow{'s' if len(numbers) + len(files) == 1 else ''} from it"
+    # lines of a sheet move with every row above them
+    numbers = [d for d in differences if d.kind == "number" and d.path[-1] != "line"]
+    others = [d.address for d in differences if d.kind == "shape"] if not numbers else []
+    counts = ((len(numbers), "number"), (len(others), "part"), (len(files), "file"))
+    counted = [plural(count, noun) for count, noun in counts if count]
+    text = f"{listed(counted or ['words'])} of analys{'is' if len(names) == 1 else 'es'} {listed(names)} "
+    text += "follows from it" if sum(count for count, _ in counts) == 1 else "follow from it"
+    text += f" ({others[0]})" if len(others) == 1 else ""
     apart = [d for d in numbers if d.relative is not None]
     if apart:
         largest = max(apart, key=lambda d: d.relative or 0.0)
@@ -198,7 +216,7 @@ def _silent_input(name: str, found: Findings, loose: Sequence[Difference]) -> Fa
 def _changed_results(found: Findings) -> Failure:
     """Return the failure for a results.json that was changed, and in which nothing could be named."""
     open_ones = sorted(found.touched - set(found.leftovers))
-    if found.stored is None or found.computed is None:
+    if found.computed is None:
         words = "its numbers could not be compared"
     elif open_ones:
         words = f"what was changed in it cannot be told apart from what follows in {listed(open_ones)}"
@@ -257,8 +275,16 @@ def _is_explained(name: str, found: Findings) -> bool:
     if any(not is_software(d) for d in found.tally.differences) and name.startswith(_WRITTEN):
         return True
     folder = _folder_of(name)
+    if folder is not None and _sheet_changed(folder, found):
+        return True
     moved = {_analysis_of(d) for d in found.tally.differences}
     return folder in found.touched or folder in moved or (bool(found.causes) and name.startswith(_WRITTEN))
+
+
+def _sheet_changed(analysis: str, found: Findings) -> bool:
+    """Whether the sheet of an analysis was changed: its figures carry the hash of the sheet."""
+    file = look(found.stored, "analyses", analysis, "cells", "file")
+    return any(n.startswith("review/") and n.rpartition("/")[2] == file for n in found.frozen.changed)
 
 
 def _changed_file(name: str, found: Findings, again: bytes | None) -> Failure:

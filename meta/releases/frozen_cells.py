@@ -45,7 +45,7 @@ class FrozenSheet:
 def read_sheets(
     frozen: Frozen, protocol: Protocol | None, review: Review | None
 ) -> dict[str, FrozenSheet]:
-    """Return the sheets and references of a release by the name that the protocol gives them.
+    """Return the sheets of a release by name, and its references by name behind ``targets.``.
 
     A sheet whose cells break its rules, so that there is no ``review``, is read all the same; one that is no
     table is left out.
@@ -54,8 +54,11 @@ def read_sheets(
     if protocol is None:
         return found
     beside = PurePosixPath(frozen.manifest.protocol).parent
-    read = {**review.target_sheets, **review.sheets} if review is not None else {}
-    for name, entry in {**protocol.targets, **protocol.sheets}.items():
+    entries = {**protocol.sheets, **{f"targets.{name}": entry for name, entry in protocol.targets.items()}}
+    read: dict[str, Sheet] = {}
+    if review is not None:
+        read = {**review.sheets, **{f"targets.{n}": sheet for n, sheet in review.target_sheets.items()}}
+    for name, entry in entries.items():
         path = str(beside / entry.file)
         types = sheet_types(protocol, name) if name in protocol.sheets else {}
         if path in frozen.contents:

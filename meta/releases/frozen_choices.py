@@ -26,7 +26,7 @@ _LISTS: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...] = (
     (("selection", "named"), "overlap.named", ("label", "reason")),
     (("subgroups",), "subgroups", ("by", "title", "overall", "show_test")),
     (("regressions",), "moderators", ("formula", "title", "show", "caveat")),
-    (("alternatives", "rows"), "alternatives", ("label", "reason", "measure", "profile", "spec", "changes")),
+    (("alternatives", "rows"), "alternatives", ("label", "reason", "measure", "profile", "changes")),
     (("descriptors",), "descriptors", ("column", "heading", "sign", "words")),
 )
 
@@ -71,6 +71,8 @@ def find_choice_causes(stored: object, computed: object, frozen: Frozen) -> list
             if head in brought:
                 continue
             also = [key for other in _BROUGHT.get(head, ()) for key in by_head.get(other, ())]
+            # what is other than in the main analysis is told in words too
+            keys = [key for key in keys if not key.endswith(".changes")] or keys
             rows = [(key, old.get(key), new.get(key)) for key in (*keys, *also)]
             found.append(source.cause(f"analyses.{name}.{head}", rows, frozenset({name}), (name, head)))
     return found
@@ -89,6 +91,9 @@ def analysis_choices(entry: Mapping[str, Any]) -> Choices:
     for place, name, keys in _LISTS:
         for i, item in enumerate(each_table(entry, *place), start=1):
             found.update({f"{name}.{i}.{key}": item.get(key) for key in keys if key in item})
+            spec = item.get("spec")
+            if isinstance(spec, Mapping):
+                found.update({f"{name}.{i}.{key}": look(spec, key) for key in SPEC_FIELDS})
     found["spread"] = look(entry, "selection", "spread", "column")
     found["overlap.rule"] = look(entry, "selection", "overlap", "rule")
     caveats = entry.get("caveats")

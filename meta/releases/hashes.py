@@ -64,10 +64,10 @@ def read_frozen(folder: Path) -> Frozen:
         if sha256(data) != manifest.files[name]:
             changed.add(name)
     unknown = tuple(name for name in _walk_files(folder) if name not in manifest.files)
-    if manifest.files:
+    if not failures or failures[0].kind != "manifest":
         failures += [Failure("unknown", name, "the manifest does not know this file") for name in unknown]
     else:
-        # without a list of files, what lies there is read as it is
+        # without a whole list of files, what lies there is read as it is
         for name in unknown:
             data, _fault = _read_file(folder, name)
             if data is not None:

@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from extraction.errors import ReviewError
+from extraction.errors import Problem, ReviewError
 from meta.errors import ReleaseError
 from meta.living.archive import MANIFEST_FILE
 from meta.pipeline import Computed, Tell
 from meta.releases.causes import Cause, entries_of, look
 from meta.releases.compare import Tally, address, compare_documents
-from meta.releases.findings import RESULTS, Findings, figures_of, is_software, name_failures
-from meta.releases.frozen_cells import FrozenSheet, find_cell_causes, read_sheets
+from meta.releases.findings import RESULTS, Findings, figures_of, is_addition, is_software, name_failures
+from meta.releases.frozen_cells import FrozenSheet, blame, find_cell_causes, read_sheets
 from meta.releases.frozen_choices import find_choice_causes
 from meta.releases.hashes import Frozen, follow_chain, read_frozen
 from meta.releases.refit import Past, Refit, compute_frozen, read_earlier, refit_release
@@ -69,6 +69,8 @@ def verify_release(
     refit = refit_release(frozen, past or (), progress)
     found, computed, more = _find(frozen, stored, refit, past, progress)
     failures += [*more, *name_failures(found)]
+    if not found.tally.numbers and not failures:
+        failures.append(Failure("refit", str(release), "no number could be compared"))
     information += _software_words(frozen, computed, found)
     opinions = _ask(computed, failures) if crosscheck and computed is not None else None
     tally = found.tally
@@ -104,10 +106,12 @@ def _read_results(frozen: Frozen, failures: list[Failure]) -> object:
         found: object = json.loads(frozen.contents[RESULTS].decode("utf-8"), parse_constant=str)
     except (ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        failures.append(Failure("file", RESULTS, f"this is no JSON ({reason}): no number can be compared"))
+        words = f"this is no JSON ({reason}), so no number can be compared{blame(frozen, RESULTS)}"
+        failures.append(Failure("file", RESULTS, words))
         return None
     if not isinstance(found, dict) or not entries_of(found):
-        failures.append(Failure("file", RESULTS, "these are no results: there is no analysis in it"))
+        words = f"these are no results: there is no analysis in it{blame(frozen, RESULTS)}"
+        failures.append(Failure("file", RESULTS, words))
         return None
     return found
 
@@ -126,8 +130,9 @@ def _find(
     elif any(cause.analyses for cause in causes):
         leftovers = _put_back(frozen, stored, sheets, causes)
     tally = _compare(stored, computed, with_past=past is not None)
-    if computed is None and RESULTS in frozen.contents and stored is not None:
-        failures.append(Failure("refit", "the frozen inputs", "no number could be compared"))
+    told = {failure.where.split(" line ")[0] for failure in failures}
+    if stored is None:
+        told.add(RESULTS)
     software = look(computed.results, "provenance") if computed is not None else {}
     manifest = frozen.manifest
     same = all(
@@ -136,17 +141,27 @@ def _find(
             ("engine", manifest.engine), ("python", manifest.python), ("packages", dict(manifest.packages))
         )
     )
-    return (
-        Findings(frozen, stored, computed, sheets, causes, tally, leftovers, same, past is not None),
-        computed,
-        failures,
+    found = Findings(
+        frozen=frozen,
+        stored=stored,
+        computed=computed,
+        sheets=sheets,
+        causes=causes,
+        tally=tally,
+        leftovers=leftovers,
+        same_software=same,
+        with_past=past is not None,
+        told=frozenset(told),
     )
+    return found, computed, failures
 
 
 def _find_causes(
     stored: object, computed: Computed | None, sheets: Mapping[str, FrozenSheet], frozen: Frozen
 ) -> list[Cause]:
     """Return the causes that can be named: cells and rows, then choices."""
+    if stored is None:
+        return []
     results = computed.results if computed is not None else None
     cells = find_cell_causes(stored, results, sheets, frozen)
     return [*cells, *(find_choice_causes(stored, results, frozen) if results is not None else ())]
@@ -185,7 +200,7 @@ def _compute_put_back(
         return computed, [], told
     missing = {failure.where.rpartition("/")[2] for failure in frozen.failures if failure.kind == "missing"}
     failures = [
-        Failure("input", *_split_problem(str(problem)))
+        Failure("input", *_place_problem(problem, frozen))
         for problem in refit.problems
         if not (problem.rule == "no-such-file" and problem.file in missing)
     ]
@@ -194,10 +209,13 @@ def _compute_put_back(
     return None, failures, told
 
 
-def _split_problem(text: str) -> tuple[str, str]:
-    """Return a problem's place and words."""
-    place, _, words = text.partition(": ")
-    return place, words
+def _place_problem(problem: Problem, frozen: Frozen) -> tuple[str, str]:
+    """Return a problem's place, its file by its path in the release, and its words."""
+    place, _, words = str(problem).partition(": ")
+    paths = [n for n in frozen.contents if n.startswith("review/") and n.rpartition("/")[2] == problem.file]
+    if not paths:
+        return place, words
+    return place.replace(problem.file, paths[0], 1), words + blame(frozen, paths[0])
 
 
 def _put_back(
@@ -253,6 +271,9 @@ def _software_words(frozen: Frozen, computed: Computed | None, found: Findings) 
         for d in found.tally.differences
         if is_software(d)
     ]
+    added = [d.address for d in found.tally.differences if is_addition(d, found)]
+    if added:
+        words.append(f"this engine also reports {plural(len(added), 'part')} that the release does not hold")
     if computed is not None and not found.same_software:
         others = [
             name
