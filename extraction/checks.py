@@ -90,14 +90,16 @@ def check_grid(grid: Grid, schema: SheetSchema, file: str, reading: Reading = AS
         )
     for row in rows:
         check_row(row, schema, findings)
-    check_sheet_rules(rows, [c.name for c in columns.values()], schema, reading.roles.key, findings)
+    read = [column.name for column in columns.values()]
+    # in an open sheet a column that is not there may be a slip in its name; rows are not compared without it
+    key = reading.roles.key if not schema.open or set(reading.roles.key) <= set(read) else ()
+    check_sheet_rules(rows, read, schema, key, findings)
     order = {column.name: position for position, column in columns.items()}
     problems = sorted(
         [*grid.problems, *findings.problems],
         key=lambda p: (p.line or 0, order.get(p.column or "", -1 if p.column is None else 10**6)),
     )
-    names = tuple(column.name for column in columns.values())
-    return CheckedGrid(names, tuple(rows), tuple(problems), tuple(carried))
+    return CheckedGrid(tuple(read), tuple(rows), tuple(problems), tuple(carried))
 
 
 # The header

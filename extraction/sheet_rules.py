@@ -63,7 +63,8 @@ def _check_duplicates(
             _repeats_key(row, declared_key, keys, True, findings)
         seen.setdefault(cells, row.line)
         for declared, key in ((False, own_key), (True, declared_key)):
-            keys.setdefault((declared, *(row.values.get(name) for name in key)), row.line)
+            if not row.wrong & set(key):
+                keys.setdefault((declared, *(row.values.get(name) for name in key)), row.line)
 
 
 def _repeats_key(
