@@ -25,8 +25,7 @@ from meta.living.archive import (
     version_key,
 )
 from meta.living.past import read_past
-from meta.pipeline import Computed, Tell, compute_review
-from meta.protocol.plan import Protocol
+from meta.pipeline import Computed, Tell, compute_review, profiles_used
 from meta.protocol.review import Review, read_review
 from meta.releases.lock import PATIENCE, hold_lock
 
@@ -118,13 +117,6 @@ def check_request(version: str, note: str) -> None:
         note.encode("utf-8")
     except UnicodeEncodeError as error:
         raise OptionError(f"the note has a character that is none (position {error.start + 1})") from None
-
-
-def profiles_used(protocol: Protocol) -> tuple[str, ...]:
-    """Return the names of the method profiles that a protocol uses, those of its alternatives among them."""
-    named = {plan.profile for plan in protocol.analyses}
-    named |= {a.profile for plan in protocol.analyses for a in plan.alternatives if a.profile is not None}
-    return tuple(sorted(named))
 
 
 def _check_version(folder: Path, version: str) -> tuple[Release, ...]:
