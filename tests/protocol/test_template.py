@@ -14,6 +14,9 @@ from extraction.template import SHEET_COLUMNS, new_review_files, write_new_revie
 from meta.protocol.reader import check_protocol, read_protocol, sheet_pairs, sheet_types
 from meta.protocol.selection import select_rows
 
+#: What the starter shows of a sheet beyond its file and codebook.
+ENTRY_KEYS = ("types", "key", "delimiter", "decimal", "missing", "study", "arm", "control")
+
 #: A review that nobody here wrote: congenital cataract.
 #: Source: github wnk4242/meta-analysis-of-proportion at ea75c06 (MIT licence), unchanged.
 CATARACT = Path(__file__).parent.parent / "golden" / "cataract.csv"
@@ -50,14 +53,19 @@ def test_a_filled_sheet_passes_and_is_chosen_from(tmp_path: Path) -> None:
     assert chosen.warnings == ()
 
 
+#: How the lines of the starter begin that are examples.
+EXAMPLES = (
+    *("# filters", "#   {", "# ]", "# subgroups", "# moderators", "# threshold"),
+    *(f"# {key} =" for key in ENTRY_KEYS),
+)
+
+
 def uncommented(text: str) -> str:
     """Return a protocol with its commented examples switched on, where they are whole."""
     lines = []
     for line in text.splitlines():
         bare = line.removeprefix("# ")
-        example = line.startswith(
-            ("# filters", "#   {", "# ]", "# subgroups", "# moderators", "# threshold", "# types")
-        )
+        example = line.startswith(EXAMPLES)
         lines.append(bare if example else line)
     return "\n".join(lines)
 
@@ -66,6 +74,7 @@ def test_the_examples_in_the_remarks_are_valid_too(tmp_path: Path) -> None:
     contents = new_review_files("T")
     text = uncommented(contents["review.toml"])
     assert {"filters", "subgroups", "moderators", "threshold"} <= tomllib.loads(text)["analyses"][0].keys()
+    assert set(ENTRY_KEYS) <= tomllib.loads(text)["sheets"]["main"].keys()
     (tmp_path / "review.toml").write_text(text, encoding="utf-8")
     (tmp_path / "sheet.csv").write_text(contents["sheet.csv"], encoding="utf-8")
     assert check_protocol(tmp_path)[1] == ()
