@@ -277,7 +277,9 @@ def _read(
     bare = restore(cell) if grid.neutralised else cell
     missing = dialect.is_missing(column.name, bare)
     text = cell if column.numeric and not missing else bare
-    value, fault = read_cell(column, "" if missing else text, record.flags.get(position), dialect.decimal)
+    # a code is a code, even where a spreadsheet calls it an error (#N/A)
+    said, flag = ("", None) if missing else (text, record.flags.get(position))
+    value, fault = read_cell(column, said, flag, dialect.decimal)
     return text, value, fault
 
 

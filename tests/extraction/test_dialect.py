@@ -280,11 +280,11 @@ def test_codes_for_a_column_that_is_not_there(tmp_path: Path) -> None:
 
 def test_codes_hold_in_a_workbook_and_text_dialects_do_not(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
-    for cells in (["study_id", "y"], ["A", "NA"], ["B", 0.5]):
+    for cells in (["study_id", "y"], ["A", "NA"], ["B", 0.5], ["C", "#N/A"]):
         book.active.append(cells)
     book.save(tmp_path / "s.xlsx")
-    sheet = read_sheet(tmp_path / "s.xlsx", "generic", dialect=Dialect(missing={"y": ("NA",)}))
-    assert sheet.column("y") == (None, 0.5)
+    sheet = read_sheet(tmp_path / "s.xlsx", "generic", dialect=Dialect(missing={"y": ("NA", "#N/A")}))
+    assert sheet.column("y") == (None, 0.5, None)
     for dialect, said in (
         (Dialect("comma"), "delimiter are"), (Dialect(decimal="comma"), "decimal are"),
         (GERMAN, "delimiter and decimal are"),
