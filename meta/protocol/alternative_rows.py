@@ -9,7 +9,6 @@ from extraction.sheet import Sheet
 from meta.protocol.plan import Analysis
 from meta.protocol.selection import select_rows
 
-
 #: Rules about rows that the sheet has not (yet, or any more). They leave one alternative without an estimate,
 #: which its table says; the analysis itself does not hang on it, so they are warnings here.
 _ABOUT_ROWS = ("unknown-row", "overlap")
