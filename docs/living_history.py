@@ -3,10 +3,10 @@
     python docs/living_history.py history
 
 makes the folder ``history`` with a copy of the shipped review and four releases of it: the first-episode
-cohorts published by 2017; then all cohorts; then one corrected cell; then another method profile. Releases
-one to three hold, for this story only, a slip of the pen (two digits of Chan2021 swapped, mended in the third)
-and an older method for the first analysis; release four is the shipped review as it is. After each release it
-prints what ``meta diff`` says, and in the end it verifies the last.
+cohorts published by 2017; then all cohorts; then one corrected cell; then another method profile. The
+releases before the last hold, for this story only, an older method for the first analysis, and the second a
+slip of the pen (two digits of Chan2021 swapped) that the third mends; the fourth is the shipped review as it
+is. After each release it prints what ``meta diff`` says, and in the end it verifies the last.
 """
 
 from __future__ import annotations

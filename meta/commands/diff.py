@@ -28,8 +28,8 @@ def diff(old: str, new: str, releases: Path | None, as_json: bool, as_markdown: 
     its folder). For each analysis that changed the rows and choices behind it are named.
 
     \b
-    Examples:  meta diff 2026.10.0 my-review
-               meta diff my-review/releases/2026.10.0 2026.11.0 --markdown
+    Example:  meta diff 2026.10.0 my-review
+              meta diff my-review/releases/2026.10.0 2026.11.0 --markdown
     """  # noqa: D301  (click reads the control character)
     if as_json and as_markdown:
         raise click.UsageError("--json and --markdown exclude each other")
