@@ -11,7 +11,7 @@ from extraction.files import sha256
 from meta.pipeline import Computed
 from meta.releases.causes import Cause, look, said
 from meta.releases.compare import ABSENT, Difference, Tally
-from meta.releases.frozen_cells import FrozenSheet, rows_untouched
+from meta.releases.frozen_cells import FrozenSheet, columns_gone, rows_untouched
 from meta.releases.hashes import Frozen
 from meta.releases.verdict import Failure, Kind, listed, plural
 
@@ -108,11 +108,21 @@ def _sort_differences(found: Findings) -> tuple[list[Difference], list[Differenc
     for difference in found.tally.differences:
         if is_software(difference) or is_addition(difference, found):
             continue
-        follow = _analysis_of(difference) in found.touched
+        follow = _analysis_of(difference) in found.touched or _is_place(difference, found)
         if difference.path[0] in _FOLLOWING:
             follow = bool(found.causes) or found.input_changed
         (follows if follow else own).append(difference)
     return follows, own
+
+
+def _is_place(difference: Difference, found: Findings) -> bool:
+    """Whether a difference is where a row stands or how many there are, in a sheet that was changed.
+
+    Any change of a row moves its hash, in analyses too that read none of the changed cells.
+    """
+    analysis = _analysis_of(difference)
+    place = difference.path[-1] in ("hash", "line") or difference.path[2:3] == ("selection",)
+    return place and analysis is not None and _sheet_changed(analysis, found)
 
 
 def _analysis_of(difference: Difference) -> str | None:
@@ -138,8 +148,7 @@ def _told(cause: Cause, found: Findings, follows: Sequence[Difference], explaine
     shared = any(cause.analyses & other.analyses for other in found.causes if other is not cause)
     message = cause.message
     if mine or files:
-        message += f"; {_consequences(mine, files, names)}"
-        message += ", and from what else was changed there" if shared else ""
+        message += f"; {_consequences(mine, files, names, shared=shared)}"
     hidden = [name for name in names if name not in found.leftovers]
     if mine and hidden and RESULTS in found.frozen.changed:
         message += "; what else may have been changed there cannot be told apart until this is mended"
@@ -148,7 +157,9 @@ def _told(cause: Cause, found: Findings, follows: Sequence[Difference], explaine
     return Failure(cause.kind, cause.where, message)
 
 
-def _consequences(differences: Sequence[Difference], files: Sequence[str], names: Sequence[str]) -> str:
+def _consequences(
+    differences: Sequence[Difference], files: Sequence[str], names: Sequence[str], *, shared: bool = False
+) -> str:
     """Say how much follows from a cause, and where it moves a number most."""
     # lines of a sheet move with every row above them
     numbers = [d for d in differences if d.kind == "number" and d.path[-1] != "line"]
@@ -157,6 +168,7 @@ def _consequences(differences: Sequence[Difference], files: Sequence[str], names
     counted = [plural(count, noun) for count, noun in counts if count]
     text = f"{listed(counted or ['words'])} of analys{'is' if len(names) == 1 else 'es'} {listed(names)} "
     text += "follows from it" if sum(count for count, _ in counts) == 1 else "follow from it"
+    text += " and from what else was changed there" if shared else ""
     text += f" ({others[0]})" if len(others) == 1 else ""
     apart = [d for d in numbers if d.relative is not None]
     if apart:
@@ -208,6 +220,9 @@ def _silent_input(name: str, found: Findings, loose: Sequence[Difference]) -> Fa
         words += f"; results.json records nothing of it, but {_consequences(loose, [], names)}"
     elif name == found.frozen.manifest.protocol and found.computed is not None:
         words += "; no choice that results.json records is another, and no number moves"
+    elif gone := columns_gone(found.stored, list(found.sheets.values()), name):
+        noun = "column" if len(gone) == 1 else "columns"
+        words += f"; without the {noun} {listed([repr(column) for column in gone])}, which analyses read"
     elif rows_untouched(found.stored, list(found.sheets.values()), name):
         words += "; changed in a cell that no analysis uses, or in its form: every row in use is as it was"
     return Failure("input", name, words)
@@ -220,6 +235,8 @@ def _changed_results(found: Findings) -> Failure:
         words = "its numbers could not be compared"
     elif open_ones:
         words = f"what was changed in it cannot be told apart from what follows in {listed(open_ones)}"
+    elif not found.with_past:
+        words = "every number and text that was computed again is as stored"
     else:
         words = "every number and text in it is as recomputed: it was changed in its form"
     return Failure("file", RESULTS, f"{_changed_words(RESULTS, found)}; {words}")

@@ -120,7 +120,8 @@ def find_cell_causes(
         gone = _Recorded(entry, sheet)
         for change in gone.cells():
             cells.setdefault((change.path, change.line, change.column), (change, set()))[1].add(name)
-        for line, words in [*gone.rows(), *_come(entry, again.get(name))]:
+        come = _come(entry, again.get(name)) if sheet.path in frozen.changed else ()
+        for line, words in [*gone.rows(), *come]:
             rows.setdefault((sheet.path, line), (words, set()))[1].add(name)
     found = [_cell_cause(change, names, stored, again, frozen) for change, names in cells.values()]
     named = {(change.path, change.line) for change, _ in cells.values()}
@@ -267,10 +268,20 @@ def rows_untouched(stored: object, sheets: Sequence[FrozenSheet], path: str) -> 
     sheet = next((sheet for sheet in sheets if sheet.path == path), None)
     if sheet is None:
         return False
-    there, file = set(sheet.hashes.values()), PurePosixPath(path).name
-    return all(
-        row.get("hash") in there
-        for entry in entries_of(stored).values()
-        if look(entry, "cells", "file") == file
-        for row in each_table(entry, "cells", "rows")
-    )
+    there = set(sheet.hashes.values())
+    recorded = (each_table(entry, "cells", "rows") for entry in _entries_on(stored, path))
+    return all(row.get("hash") in there for rows in recorded for row in rows)
+
+
+def columns_gone(stored: object, sheets: Sequence[FrozenSheet], path: str) -> list[str]:
+    """Return the columns that analyses recorded and that a sheet has no more."""
+    sheet = next((sheet for sheet in sheets if sheet.path == path), None)
+    read = [look(entry, "cells", "columns") for entry in _entries_on(stored, path)]
+    names = dict.fromkeys(str(name) for columns in read if isinstance(columns, list) for name in columns)
+    return [name for name in names if sheet is not None and name not in sheet.columns]
+
+
+def _entries_on(stored: object, path: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the analyses that recorded rows of a sheet."""
+    file = PurePosixPath(path).name
+    yield from (entry for entry in entries_of(stored).values() if look(entry, "cells", "file") == file)

@@ -20,7 +20,7 @@ _TABLES = ("columns", "unit", "headings", "threshold")
 
 #: Lists of an analysis in results.json, the protocol's name of each, and which of their keys are choices.
 _LISTS: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...] = (
-    (("selection", "filters"), "filters", ("text", "column", "test", "value")),
+    (("selection", "filters"), "filters", ("text",)),
     (("selection", "derived"), "derived", ("column", "text")),
     (("selection", "excluded"), "exclude", ("label", "reason")),
     (("selection", "named"), "overlap.named", ("label", "reason")),
@@ -150,10 +150,12 @@ class _Source:
             where = f"analyses.{place[0]}.{keys[0]}" if place else keys[0]
         line = self._line(place, keys)
         origin = f"{self.path}{f' line {line}' if line else ''}"
-        texts = []
+        texts: list[str] = []
         for key, old, new in rows:
             name = "" if len(keys) == 1 else f"{key.removeprefix(prefix)} "
-            texts.append(f"{name}{said(old)} in results.json, {said(new)} from {origin}")
+            # where it comes from is said once
+            now = f"now {said(new)}" if texts else f"{said(new)} from {origin}"
+            texts.append(f"{name}{said(old)}{'' if texts else ' in results.json'}, {now}")
         specs = names if place and place[1] in ("spec", "profile") else frozenset[str]()
         message = "; ".join(texts) + blame(self.frozen, self.path)
         mendable = bool(specs or not names)

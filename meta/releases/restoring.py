@@ -117,7 +117,7 @@ def _with_model(plan: Analysis, entry: Mapping[str, Any]) -> Analysis:
     spec = {name: look(entry, "spec", name) for name in SPEC_FIELDS}
     profile = entry.get("profile")
     own = plan.model.model_dump(exclude_none=True)
-    profiles = dict.fromkeys([plan.profile, *([profile] if isinstance(profile, str) else [])])
+    profiles = dict.fromkeys([*([profile] if isinstance(profile, str) else []), plan.profile])
     for name in profiles:
         base = plan.model_copy(update={"profile": name})
         differing = [key for key, value in base.spec().to_dict().items() if value != spec[key]]

@@ -215,7 +215,8 @@ def _place_problem(problem: Problem, frozen: Frozen) -> tuple[str, str]:
     paths = [n for n in frozen.contents if n.startswith("review/") and n.rpartition("/")[2] == problem.file]
     if not paths:
         return place, words
-    return place.replace(problem.file, paths[0], 1), words + blame(frozen, paths[0])
+    changed = blame(frozen, paths[0]) if paths[0] in frozen.changed else ""
+    return place.replace(problem.file, paths[0], 1), words + changed
 
 
 def _put_back(
