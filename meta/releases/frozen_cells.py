@@ -31,6 +31,7 @@ class FrozenSheet:
     """A sheet of a release as text: ``path`` in the release, cells by line and column, hashes by line.
 
     ``header`` is every cell of the first line, ``delimiter`` what stands between cells; None in a workbook.
+    ``entry`` is what the protocol says of it.
     """
 
     path: str
@@ -40,6 +41,15 @@ class FrozenSheet:
     columns: tuple[str, ...]
     rows: Mapping[int, Mapping[str, str]]
     hashes: Mapping[int, str]
+    entry: SheetEntry
+
+    def shown(self, line: int, column: str) -> str | None:
+        """Return a cell as reports show it: empty where a code says so, numbers with a decimal point."""
+        text, known = self.rows[line].get(column), self.schema.find(column)
+        if text is None or text.strip() in {code.strip() for code in self.entry.missing.get(column, ())}:
+            return None if text is None else ""
+        comma = self.entry.decimal == "comma" and known is not None and known.numeric
+        return text.replace(",", ".") if comma else text
 
 
 def read_sheets(
@@ -79,11 +89,11 @@ def _read_sheet(
     if sheet is not None:
         rows = {row.ref.line: row.text for row in sheet.rows}
         hashes = {row.ref.line: row.ref.hash for row in sheet.rows}
-        return FrozenSheet(path, sheet.schema, delimiter, header, sheet.columns, rows, hashes)
+        return FrozenSheet(path, sheet.schema, delimiter, header, sheet.columns, rows, hashes, entry)
     checked = check_grid(grid, schema, PurePosixPath(path).name)
     rows = {row.line: row.text for row in checked.rows}
     hashes = {row.line: hash_cells([row.text[name] for name in checked.columns]) for row in checked.rows}
-    return FrozenSheet(path, schema, delimiter, header, checked.columns, rows, hashes)
+    return FrozenSheet(path, schema, delimiter, header, checked.columns, rows, hashes, entry)
 
 
 def _read_grid(
@@ -153,9 +163,9 @@ class _Recorded:
     def cells(self) -> Iterator[CellChange]:
         """Yield each cell whose text is another."""
         for line, row in self.lines.items():
-            there = self.sheet.rows[line]
+            there, recorded = self.sheet.rows[line], _table(row.get("cells"))
             for column, old in self._texts(row).items():
-                new = there.get(column)
+                new = there.get(column) if column in recorded else self.sheet.shown(line, column)
                 if column not in self.sheet.columns:
                     # a column that a codebook knows and the file lacks is read as empty
                     new = "" if old == "" else None

@@ -1,6 +1,8 @@
 """Verifying a release: one that is whole, and cells and choices that were changed, each by its name."""
 
 import json
+import shutil
+from pathlib import Path
 
 from tampering import (
     CHANGED,
@@ -16,6 +18,7 @@ from tampering import (
     told,
 )
 
+from meta.releases.freeze import freeze_release
 from meta.releases.verify import verify_release
 
 BACK = "; with this put back, all of it is as stored"
@@ -211,3 +214,20 @@ def test_a_frozen_profile_is_compared_key_by_key_with_the_one_in_use(release):
     assert only(release) == f"profiles/house@1.toml: changed in words that are no option{CHANGED}"
     profile.write_bytes(b"\xff = [")
     assert all(words.startswith("profiles/house@1.toml") for words in told(release))
+
+
+def test_cells_with_semicolons_decimal_commas_and_codes_are_named_and_put_back(tmp_path):
+    golden = Path(__file__).parents[1] / "golden" / "suicide-psyctr"
+    shutil.copyfile(golden / "review.toml", tmp_path / "review.toml")
+    shutil.copyfile(golden / "23.1.1" / "data.csv", tmp_path / "data.csv")
+    release = freeze_release(tmp_path, version="23.1.1", note="as published").folder
+    assert told(release) == []
+    sheet = release / "review/data.csv"
+    replace_text(sheet, ";-0,51455395331658;", ";-1,51455395331658;")
+    words = only(release)
+    assert words.startswith("review/data.csv line 152, .g: '-0,51455395331658' at the release, '-1,51455")
+    assert words.endswith(BACK)
+    replace_text(sheet, ";-1,51455395331658;", ";NA;")
+    words = only(release)
+    assert words.startswith("review/data.csv line 152, .g: '-0,51455395331658' at the release, 'NA' now")
+    assert words.endswith(BACK)
