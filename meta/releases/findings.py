@@ -260,13 +260,13 @@ def _compare_files(found: Findings) -> tuple[list[Failure], list[str]]:
         there, again = frozen.contents.get(name), made.get(name)
         if name in frozen.changed and _made(name):
             failures.append(_changed_file(name, found, again))
-        elif name.startswith(("review/", "profiles/")) or there == again or name in frozen.unknown:
+        elif found.computed is None or name.startswith(("review/", "profiles/")) or name in frozen.unknown:
             continue
-        elif there is None and name in frozen.manifest.files:
-            continue  # named as missing
+        elif there == again or (there is None and name in frozen.manifest.files):
+            continue  # what is missing has been named
         elif _is_explained(name, found):
             explained.append(name)
-        elif found.computed is not None:
+        else:
             failures.append(Failure(_file_kind(name), name, _made_otherwise(there, again)))
     return failures, explained
 

@@ -199,8 +199,10 @@ def _profile_causes(stored: object, frozen: Frozen) -> Iterator[Cause]:
         data = (files("meta.profiles") / f"{name}.toml").read_bytes()
         if frozen.contents[path] == data and path not in frozen.changed:
             continue
-        here = _options(data)
-        now = _options(frozen.contents[path])
+        here, now = _options(data), _options(frozen.contents[path])
+        if not now:
+            yield Cause("profile", path, path, f"this is no profile{blame(frozen, path)}", frozenset())
+            continue
         then = look(known.get(name), "options")
         released = dict(then) if isinstance(then, Mapping) else here
         keys = _differing(now, released) or _differing(here, released)

@@ -13,7 +13,7 @@ from extraction.errors import Problem, ReviewError
 from meta.errors import ReleaseError
 from meta.living.archive import MANIFEST_FILE
 from meta.pipeline import Computed, Tell
-from meta.releases.causes import Cause, entries_of, look
+from meta.releases.causes import Cause, entries_of, look, said
 from meta.releases.compare import Tally, address, compare_documents
 from meta.releases.findings import RESULTS, Findings, figures_of, is_addition, is_software, name_failures
 from meta.releases.frozen_cells import FrozenSheet, blame, find_cell_causes, read_sheets
@@ -66,6 +66,10 @@ def verify_release(
     past, skipped = read_earlier(frozen, chain)
     information = [skipped] if skipped else []
     stored = _read_results(frozen, failures)
+    failures += _compare_software(frozen, stored)
+    if frozen.manifest.version not in ("", folder.resolve().name):
+        name = folder.resolve().name
+        information.append(f"the folder is called {name!r}, and the manifest is of {frozen.manifest.version}")
     refit = refit_release(frozen, past or (), progress)
     found, computed, more = _find(frozen, stored, refit, past, progress)
     failures += [*more, *name_failures(found)]
@@ -116,6 +120,28 @@ def _read_results(frozen: Frozen, failures: list[Failure]) -> object:
     return found
 
 
+def _compare_software(frozen: Frozen, stored: object) -> list[Failure]:
+    """Compare the versions of the software that manifest and results name: they were written together."""
+    manifest = frozen.manifest
+    if stored is None or not manifest.engine:
+        return []
+    said_there = {"engine": manifest.engine, "python": manifest.python}
+    said_there |= {f"packages.{name}": text for name, text in manifest.packages.items()}
+    packages = look(stored, "provenance", "packages")
+    said_here = {name: look(stored, "provenance", name) for name in ("engine", "python")}
+    said_here |= {f"packages.{n}": t for n, t in packages.items()} if isinstance(packages, Mapping) else {}
+    return [
+        Failure(
+            "manifest",
+            f"{MANIFEST_FILE}, {name}",
+            f"{said(said_there.get(name))} in the manifest, {said(said_here.get(name))} in results.json"
+            + (blame(frozen, RESULTS) if RESULTS in frozen.changed else ""),
+        )
+        for name in dict.fromkeys((*said_there, *said_here))
+        if said_there.get(name) != said_here.get(name)
+    ]
+
+
 def _find(
     frozen: Frozen, stored: object, refit: Refit, past: Past | None, progress: Tell | None
 ) -> tuple[Findings, Computed | None, list[Failure]]:
@@ -131,7 +157,7 @@ def _find(
         leftovers = _put_back(frozen, stored, sheets, causes)
     tally = _compare(stored, computed, with_past=past is not None)
     told = {failure.where.split(" line ")[0] for failure in failures}
-    if stored is None:
+    if stored is None or _compare_software(frozen, stored):
         told.add(RESULTS)
     software = look(computed.results, "provenance") if computed is not None else {}
     manifest = frozen.manifest
@@ -206,6 +232,9 @@ def _compute_put_back(
     ]
     if refit.error and frozen.manifest.protocol in frozen.contents:
         failures.append(Failure("refit", frozen.manifest.protocol, refit.error))
+    # where the sheet itself cannot be read, that rows are not in it says nothing more
+    broken = {problem.file for problem in refit.problems}
+    told = [c for c in told if not (c.kind == "row" and c.file.rpartition("/")[2] in broken)]
     return None, failures, told
 
 

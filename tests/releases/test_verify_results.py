@@ -246,3 +246,22 @@ def test_a_difference_from_another_engine_is_a_failure_by_name(release, monkeypa
     assert {failure.kind for failure in found.failures} == {"opinion"}
     assert str(found.failures[0]).startswith("analyses.share, statsmodels, main: DL, Wald: standard error: ")
     assert " here, 1.5 by statsmodels, relative difference " in str(found.failures[0])
+
+
+def test_versions_that_manifest_and_results_name_differently_are_a_failure(release):
+    replace_text(release / "manifest.json", '"engine": "', '"engine": "9.')
+    (words,) = told(release)
+    assert words.startswith("manifest.json, engine: '9.")
+    assert words.endswith("' in results.json")
+
+
+def test_a_folder_of_another_name_is_told_and_is_no_failure(release):
+    found = verify_release(release.rename(release.with_name("a copy")), crosscheck=False)
+    assert found.verified
+    assert found.information == ("the folder is called 'a copy', and the manifest is of 2026.1",)
+
+
+def test_rows_behind_a_record_that_cannot_be_read_are_not_said_to_be_gone(release):
+    replace_text(release / CSV, '"Second, A 2004"', '"Second, A 2004')
+    (words,) = told(release)
+    assert words.startswith(f"{CSV} line 3: the record that begins here cannot be read ")
