@@ -74,6 +74,8 @@ def _model_changes(analysis: Analysis, other: Analysis) -> Iterator[str]:
         yield from _option_changes(new, old)
         return
     yield f"{describe_model(new)} instead of {_said(_MODELS, old.model)}"
+    if new.ci_method == old.ci_method == "HKSJ" and new.ci_guard != old.ci_guard:
+        yield _instead("HKSJ interval", _said(_GUARDS, new.ci_guard), _said(_GUARDS, old.ci_guard))
     if new.pi_method != old.pi_method:
         yield _instead("prediction", _said(_PREDICTIONS, new.pi_method), _said(_PREDICTIONS, old.pi_method))
     if new.level != old.level:

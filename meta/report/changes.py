@@ -95,17 +95,25 @@ def _version_name(changes: Node) -> str:
 
 
 def _opening_line(changes: Node) -> Sentence:
-    """Return ``Version 2026.11.0; 3 of 12 analyses changed since 2026.10.0``."""
-    return join(f"{_version_name(changes)}; ", _changed_text(changes), f" since {changes.at('old').label()}.")
+    """Return ``Version 2026.11.0; 3 of 12 analyses changed and 1 is new since 2026.10.0``."""
+    since = f" since {changes.at('old').label()}."
+    return join(f"{_version_name(changes)}; ", listed(_analyses_text(changes)), since)
+
+
+def _analyses_text(changes: Node) -> list[Sentence]:
+    """Say how many analyses changed, came and went."""
+    moved = _counted(changes.at("counts"), (("came", "is new", "are new"), ("went", "is gone", "are gone")))
+    return [_changed_text(changes), *moved]
 
 
 def _changed_text(changes: Node) -> Sentence:
     counts = changes.at("counts")
-    total = counts.at("analyses")
-    word = "analysis" if total.number() == 1 else "analyses"
-    if not counts.at("changed").number():
-        return join("none of ", show_count(total), f" {word} changed")
-    return join(show_count(counts.at("changed")), " of ", show_count(total), f" {word} changed")
+    total, changed = counts.at("analyses"), counts.at("changed").number()
+    if total.number() == 1:
+        return ("the one analysis changed" if changed else "the one analysis did not change",)
+    if not changed:
+        return join("none of ", show_count(total), " analyses changed")
+    return join(show_count(counts.at("changed")), " of ", show_count(total), " analyses changed")
 
 
 def _lead_sentences(changes: Node) -> list[Sentence]:
@@ -113,8 +121,6 @@ def _lead_sentences(changes: Node) -> list[Sentence]:
     counts, note = changes.at("counts"), changes.at("old_note").text()
     said = f" (“{note.rstrip('.')}”)" if note else ""
     since = f"Since {changes.at('old').label()}{said}, "
-    whats: list[Sentence] = [_changed_text(changes)]
-    whats += _counted(counts, (("came", "is new", "are new"), ("went", "is gone", "are gone")))
     rows = _counted(
         counts,
         (
@@ -123,7 +129,7 @@ def _lead_sentences(changes: Node) -> list[Sentence]:
             ("rows_changed", "row changed", "rows changed"),
         ),
     )
-    out = [join(since, listed(whats), ".")]
+    out = [join(since, listed(_analyses_text(changes)), ".")]
     out.append(
         join("In the sheets, ", listed(rows), ".") if rows else ("No row of a sheet came, went or changed.",)
     )

@@ -99,7 +99,9 @@ def changes_markdown(changes: Changes) -> str:
 def _lead(changes: Changes) -> Part:
     """Say how many of what differs, and what was crossed."""
     counts = count_changes(changes)
-    analyses = [f"{counts.changed or 'none'} of {_count(counts.analyses, 'analysis', 'analyses')} changed"]
+    analyses = [f"{counts.changed or 'none'} of {counts.analyses} analyses changed"]
+    if counts.analyses == 1:
+        analyses = ["the one analysis changed" if counts.changed else "the one analysis did not change"]
     analyses += [f"{n} {word}" for n, word in ((counts.came, "came"), (counts.went, "went")) if n]
     rows = [
         f"{_count(n, 'row', 'rows')} {word}"
@@ -146,8 +148,9 @@ def _threshold(analysis: AnalysisChanges) -> str:
     if threshold.interval_changed:
         beside = value if not said else "it"
         words = "includes" if threshold.new_interval == "on" else "no longer includes"
-        said.append(f"the interval {words} {beside}" + (" now" if words == "includes" else ""))
-    return f"{analysis.id}: {' and '.join(said)}."
+        whose = "its interval" if said else "the interval"
+        said.append(f"{whose} {words} {beside}" + (" now" if words == "includes" else ""))
+    return f"{analysis.id}: {', and '.join(said)}."
 
 
 # Analyses --------------------------------------------------------------------------------------------------

@@ -75,7 +75,7 @@ def test_each_side_is_a_release_a_version_or_a_review(shell, old, new, heading, 
     done = shell("diff", old, new)
     assert done.exit_code == 0
     assert done.stderr == ""
-    assert done.stdout.startswith(f"What changed from {heading}\n  1 of 1 analysis changed.")
+    assert done.stdout.startswith(f"What changed from {heading}\n  The one analysis changed.")
     for point in points:
         assert f"  - {point} (cohorts.csv, line " in done.stdout
     assert done.stdout.count(" (cohorts.csv, line ") == len(points)
@@ -122,7 +122,7 @@ def test_json_holds_every_difference(shell, review):
 @pytest.mark.usefixtures("review")
 def test_markdown_is_the_same_comparison(shell):
     text = shell("diff", "1.0", "1.1", "--releases", "rev/releases", "--markdown").stdout
-    assert text.startswith("# What changed from 1.0 to 1.1\n\n1 of 1 analysis changed.")
+    assert text.startswith("# What changed from 1.0 to 1.1\n\nThe one analysis changed.")
     assert "- E2020 came (cohorts.csv, line 6)" in text
     assert text == shell("diff", "rev/releases/1.0", "rev/releases/1.1", "--markdown").stdout
 
@@ -132,7 +132,7 @@ def test_without_a_difference_it_says_so_and_is_no_failure(shell):
     done = shell("diff", "rev", "rev")
     assert done.exit_code == 0
     assert done.stdout.startswith("What changed from rev to rev\n")
-    assert "None of 1 analysis changed. No row of a sheet differs. No choice that can" in done.stdout
+    assert "The one analysis did not change. No row of a sheet differs. No choice that can" in done.stdout
 
 
 @pytest.mark.parametrize(

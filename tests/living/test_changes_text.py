@@ -152,6 +152,9 @@ def test_a_threshold_is_said_where_it_matters(tmp_path: Path) -> None:
     lead, part = describe_comparison(crossed)[:2]
     assert said in lead.sentences[0]
     assert part.sentences[0].startswith(said)
+    threshold = replace(crossed.analyses[0].threshold, interval_changed=True, new_interval="on")
+    both = replace(crossed, analyses=(replace(crossed.analyses[0], threshold=threshold),))
+    assert describe_comparison(both)[1].sentences[0] == f"{said}, and its interval includes it now."
 
 
 def test_choices_are_told_by_what_they_can_do(tmp_path: Path) -> None:

@@ -241,3 +241,10 @@ PLAN = Analysis(
 def test_changes_are_said_in_words(choice: dict[str, object], words: tuple[str, ...]) -> None:
     alternative = Alternative.model_validate({"label": "L", "reason": "R"}).model_copy(update=choice)
     assert describe_changes(PLAN, alternative) == words
+
+
+def test_a_guard_that_comes_with_another_model_is_named() -> None:
+    plan = PLAN.model_copy(update={"profile": "cochrane2025@1"})
+    alternative = Alternative(label="L", reason="R", model=ModelChoices(model="common"))
+    named = "HKSJ interval: never narrower than Wald instead of no guard"
+    assert named in describe_changes(plan, alternative)

@@ -329,12 +329,12 @@ def test_the_shell_says_where_a_release_is_and_what_names_it(shell):
 def test_the_shell_says_in_a_line_each_which_analyses_a_release_changed(shell, review):
     shell(".", "--version", "1.0", "--note", "the first")
     same = shell(".", "--version", "1.1", "--note", "nothing new")
-    assert same.stdout.splitlines()[4:] == ["Version 1.1; none of 1 analysis changed since 1.0."]
+    assert same.stdout.splitlines()[4:] == ["Version 1.1; the one analysis did not change since 1.0."]
     sheet = review / "data" / "cohorts.csv"
     sheet.write_bytes(sheet.read_bytes().replace(b",12,90,", b",21,90,"))
     moved = shell(".", "--version", "1.2", "--note", "a cell corrected")
     line, _headings, analysis = moved.stdout.splitlines()[4:]
-    assert line == "Version 1.2; 1 of 1 analysis changed since 1.1."
+    assert line == "Version 1.2; the one analysis changed since 1.1."
     assert analysis.startswith("A share")
     again = shell(".", "--version", "1.3", "--note", "the same again", "--json")
     assert json.loads(again.stdout)["changed"] == []

@@ -181,7 +181,8 @@ def test_without_a_release_there_is_no_section(form: dict[str, Any]) -> None:
 
 def test_the_opening_and_the_section_lead_with_what_changed(page: Page, html: str) -> None:
     said = paragraphs(page)
-    assert "Version 2026.11.0; 2 of 4 analyses changed since 2026.10.0. What changed." in said
+    opening = "Version 2026.11.0; 2 of 4 analyses changed, 1 is new and 1 is gone since 2026.10.0."
+    assert f"{opening} What changed." in said
     (lead,) = [p for p in said if p.startswith("Since 2026.10.0")]
     assert lead == (
         "Since 2026.10.0 (“All cohorts”), 2 of 4 analyses changed, 1 is new and 1 is gone. "
@@ -312,7 +313,7 @@ def test_that_nothing_changed_is_said() -> None:
     results, figures = living(replace(CHANGES, sheets=(), choices=(), analyses=(same,)))
     results["changes"]["figures"] = []
     text = " ".join(paragraphs(Page(render_html(results, figures))))
-    assert "none of 1 analysis changed" in text
+    assert "the one analysis did not change" in text
     assert "No row of a sheet came, went or changed." in text
     assert "Analyses that changed" not in text
 
