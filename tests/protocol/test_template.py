@@ -56,6 +56,7 @@ def test_a_filled_sheet_passes_and_is_chosen_from(tmp_path: Path) -> None:
 #: How the lines of the starter begin that are examples.
 EXAMPLES = (
     *("# filters", "#   {", "# ]", "# subgroups", "# moderators", "# threshold"),
+    *("# alternatives", "# model = {ci"),
     *(f"# {key} =" for key in ENTRY_KEYS),
 )
 
@@ -73,7 +74,8 @@ def uncommented(text: str) -> str:
 def test_the_examples_in_the_remarks_are_valid_too(tmp_path: Path) -> None:
     contents = new_review_files("T")
     text = uncommented(contents["review.toml"])
-    assert {"filters", "subgroups", "moderators", "threshold"} <= tomllib.loads(text)["analyses"][0].keys()
+    shown = {"filters", "subgroups", "moderators", "threshold", "alternatives", "model"}
+    assert shown <= tomllib.loads(text)["analyses"][0].keys()
     assert set(ENTRY_KEYS) <= tomllib.loads(text)["sheets"]["main"].keys()
     (tmp_path / "review.toml").write_text(text, encoding="utf-8")
     (tmp_path / "sheet.csv").write_text(contents["sheet.csv"], encoding="utf-8")
