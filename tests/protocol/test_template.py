@@ -56,7 +56,7 @@ def test_a_filled_sheet_passes_and_is_chosen_from(tmp_path: Path) -> None:
 #: How the lines of the starter begin that are examples.
 EXAMPLES = (
     *("# filters", "#   {", "# ]", "# subgroups", "# moderators", "# threshold"),
-    *("# alternatives", "# model = {ci"),
+    *("# alternatives", "# model = {pi"),
     *(f"# {key} =" for key in ENTRY_KEYS),
 )
 
