@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 import extraction
 import meta
+from extraction.template import new_review_files
 from meta.cli import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,7 +30,9 @@ def test_the_readme_has_exactly_two_set_up_commands_of_one_line_each():
 
 
 def test_the_python_example_runs_and_gives_the_first_answer(tmp_path, monkeypatch, capsys):
-    shutil.copy(ROOT / "extraction" / "evidence" / "trs_incidence.csv", tmp_path)
+    evidence = Path("extraction", "evidence")
+    (tmp_path / evidence).mkdir(parents=True)
+    shutil.copy(ROOT / evidence / "trs_incidence.csv", tmp_path / evidence)
     monkeypatch.chdir(tmp_path)
     # the figure's own writer names its fonts; a bare savefig is what a user types
     with matplotlib.rc_context():
@@ -37,6 +40,22 @@ def test_the_python_example_runs_and_gives_the_first_answer(tmp_path, monkeypatc
         exec(compile(example, "README.md", "exec"), {})
     assert capsys.readouterr().out.startswith("0.1706")
     assert (tmp_path / "forest.svg").stat().st_size > 10_000
+
+
+def test_what_the_readme_shows_of_a_plan_is_read_and_checked(tmp_path):
+    plan = new_review_files("T")["review.toml"]
+    sheet, choices = blocks("toml")
+    head, body = plan.split("[[analyses]]")
+    head = re.sub(r"\[sheets\.main\].*", sheet, head, flags=re.DOTALL)
+    body = body.replace('sheet = "main"', 'sheet = "trials"').replace('label = "study_id"', 'label = "trial"')
+    (tmp_path / "review.toml").write_text(f"{head}\n[[analyses]]{body}\n{choices}", encoding="utf-8")
+    rows = "A;1;2009;UK;3;40;4,5\nB;1;2011;UK;5;60;NA\nC;1;2012;UK;6;50;2\n"
+    header = "trial;arm;year;country;events;n;weeks\n"
+    (tmp_path / "trials.csv").write_text(header + rows, encoding="utf-8")
+    done = CliRunner().invoke(main, ["sensitivity", str(tmp_path)])
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert all(label in done.stdout for label in ("Inverse variance", "Wald interval", "Since 2010"))
+    assert "threshold of 20 per 100" in done.stdout
 
 
 @pytest.mark.parametrize("command", sorted(main.commands))
