@@ -34,10 +34,10 @@ ASKED = {
 
 MEASURED: Sentence = (
     "A difference is relative to the number, or to the scale of the analysis where that is larger (the "
-    "standard error of its mean, its typical sampling variance). Closed forms, the GLM and the "
-    "log-likelihood may differ by 1e-10, and none nearby may be higher by more. Others have their tolerance "
-    "in brackets: 1e-6 for PyMARE's ML, REML and HKSJ, and for statsmodels' PM 1e-4 on τ² and 1e-5 on the "
-    "rest, since these stop their iterations early.",
+    "standard error of its mean, its typical sampling variance). Exact methods, which are closed forms, the "
+    "GLM and the log-likelihood, may differ by 1e-10, and no log-likelihood nearby may be higher by more. "
+    "Iterated methods have their tolerance in brackets: 1e-6 for PyMARE's ML, REML and HKSJ, and for "
+    "statsmodels' PM 1e-4 on τ² and 1e-5 on the rest, since these stop their iterations early.",
 )
 
 ALIKE: Sentence = (
@@ -113,8 +113,8 @@ def _difference_table(root: Node, summaries: Node) -> Table:
             Column("Engine"),
             Column("Fits", number=True),
             Column("Numbers", number=True),
-            Column("Largest at 1e-10", number=True),
-            Column("Others (tolerance)", number=True),
+            Column("Exact methods (1e-10)", number=True),
+            Column("Iterated methods (tolerance)", number=True),
             Column("Verdict"),
         ),
         tuple(rows),

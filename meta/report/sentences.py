@@ -229,8 +229,8 @@ def result_sentences(analysis: Node, unit: Unit) -> list[Sentence]:
     where = " for the median setting" if people.exists else ""
     out = [
         join(
-            "The pooled value is ",
-            estimate_text(fit, unit),
+            f"The pooled {unit.before or 'value'} is ",
+            estimate_text(fit, unit, words=not unit.before),
             where,
             ", from ",
             basis_text(fit, unit, link),

@@ -336,6 +336,10 @@ class TestResults:
         assert "Averaged over settings (population mean) it is 18.8 (95% CI 14.0 to 24.1)." in text
         assert "tau²\u00a00.283 (95% CI 0.110 to 0.940), I²\u00a094%, Q 187 on 8 df (P < 0.001)" in text
 
+    def test_a_ratio_is_called_by_its_name(self, results: dict[str, Any]) -> None:
+        text = self.said(result_sentences(*entry(results, "clozapine_rr")))
+        assert text.startswith("The pooled risk ratio is 1.73 (95% CI 0.95 to 3.15, which includes 1, no ")
+
     def test_a_section_does_not_repeat_its_title(self, results: dict[str, Any]) -> None:
         text = self.said(result_sentences(*entry(results, "none_had_it")))
         assert text.startswith("No event in 2 studies with 65 people; ")
