@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 
 from extraction.cells import read_cell
 from extraction.codebook import Column, SheetSchema
-from extraction.dialect import NO_ROLES, PLAIN, Dialect, Roles, toml_key
+from extraction.dialect import NO_ROLES, PLAIN, Dialect, Roles, toml_key, toml_text
 from extraction.errors import Problem
 from extraction.faults import CellFault, quote
 from extraction.grid import Grid, Record, restore
@@ -263,10 +263,19 @@ def _carry_unread(
                 "carried-as-text",
                 f"{cells} no {column.kind} that the codebook allows, such as {quote(value)}; no analysis "
                 "reads the column, so it is carried as text",
-                f'to say so, declare types = {{{toml_key(column.name)} = "text"}} for this sheet',
+                _advise_carried(column.name, {value for _, value in bad}),
                 "warning",
             )
     return carried
+
+
+def _advise_carried(name: str, values: set[str]) -> str:
+    """Say how to declare a column as text, or its one word that is no number as a code for missing."""
+    advice = f'to say so, declare types = {{{toml_key(name)} = "text"}} for this sheet'
+    if len(values) > 1:
+        return advice
+    (code,) = values
+    return f"{advice}; or missing = {{{toml_key(name)} = [{toml_text(code)}]}} if that means an empty cell"
 
 
 def _read(

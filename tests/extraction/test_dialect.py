@@ -338,7 +338,8 @@ def test_numbers_that_nothing_reads_are_carried_as_text_with_one_warning(tmp_pat
         "s.csv line 2, time: 2 cells are no number that the codebook allows, such as 'post'; "
         f'{carried} types = {{time = "text"}} for this sheet',
         "s.csv line 4, weeks: 1 cell is no number that the codebook allows, such as 'x'; "
-        f'{carried} types = {{weeks = "text"}} for this sheet',
+        f'{carried} types = {{weeks = "text"}} for this sheet; '
+        'or missing = {weeks = ["x"]} if that means an empty cell',
     ]
     found = sheet.schema.find("time")
     assert found is not None
