@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
-from extraction.codebook import SCHEMA_NAMES, SheetSchema, find_schema
+from extraction.codebook import SCHEMA_NAMES, SheetSchema, extend_schema, find_schema
 from extraction.names import safe_name, suggest
 from extraction.sheet import check_sheet, read_header
 from extraction.toml_lines import Path
@@ -55,7 +55,8 @@ def check_rules(protocol: Protocol, folder: FilePath) -> list[Fault]:
         found = list(_check_entry(("sheets", name), entry, folder))
         faults += found
         if not found:
-            sheets[name] = _Columns(_read_header(folder / entry.file, entry), find_schema(entry.schema_name))
+            schema = extend_schema(find_schema(entry.schema_name), roles=entry.roles())
+            sheets[name] = _Columns(_read_header(folder / entry.file, entry), schema)
     targets: set[str] | None = set()
     for name, entry in protocol.targets.items():
         found = list(_check_entry(("targets", name), entry, folder))

@@ -308,3 +308,19 @@ def test_rows_of_one_arm_are_the_same_people_whatever_their_control(tmp_path: Pa
     rows = "A,one,cau,1,1,,\nA,,wl,1,1,,\n"
     (text,) = shared(tmp_path, rows)
     assert "[rows-share-people]" in text
+
+
+def test_the_declared_column_of_studies_labels_an_analysis_that_names_none(tmp_path: Path) -> None:
+    plan = (
+        'title = "T"\nquestion = "Q?"\n[sheets.main]\nfile = "s.csv"\nschema = "generic"\nstudy = "trial"\n'
+        '[[analyses]]\nid = "a"\ntitle = "A"\nquestion = "Q?"\nsheet = "main"\nmeasure = "PLO"\n'
+        'columns = {events = "events", n = "n"}\nprofile = "proportions-glmm@1"\n'
+    )
+    (tmp_path / "s.csv").write_text("trial,events,n\nA,1,10\nB,2,20\n", encoding="utf-8")
+    (tmp_path / "review.toml").write_text(plan, encoding="utf-8")
+    review = read_review(tmp_path)
+    chosen = select_rows(review.sheets["main"], review.protocol.analyses[0])
+    assert chosen.labels == ("A", "B")
+    (tmp_path / "review.toml").write_text(plan.replace('study = "trial"\n', ""), encoding="utf-8")
+    _, problems = check_protocol(tmp_path)
+    assert [problem.rule for problem in problems] == ["no-label"]
