@@ -80,7 +80,10 @@ def _lines(found: Verification) -> Iterator[tuple[str, str]]:
     version = f" (version {found.version})" if found.version else ""
     yield "Release", f"{found.release}{version}"
     yield "SHA-256 of the manifest", found.manifest_sha256 or "there is none"
-    yield "Hashes", f"{found.files_unchanged:,} of {found.files:,} files are as the manifest says"
+    from meta.tables.numbers import count_text
+
+    unchanged, files = count_text(found.files_unchanged), count_text(found.files)
+    yield "Hashes", f"{unchanged} of {files} files are as the manifest says"
     for i, sentence in enumerate(found.chain):
         yield ("" if i else "Releases before it"), sentence
     yield "Numbers", _numbers(found)
@@ -92,16 +95,18 @@ def _numbers(found: Verification) -> str:
     """Say how many numbers were compared, and how far apart they are."""
     if not found.numbers:
         return "none could be compared"
+    from meta.tables.numbers import count_text
+
     same = found.numbers - found.differing
-    text = f"{found.numbers:,} compared"
+    text = f"{count_text(found.numbers)} compared"
     if found.differing:
-        text += f", {found.differing:,} of them differ"
+        text += f", {count_text(found.differing)} of them differ"
     if found.exact == same:
         return f"{text}; {'the others are' if found.differing else 'all'} equal to the last bit"
     others = "of the others " if found.differing else ""
     text += f"; largest relative difference {others}{found.largest:.1g}"
     text += f", at {found.largest_at}" if found.largest_at else ""
-    return f"{text}; {found.rounding:,} zero up to rounding" if found.rounding else text
+    return f"{text}; {count_text(found.rounding)} zero up to rounding" if found.rounding else text
 
 
 def _print_opinions(found: Verification) -> None:

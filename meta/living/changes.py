@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from meta.effects.measures import default_unit
@@ -44,7 +44,13 @@ def compare_snapshots(old: Snapshot, new: Snapshot) -> Changes:
         old_note=old.note,
         new_note=new.note,
         sheets=tuple(
-            sheet_changes(name, sheets.pair(name, name), _label_columns(name, (new, old)), _used(name, sides))
+            sheet_changes(
+                name,
+                sheets.pair(name, name),
+                _label_columns(name, (new, old)),
+                _lines(name, sides, Side.lines),
+                _lines(name, sides, lambda side: side.others),
+            )
             for name in dict.fromkeys([*new.review.sheets, *old.review.sheets])
         ),
         choices=choices,
@@ -68,13 +74,15 @@ def _label_columns(sheet: str, versions: Sequence[Snapshot]) -> tuple[str, ...]:
     return ()
 
 
-def _used(
-    sheet: str, sides: Mapping[str, tuple[Side | None, Side | None]]
+def _lines(
+    sheet: str,
+    sides: Mapping[str, tuple[Side | None, Side | None]],
+    lines_of: Callable[[Side], frozenset[int]],
 ) -> dict[str, tuple[frozenset[int], frozenset[int]]]:
-    """Return the lines of a sheet that each analysis used in the two versions."""
+    """Return the lines of a sheet that each analysis, or only its alternatives, used in the two versions."""
     found = {}
     for name, pair in sides.items():
-        lines = [s.lines() if s is not None and s.plan.sheet == sheet else frozenset() for s in pair]
+        lines = [lines_of(s) if s is not None and s.plan.sheet == sheet else frozenset() for s in pair]
         found[name] = (lines[0], lines[1])
     return found
 

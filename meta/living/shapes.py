@@ -28,7 +28,8 @@ class RowChange:
 
     ``label`` is what people call it, ``key`` the texts of its key columns (empty without a key). Lines are
     those of the two files; None where there is no such row. ``matched_by`` is None for rows that came or
-    went. ``analyses`` are the ids of the analyses that used the row in either version.
+    went. ``analyses`` are the ids of the analyses that used the row in either version, ``alternatives`` those
+    of which only alternatives did.
     """
 
     what: Literal["came", "went", "changed"]
@@ -39,6 +40,7 @@ class RowChange:
     matched_by: Literal["key", "content"] | None
     cells: tuple[CellChange, ...]
     analyses: tuple[str, ...]
+    alternatives: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

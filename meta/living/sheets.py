@@ -89,7 +89,11 @@ def _cell_changes(old: Row, new: Row, columns: Mapping[str, bool]) -> tuple[Cell
 
 
 def sheet_changes(
-    name: str, pairing: Pairing, labels: tuple[str, ...], used: Mapping[str, tuple[Collection[int], ...]]
+    name: str,
+    pairing: Pairing,
+    labels: tuple[str, ...],
+    used: Mapping[str, tuple[Collection[int], ...]],
+    others: Mapping[str, tuple[Collection[int], ...]],
 ) -> SheetChanges:
     """Return what differs between two versions of a sheet.
 
@@ -103,10 +107,12 @@ def sheet_changes(
         Columns that name a row for people; the key, or the line, where they are empty.
     used : mapping
         By analysis the lines of the older and of the newer sheet that it used.
+    others : mapping
+        Likewise, the lines that only its alternatives used.
     """
     old, new, key = pairing.old, pairing.new, pairing.key
     rows = [
-        _row_change(pair, labels, key, used)
+        _row_change(pair, labels, key, used, others)
         for pair in pairing.pairs
         if pair.old is None or pair.new is None or pair.cells
     ]
@@ -130,10 +136,12 @@ def _row_change(
     labels: tuple[str, ...],
     key: tuple[str, ...],
     used: Mapping[str, tuple[Collection[int], ...]],
+    others: Mapping[str, tuple[Collection[int], ...]],
 ) -> RowChange:
     lines = tuple(row.ref.line if row is not None else None for row in (pair.old, pair.new))
     row = pair.new if pair.new is not None else pair.old
     assert row is not None
+    analyses = _names(used, lines)
     return RowChange(
         what="came" if pair.old is None else "went" if pair.new is None else "changed",
         label=name_row(row, labels, key),
@@ -142,11 +150,19 @@ def _row_change(
         new_line=lines[1],
         matched_by=pair.by,
         cells=pair.cells,
-        analyses=tuple(
-            name
-            for name, sides in used.items()
-            if any(line in side for line, side in zip(lines, sides, strict=True))
-        ),
+        analyses=analyses,
+        alternatives=tuple(name for name in _names(others, lines) if name not in analyses),
+    )
+
+
+def _names(
+    used: Mapping[str, tuple[Collection[int], ...]], lines: tuple[int | None, ...]
+) -> tuple[str, ...]:
+    """Return the names under which a row is used in either version."""
+    return tuple(
+        name
+        for name, sides in used.items()
+        if any(line in side for line, side in zip(lines, sides, strict=True))
     )
 
 

@@ -83,7 +83,7 @@ def group_rows(sheet: SheetChanges) -> tuple[RowsAlike, ...]:
     """Return the rows that can be told as one; rows that an analysis uses never are."""
     kinds: dict[tuple[Literal["came", "went", "changed"], tuple[tuple[str, str], ...]], list[int]] = {}
     for i, row in enumerate(sheet.rows):
-        if not row.analyses:
+        if not row.analyses and not row.alternatives:
             kinds.setdefault((row.what, _kind_of(row)), []).append(i)
     return tuple(
         RowsAlike(what, cells, tuple(places))

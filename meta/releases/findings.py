@@ -320,7 +320,7 @@ def _first_byte(there: bytes, again: bytes) -> str:
     """Say where two files part."""
     shorter = min(len(there), len(again))
     first = next((i for i in range(shorter) if there[i] != again[i]), shorter)
-    return f"the file differs from byte {first + 1:,} on (line {there[:first].count(10) + 1:,})"
+    return f"the file differs from byte {first + 1} on (line {there[:first].count(10) + 1})"
 
 
 def _file_kind(name: str) -> Kind:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from meta.results import to_plain
+from meta.tables.numbers import count_text
 
 #: Layout of a verification as JSON; a reader of it checks this first.
 VERIFICATION_FORMAT = "trs-meta-verification@1"
@@ -90,8 +91,8 @@ class Verification:
 
 
 def plural(count: int, noun: str) -> str:
-    """Return ``1 number``, ``2 numbers``, ``1,234 numbers``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    """Return ``1 number``, ``2 numbers``, ``1 234 numbers``."""
+    return f"{count_text(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -37,7 +37,15 @@ def _row_line(changed: RowChange) -> str:
         said += ", known by its content"
     if changed.cells:
         said += f": {cells_text(changed.cells)}"
-    return f"{said}; used by {join_names(changed.analyses) if changed.analyses else 'no analysis'}"
+    return f"{said}; used by {_users(changed)}"
+
+
+def _users(changed: RowChange) -> str:
+    """Return which analyses use a row, those of which only an alternative does last."""
+    others = f"alternatives of {join_names(changed.alternatives)}" if changed.alternatives else ""
+    if not changed.analyses:
+        return others or "no analysis"
+    return join_names(changed.analyses) + (f", and by {others}" if others else "")
 
 
 def _alike_line(group: RowsAlike) -> str:

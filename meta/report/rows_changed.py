@@ -105,6 +105,8 @@ def _row_of(changed: Node, titles: dict[str, str], anchors: frozenset[str]) -> R
     for name in (node.text() for node in changed.at("analyses").each()):
         words = titles.get(name, name)
         used.append(Link(words, f"#{name}") if name in anchors else words)
+    for name in (node.text() for node in changed.at("alternatives").each()):
+        used.append(f"alternatives of {titles.get(name, name)}")
     return row(
         changed.at("label").label() or MISSING,
         what,

@@ -46,6 +46,9 @@ def test_the_cohorts_since_2017_change_their_analyses_and_no_other(history):
         {"came"},
         15,
     )
+    used = {row.label: (row.analyses, row.alternatives) for row in sheet.rows}
+    assert used["Smart2022"] == ((), ("trs_total", "trs_total_stokes"))
+    assert used["Millgate2023"] == ((), ())
     total = found.analyses[0]
     assert (total.old.k, total.new.k) == (6, 12)
     behind = [row.label for row in total.rows if not row.alternatives_only]
