@@ -56,7 +56,8 @@ def verify_release(
     """
     folder = Path(release)
     if not folder.is_dir():
-        raise ReleaseError(f"no release at {folder}: there is no such folder (name it, as in my-review/releases/2026.11.0)")
+        hint = "name it, as in my-review/releases/2026.11.0"
+        raise ReleaseError(f"no release at {folder}: there is no such folder ({hint})")
     frozen = read_frozen(folder)
     if frozen.manifest_sha256 is None and not {RESULTS, frozen.manifest.protocol} & set(frozen.contents):
         raise ReleaseError(f"no release at {folder}: there is no {MANIFEST_FILE} in it")
