@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from meta.effects.measures import default_unit
+from meta.effects.measures import default_unit, find_measure
 from meta.living.behind import Side, read_side, rows_behind, same_rows, study_names
 from meta.living.choices import compare_choices, concerns
 from meta.living.shapes import AnalysisChanges, Changes, ChoiceChange, Standing, ThresholdChange
@@ -104,7 +104,7 @@ def _compare_analysis(
         "unit": newest.plan.display_unit() or default_unit(newest.plan.measure),
         "old": standings[0],
         "new": standings[1],
-        "threshold": _threshold(newest, standings),
+        "threshold": _threshold(old, newest, standings),
     }
     nothing: dict[str, Any] = {"groups": (), "parts": (), "rows": (), "choices": ()}
     if old is None or new is None:
@@ -126,17 +126,23 @@ def _compare_analysis(
     )
 
 
-def _threshold(newest: Side, standings: Sequence[Standing | None]) -> ThresholdChange | None:
+def _threshold(
+    before: Side | None, newest: Side, standings: Sequence[Standing | None]
+) -> ThresholdChange | None:
     """Say where old and new estimate lie beside the newer threshold; None without one, or without any."""
     threshold = newest.plan.threshold
     if threshold is None:
         return None
-    unit = newest.plan.display_unit() or default_unit(newest.plan.measure)
-    old, new = (_place(standing, threshold, unit.factor) for standing in standings)
+    factor = _factor(newest.plan)
+    # a ratio lies nowhere beside the threshold of a proportion
+    kind = find_measure(newest.plan.measure).kind
+    alike = [s if s is not None and find_measure(s.measure).kind == kind else None for s in standings]
+    old, new = (_place(standing, threshold, factor) for standing in alike)
     if old is None and new is None:
         return None
     return ThresholdChange(
         value=float(threshold.value),
+        old_value=_old_value(before.plan, factor) if before is not None and alike[0] is not None else None,
         words=threshold.words,
         old_side=old.estimate if old is not None else None,
         new_side=new.estimate if new is not None else None,
@@ -145,6 +151,18 @@ def _threshold(newest: Side, standings: Sequence[Standing | None]) -> ThresholdC
         crossed=old is not None and new is not None and old.estimate != new.estimate,
         interval_changed=old is not None and new is not None and old.interval != new.interval,
     )
+
+
+def _factor(plan: Analysis) -> float:
+    return (plan.display_unit() or default_unit(plan.measure)).factor
+
+
+def _old_value(plan: Analysis, factor: float) -> float | None:
+    """Return the threshold of an older plan in a newer unit; the number as it stands where the unit stays."""
+    if plan.threshold is None:
+        return None
+    value, own = float(plan.threshold.value), _factor(plan)
+    return value if own == factor else value / own * factor
 
 
 def _place(standing: Standing | None, threshold: Threshold, factor: float) -> Place | None:

@@ -132,12 +132,15 @@ class RowBehind:
 class ThresholdChange:
     """Where estimate and interval lie beside the declared threshold (in the unit of display), old and new.
 
-    The threshold is the newer version's; a side is None where a version has no estimate.
+    The threshold is the newer version's; a side is None where a version has no estimate, or one of a measure
+    of another kind. ``old_value``: the older version's threshold in the newer unit; None where it has none
+    of this kind.
     ``crossed``: the estimate lies on the other side. ``interval_changed``: the interval was clear of the
     threshold and includes it now, or the other way round.
     """
 
     value: float
+    old_value: float | None
     words: str
     old_side: Side | None
     new_side: Side | None

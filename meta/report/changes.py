@@ -22,6 +22,7 @@ from meta.report.pieces import (
 from meta.report.rows_changed import BEHIND, behind_table, choice_table, row_tables
 from meta.report.sentences import anchor_of
 from meta.report.standings import estimate_cell, prediction_cell, shared_unit, tau2_piece
+from meta.report.thresholds import threshold_cell, threshold_sentences
 from meta.report.views import ChangesView, Column, Figure, Fold, Row, Table, row
 from meta.report.words import NUMBER_WORDS
 from meta.tables.numbers import MISSING
@@ -137,7 +138,7 @@ def _lead_sentences(changes: Node) -> list[Sentence]:
     if choices.number():
         words = "choice that can move a number differs" if choices.number() == 1 else ""
         out.append(join(show_count(choices), f" {words or 'choices that can move a number differ'}."))
-    out.extend(_threshold_sentences(changes))
+    out.extend(threshold_sentences(changes))
     return out
 
 
@@ -149,31 +150,6 @@ def _counted(counts: Node, names: tuple[tuple[str, str, str], ...]) -> list[Sent
         for node, one, many in found
         if node.number()
     ]
-
-
-def _threshold_sentences(changes: Node) -> list[Sentence]:
-    """Say which analyses crossed their threshold; that none did, where one is declared."""
-    said: list[Sentence] = []
-    for analysis in changes.at("analyses").each():
-        threshold, unit = analysis.at("threshold"), _unit_of(analysis)
-        title = analysis.at("title").text().rstrip(".:")
-        there = join(show_count(threshold.at("value")), unit.after)
-        if threshold.at("crossed").is_true():
-            old, new = (_sided(threshold.at(name).text()) for name in ("old_side", "new_side"))
-            said.append(
-                join(f"{title}: the estimate lay {old} its threshold of ", there, f" and lies {new} it now.")
-            )
-        elif threshold.at("interval_changed").is_true():
-            includes = threshold.at("new_interval").text() == "on"
-            words = "includes now" if includes else "included and does not any more"
-            said.append(join(f"{title}: the interval {words} the threshold of ", there, "."))
-    if not said and changes.at("counts", "declared").number():
-        said.append(("No estimate crossed a declared threshold.",))
-    return said
-
-
-def _sided(side: str) -> str:
-    return {"on": "on", "above": "above", "below": "below"}.get(side, "beside")
 
 
 # The table of analyses -------------------------------------------------------------------------------------
@@ -247,7 +223,7 @@ def _analysis_row(
     side = _side(analysis, unit)
     title, anchor = analysis.at("title").text(), anchor_of(analysis)
     name: Piece = Link(title, f"#{anchor}") if anchor in anchors else title
-    threshold = (_threshold_cell(analysis.at("threshold")),) if declared else ()
+    threshold = (threshold_cell(analysis.at("threshold")),) if declared else ()
     return row(name, *_numbers(side), *threshold, _behind(analysis, choices))
 
 
@@ -263,23 +239,6 @@ def _group_rows(analysis: Node, declared: bool) -> list[Row]:
         )
         for group in analysis.at("groups").each()
     ]
-
-
-def _threshold_cell(threshold: Node) -> Sentence:
-    """Say on which side of the threshold estimate and interval lie, and whether that is new."""
-    if not threshold.exists:
-        return (MISSING,)
-    old, new = threshold.at("old_side").text(), threshold.at("new_side").text()
-    value = show_count(threshold.at("value"))
-    if not new or not old:
-        words = f", estimate {new or old} it" if new or old else ""
-        return join(value, words)
-    moved = f"crossed, {old} → {new}" if threshold.at("crossed").is_true() else f"not crossed, {new}"
-    before, now = (threshold.at(name).text() == "on" for name in ("old_interval", "new_interval"))
-    interval = "; interval includes it" + (", as before" if before else ", newly")
-    if not now:
-        interval = "; interval clear of it" + (", newly" if before else ", as before")
-    return join(value, f": {moved}{interval}")
 
 
 def _behind(analysis: Node, choices: dict[str, Node]) -> Sentence:

@@ -13,8 +13,9 @@ from meta.living.shapes import (
     GroupChange,
     RowBehind,
     SheetChanges,
+    ThresholdChange,
 )
-from meta.living.standing import standings_agree
+from meta.living.standing import agree, standings_agree
 from meta.living.summary import ALIKE, count_changes, shows_groups
 from meta.report.changes_rows import cells_text, join_names, line_text, row_lines
 from meta.report.markdown import escape_markdown, markdown_table
@@ -26,6 +27,9 @@ from meta.tables.numbers import MISSING, count_text, number_text
 
 #: Longest value of a choice shown whole; the JSON has it as it is.
 LONGEST_CHOICE = 160
+
+#: Longest note shown whole; the manifest of the release has it to the letter.
+LONGEST_NOTE = 1000
 
 _PARTS = {
     "leave_one_out": "leave-one-out results",
@@ -128,7 +132,8 @@ def _lead(changes: Changes) -> Part:
     if counts.declared and not crossed:
         crossed = ["No estimate crossed a declared threshold."]
     versions = ((changes.old, changes.old_note), (changes.new, changes.new_note))
-    notes = dict.fromkeys(f"{name}: {note}" for name, note in versions if note)
+    # a note with line feeds would look like parts of the comparison
+    notes = dict.fromkeys(f"{name}: {clean_text(note, LONGEST_NOTE)}" for name, note in versions if note)
     same = [analysis.id for analysis in changes.analyses if analysis.what == "same"]
     stay = [f"The same in both: {join_names(same)}."] if same else []
     sentences = [" ".join([*sentences, *crossed]), *stay]
@@ -136,11 +141,22 @@ def _lead(changes: Changes) -> Part:
 
 
 def _threshold(analysis: AnalysisChanges) -> str:
-    """Say that an estimate or an interval lies otherwise beside its threshold; empty if neither does."""
+    """Say what a threshold was, and what lies otherwise beside it; empty if it is as it was."""
     threshold = analysis.threshold
-    if threshold is None or not (threshold.crossed or threshold.interval_changed):
+    if threshold is None:
         return ""
-    value = f"its threshold of {count_text(threshold.value)} ({threshold.words})"
+    said = []
+    if threshold.old_value is not None and not agree(threshold.old_value, threshold.value):
+        old, new = count_text(threshold.old_value), count_text(threshold.value)
+        lies = f", and the estimate lies {_SIDES[threshold.new_side]} it" if threshold.new_side else ""
+        said.append(f"its threshold was {old} and is {new} now{lies}")
+    said += _crossings(threshold)
+    return f"{analysis.id}: {'; '.join(said)}." if said else ""
+
+
+def _crossings(threshold: ThresholdChange) -> list[str]:
+    """Say that an estimate or an interval lies otherwise beside the newer threshold."""
+    value = f"its threshold of {count_text(threshold.value)} ({clean_text(threshold.words)})"
     said = []
     if threshold.crossed:
         old, new = threshold.old_side or "", threshold.new_side or ""
@@ -150,7 +166,7 @@ def _threshold(analysis: AnalysisChanges) -> str:
         words = "includes" if threshold.new_interval == "on" else "no longer includes"
         whose = "its interval" if said else "the interval"
         said.append(f"{whose} {words} {beside}" + (" now" if words == "includes" else ""))
-    return f"{analysis.id}: {', and '.join(said)}."
+    return [", and ".join(said)] if said else []
 
 
 # Analyses --------------------------------------------------------------------------------------------------
@@ -158,7 +174,7 @@ def _threshold(analysis: AnalysisChanges) -> str:
 
 def _analysis(analysis: AnalysisChanges, changes: Changes, file: str) -> Part:
     """Return the part of an analysis that changed, came or went."""
-    heading = f"{analysis.title} ({analysis.id})"
+    heading = f"{clean_text(analysis.title)} ({analysis.id})"
     if analysis.what != "changed":
         word = f"new in {changes.new}" if analysis.what == "came" else f"no longer in {changes.new}"
         heading += f": {word}"

@@ -253,3 +253,33 @@ def test_hostile_text_stays_text_in_markdown(tmp_path: Path) -> None:
     assert "**" not in text.replace("\\*\\*", "")
     # a line of a cell begins no heading
     assert [line for line in text.splitlines() if line.startswith("# ")] == text.splitlines()[:1]
+
+
+def test_a_threshold_that_moved_is_said(tmp_path: Path) -> None:
+    old = with_lines(UNIT, 'threshold = {value = 20, words = "A fifth", source = "Us"}')
+    new = with_lines(UNIT, 'threshold = {value = 10, words = "A tenth", source = "Us"}')
+    (said, _) = describe_comparison(compared(tmp_path / "v", ROWS, new, old))[0].sentences
+    assert said.endswith("all: its threshold was 20 and is 10 now, and the estimate lies above it.")
+    finer = old.replace("factor = 100", "factor = 1000")
+    (said, _) = describe_comparison(compared(tmp_path / "u", ROWS, finer, old))[0].sentences
+    assert said.endswith("all: its threshold was 200 and is 20 now, and the estimate lies above it.")
+
+
+def test_a_ratio_crosses_no_threshold_of_a_proportion(tmp_path: Path) -> None:
+    new = with_lines(UNIT, 'threshold = {value = 50, words = "Half", source = "Us"}')
+    two = 'columns = {events1 = "events", n1 = "n", events2 = "events", n2 = "n"}'
+    ratio = new.replace('"PLO"\ncolumns = {events = "events", n = "n"}', f'"RR"\n{two}', 1).replace(UNIT, "")
+    changes = compared(tmp_path, ROWS, new, ratio)
+    found = changes.analyses[0].threshold
+    assert found is not None
+    assert (found.old_side, found.new_side, found.crossed, found.old_value) == (None, "below", False, None)
+    assert "lies" not in describe_comparison(changes)[0].sentences[0]
+
+
+def test_a_note_with_line_feeds_stays_one_point(tmp_path: Path) -> None:
+    sides = [
+        take(name, write_review(tmp_path / name, ROWS, PROTOCOL), note)
+        for name, note in (("1.0", "one\n\nAll settings (all)\n  The estimate is the same."), ("1.1", "two"))
+    ]
+    lead = describe_comparison(compare_snapshots(*sides))[0]
+    assert lead.points == ("1.0: one All settings (all) The estimate is the same.", "1.1: two")

@@ -112,7 +112,7 @@ CHANGES = Changes(
             NEW,
             rows=(behind("came", "Chan2021"), behind("changed", "Lee2024", CELL)),
             choices=("analyses.trs_total.model.tau2_method",),
-            threshold=ThresholdChange(20.0, "planned", "below", "above", "on", "on", True, False),
+            threshold=ThresholdChange(20.0, 20.0, "planned", "below", "above", "on", "on", True, False),
         ),
         analysis(
             "two",
@@ -319,11 +319,15 @@ def test_that_nothing_changed_is_said() -> None:
 
 
 def test_the_interval_alone_can_move_to_a_threshold() -> None:
-    moved = ThresholdChange(20.0, "planned", "above", "above", "above", "on", False, True)
+    moved = ThresholdChange(20.0, 20.0, "planned", "above", "above", "above", "on", False, True)
     changed = replace(CHANGES.analyses[0], threshold=moved)
     text = render_markdown(living(replace(CHANGES, analyses=(changed,)))[0])
     assert "the interval includes now the threshold of 20 per 100 people" in text
     assert "20: not crossed, above; interval includes it, newly" in text
+    other = replace(changed, threshold=replace(moved, old_value=25.0))
+    text = render_markdown(living(replace(CHANGES, analyses=(other,)))[0])
+    assert "the threshold was 25 and is 20 per 100 people now, and the estimate lies above it." in text
+    assert "20 (was 25): not crossed, above" in text
     kept = replace(changed, threshold=replace(moved, old_interval="on", interval_changed=False))
     text = render_markdown(living(replace(CHANGES, analyses=(kept,)))[0])
     assert "No estimate crossed a declared threshold." in text
