@@ -13,6 +13,7 @@ from typing import Any
 from extraction.errors import ReviewError
 from extraction.files import sha256
 from meta.errors import OptionError, ReleaseError
+from meta.living.results_shape import require_results
 from meta.protocol.plan import locate_review
 from meta.protocol.review import Review, read_review
 
@@ -255,8 +256,7 @@ def read_snapshot(folder: Path, *, check_hashes: bool = True) -> Snapshot:
         raise ReleaseError(f"{folder / manifest.protocol}: the released review has {error}") from error
     except (ValueError, RecursionError) as error:
         raise ReleaseError(f"{folder / 'results.json'}: this is no JSON ({error})") from error
-    if not isinstance(results, dict):
-        raise ReleaseError(f"{folder / 'results.json'}: these are no results")
+    require_results(folder / "results.json", results)
     return Snapshot(manifest.version, manifest.note, review, results, document)
 
 

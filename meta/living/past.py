@@ -10,6 +10,7 @@ from typing import Any
 from extraction.files import sha256
 from meta.errors import ReleaseError
 from meta.living.archive import Release, Snapshot, read_snapshot
+from meta.living.results_shape import require_results
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,5 @@ def _read_version(release: Release) -> Version:
         results = json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise ReleaseError(f"{path}: this is no JSON ({error})") from error
-    if not isinstance(results, dict):
-        raise ReleaseError(f"{path}: these are no results")
+    require_results(path, results)
     return Version(release.manifest.version, release.manifest.note, results)
