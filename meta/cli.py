@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from meta.commands.check import check
+from meta.commands.common import Commands
 from meta.commands.diff import diff
 from meta.commands.fit import fit
 from meta.commands.init import init
@@ -15,7 +16,7 @@ from meta.commands.verify import verify
 from meta.screen import open_screen
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="trs-meta", prog_name="meta")
 def main() -> None:
     """Random-effects meta-analysis for living reviews.

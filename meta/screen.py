@@ -50,7 +50,8 @@ def print_warnings(warnings: Iterable[Problem]) -> None:
 @contextmanager
 def show_progress() -> Iterator[Callable[[str, int, int], None]]:
     """Yield a function that shows how far a run is, on stderr; silent where stderr is no terminal."""
-    if not sys.stderr.isatty():
+    # Python has no stderr where the shell closed it
+    if sys.stderr is None or not sys.stderr.isatty():
         yield lambda _what, _done, _total: None
         return
     from rich.console import Console

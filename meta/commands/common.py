@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import click
 
@@ -16,6 +18,24 @@ from meta.screen import print_json, print_problems, print_warnings
 
 #: Exit codes: 0 done, 1 the review has problems, 2 wrong usage (click's own).
 PROBLEMS = 1
+
+
+class Commands(click.Group):
+    """A group of commands that says in words when what they print cannot be written."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # click ends quietly where a reader such as head has gone
+                raise
+            # what is still held back would fail once more when Python ends
+            with suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            with suppress(OSError):
+                click.echo(visible(f"Error: cannot print: {error.strerror or error}"), err=True)
+            sys.exit(PROBLEMS)
 
 
 @contextmanager

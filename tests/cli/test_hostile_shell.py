@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from meta.cli import main
+from meta.screen import show_progress
 
 CATARACT = Path(__file__).resolve().parents[1] / "golden" / "cataract.csv"
 FIT = ("fit", CATARACT, "--measure", "PLO", "--columns", "events=cases,n=total")
@@ -182,6 +183,21 @@ PIECES = (
     *(b'"', b",", b"\n", b"\r", b'""', b"\xef\xbb\xbf", b"\x00", b"\xff", b"1e400", b"NaN", b"-", b"inf"),
     *(b"9" * 40, b"\t", b";", b"=1+1", "٣".encode(), b"1_000", b"0x10", b" ", b".", b"\x1b[2J", b"1.5"),
 )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_screen_that_cannot_be_written_is_told_in_one_line() -> None:
+    shell = [sys.executable, "-c", "from meta.cli import main; main()"]
+    with Path("/dev/full").open("w") as full:
+        words = [str(word) for word in FIT]
+        done = subprocess.run([*shell, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "Error: cannot print: No space left on device\n")
+
+
+def test_a_stderr_that_the_shell_closed_ends_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    with show_progress() as tell:
+        tell("reading", 0, 1)
 
 
 @pytest.mark.parametrize("seed", range(6))
