@@ -31,6 +31,10 @@ _WITHOUT = {"not_pooled": "no overall estimate: by group only"}
 #: What stands in the row of a version that has no such analysis.
 ABSENT = "not in this version"
 
+#: Prediction intervals are shown whole while together they span at most so many times what the confidence
+#: intervals span: beyond, estimates would shrink to points, and arrow heads stand for the rest.
+WIDEST = 12.0
+
 #: Signs of footnotes on rows, in the order in which they are taken.
 _SIGNS = "†‡§¶#"
 
@@ -131,7 +135,7 @@ def standing_extent(
     marks: Sequence[Outcome], unit: DisplayUnit, measure: Measure, thresholds: Sequence[float]
 ) -> Extent:
     """Return what the axis of a figure has to hold."""
-    always = [mark.value for mark in marks] + list(thresholds)
+    always = [mark.value for mark in marks] + list(thresholds) + _predictions(marks, measure)
     if measure.kind in ("ratio", "difference") and measure.null is not None:
         always.append(measure.null * unit.factor)
     return Extent(
@@ -141,6 +145,18 @@ def standing_extent(
         floor=0.0 if measure.kind in ("proportion", "rate") else None,
         ceiling=unit.factor if measure.kind == "proportion" else None,
     )
+
+
+def _predictions(marks: Sequence[Outcome], measure: Measure) -> list[float]:
+    """Return the ends of prediction intervals, unless they are out of proportion to the intervals."""
+    ends = [end for mark in marks if mark.prediction is not None for end in mark.prediction]
+    spans = []
+    for values in (ends, [end for mark in marks for end in (mark.low, mark.high)]):
+        if not values or not all(math.isfinite(x) and (x > 0.0 or not measure.log_axis) for x in values):
+            return []
+        low, high = min(values), max(values)
+        spans.append(math.log(high / low) if measure.log_axis else high - low)
+    return ends if spans[0] <= WIDEST * spans[1] else []
 
 
 def standing_remark(standing: Standing | None, measure: Measure) -> str:

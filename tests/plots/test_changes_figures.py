@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_forest_layout import names, outside, overlapping, page_of, sizes, texts
 
+from meta.effects.measures import default_unit, find_measure
 from meta.errors import PlotError
 from meta.living.shapes import HistoryPoint, Standing
 from meta.options import DisplayUnit
@@ -17,8 +18,10 @@ from meta.plots import theme
 from meta.plots.changes import Pair, changes_plot
 from meta.plots.history import history_plot
 from meta.plots.layout import Disc, Page, Patch, Stroke
+from meta.plots.marks import Outcome
 from meta.plots.panel import Threshold
 from meta.plots.save import figure_bytes
+from meta.plots.standings import standing_extent
 
 UNIT = DisplayUnit(100.0, "Per 100", "Resistant, per 100 people")
 RATIO = DisplayUnit(1.0, "Risk ratio", "Risk ratio (log scale)")
@@ -203,3 +206,15 @@ def test_the_same_bytes_twice() -> None:
     )
     assert first == second
     assert first.startswith(b"<?xml")
+
+
+def test_prediction_intervals_are_whole_unless_out_of_proportion() -> None:
+    unit, measure = default_unit("GEN"), find_measure("GEN")
+
+    def held(low: float, high: float) -> bool:
+        mark = Outcome(-0.3, -0.4, -0.2, (low, high), True, None)
+        return {low, high} <= set(standing_extent([mark], unit, measure, []).always)
+
+    assert held(-1.1, 0.5)
+    assert not held(-30.0, 30.0)
+    assert not held(float("-inf"), 0.5)
