@@ -110,8 +110,11 @@ def _analyses_text(changes: Node) -> list[Sentence]:
 def _changed_text(changes: Node) -> Sentence:
     counts = changes.at("counts")
     total, changed = counts.at("analyses"), counts.at("changed").number()
+    if not changed and not counts.at("same").number():
+        return ("no analysis is in both versions",)
     if total.number() == 1:
-        return ("the one analysis changed" if changed else "the one analysis did not change",)
+        one = "the one analysis in both" if counts.at("went").number() else "the one analysis"
+        return (f"{one} changed" if changed else f"{one} did not change",)
     if not changed:
         return join("none of ", show_count(total), " analyses changed")
     return join(show_count(counts.at("changed")), " of ", show_count(total), " analyses changed")

@@ -104,8 +104,11 @@ def _lead(changes: Changes) -> Part:
     """Say how many of what differs, and what was crossed."""
     counts = count_changes(changes)
     analyses = [f"{counts.changed or 'none'} of {counts.analyses} analyses changed"]
-    if counts.analyses == 1:
-        analyses = ["the one analysis changed" if counts.changed else "the one analysis did not change"]
+    if not counts.changed + counts.same:
+        analyses = ["no analysis is in both versions"]
+    elif counts.analyses == 1:
+        one = "the one analysis in both" if counts.went else "the one analysis"
+        analyses = [f"{one} changed" if counts.changed else f"{one} did not change"]
     analyses += [f"{n} {word}" for n, word in ((counts.came, "came"), (counts.went, "went")) if n]
     rows = [
         f"{_count(n, 'row', 'rows')} {word}"

@@ -283,3 +283,12 @@ def test_a_note_with_line_feeds_stays_one_point(tmp_path: Path) -> None:
     ]
     lead = describe_comparison(compare_snapshots(*sides))[0]
     assert lead.points == ("1.0: one All settings (all) The estimate is the same.", "1.1: two")
+
+
+def test_the_lead_counts_analyses_that_came_and_went_apart(tmp_path: Path) -> None:
+    alone = PROTOCOL[: PROTOCOL.index(SECOND)]
+    went = describe_comparison(compared(tmp_path / "w", ROWS, alone, PROTOCOL))[0].sentences[0]
+    assert went.startswith("The one analysis in both did not change and 1 went. ")
+    renamed = alone.replace('id = "all"', 'id = "every"')
+    none = describe_comparison(compared(tmp_path / "n", ROWS, renamed, alone))[0].sentences[0]
+    assert none.startswith("No analysis is in both versions, 1 came and 1 went. ")

@@ -314,6 +314,13 @@ def test_that_nothing_changed_is_said() -> None:
     results["changes"]["figures"] = []
     text = " ".join(paragraphs(Page(render_html(results, figures))))
     assert "the one analysis did not change" in text
+    gone = replace(same, what="went", new=None)
+    text = render_markdown(living(replace(CHANGES, analyses=(gone, same)))[0])
+    assert "the one analysis in both did not change and 1 is gone since" in text
+    new = replace(same, what="came", old=None)
+    text = render_markdown(living(replace(CHANGES, analyses=(new,)))[0])
+    assert "no analysis is in both versions and 1 is new since" in text
+    text = " ".join(paragraphs(Page(render_html(results, figures))))
     assert "No row of a sheet came, went or changed." in text
     assert "Analyses that changed" not in text
 
