@@ -8,7 +8,7 @@ from typing import Any
 
 from extraction.toml_lines import Path
 from meta.errors import MetaError
-from meta.protocol.plan import Alternative, Analysis, Filter
+from meta.protocol.plan import Alternative, Analysis, Filter, seen
 from meta.protocol.shape import Fault
 
 #: What an alternative has no use for: its measure may read other columns than these speak of.
@@ -51,11 +51,13 @@ def check_alternatives(here: Path, analysis: Analysis, check: Check) -> Iterator
         yield Fault((*here, "alternatives"), "no-overall", message, "remove them")
         return
     known = {(fault.rule, fault.message) for fault in check(analysis)}
-    seen: Counter[str] = Counter()
+    used: Counter[str] = Counter()
     for i, alternative in enumerate(analysis.alternatives):
         at: Path = (*here, "alternatives", i)
-        seen[alternative.label] += 1
-        if seen[alternative.label] > 1:
+        # labels that look alike tell nothing apart
+        label = seen(alternative.label)
+        used[label] += 1
+        if used[label] > 1:
             message = f"the label {alternative.label!r} is used before in this analysis"
             yield Fault((*at, "label"), "label-twice", message, "labels tell the alternatives apart")
         altered = analysis.altered(alternative).model_copy(update=_ONLY_MAIN)

@@ -6,7 +6,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+)
+from pydantic_core import PydanticCustomError
 
 from extraction.dialect import Decimal, Delimiter, Dialect, Roles
 from meta.errors import ProtocolError
@@ -22,7 +32,20 @@ ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,59}$"
 #: Largest factor of a unit of display: per 10^12 is more than anything that is counted in people.
 MAX_FACTOR = 1e12
 
-Words = Annotated[str, Field(min_length=1)]
+
+
+def seen(text: str) -> str:
+    """Return text as a reader sees it: one line, without what leaves no mark (controls, direction marks)."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+def _require_seen(text: str) -> str:
+    if not seen(text):
+        raise PydanticCustomError("string_too_short", "nothing in it can be seen")
+    return text
+
+
+Words = Annotated[str, Field(min_length=1), AfterValidator(_require_seen)]
 #: TOML knows nan and inf, which no choice of a review can be.
 Number = StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)]
 Cell = StrictStr | Number

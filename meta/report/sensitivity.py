@@ -85,7 +85,8 @@ def _most_sentence(analysis: Node, unit: Unit) -> Sentence:
     rows, most = found.at("rows"), found.at("most").number()
     one = len(rows) == 1
     if not any(row.at("shift").exists for row in rows.each()):
-        return ("None of the alternatives can be compared with the main estimate.",)
+        whose = "The one alternative cannot" if one else "None of the alternatives can"
+        return (f"{whose} be compared with the main estimate.",)
     if most is None:
         return (
             ("The one alternative does not move the estimate.",)
@@ -100,12 +101,17 @@ def _most_sentence(analysis: Node, unit: Unit) -> Sentence:
         else join("Of ", show_count(rows), f" alternatives, {name} moves the estimate most")
     )
     before = f"{unit.before} " if unit.before else ""
+    old, new = unit.show(analysis.at("fit", "natural", "value")), unit.show(there.at("natural", "value"))
+    if plain((old,)) == plain((new,)):
+        whole = join("None of the ", show_count(rows), " alternatives moves")
+        who = ("The one alternative does not move",) if one else whole
+        return join(*who, f" the estimate, {before}", old, unit.after, ", by as much as its last digit.")
     return join(
         *head,
         f": from {before}",
-        unit.show(analysis.at("fit", "natural", "value")),
+        old,
         " to ",
-        unit.show(there.at("natural", "value")),
+        new,
         unit.after,
         " (",
         _shift(found, there, unit),

@@ -119,6 +119,16 @@ def test_labels_tell_alternatives_apart(tmp_path: Path) -> None:
     (problem,) = check(tmp_path, choices)
     assert (problem.rule, problem.column) == ("label-twice", "analyses.first.alternatives[2].label")
     assert problem.value == "L"
+    alike = choices.replace('"L"', '"L \\u200b"', 1)
+    (problem,) = check(tmp_path, alike)
+    assert problem.rule == "label-twice"
+
+
+@pytest.mark.parametrize("label", ["  ", "\\u001b", "\\u200b\\u202e"])
+def test_a_label_of_which_nothing_can_be_seen_is_empty(tmp_path: Path, label: str) -> None:
+    choice = one('model = {ci_method = "t"}').replace('"L"', f'"{label}"')
+    (problem,) = check(tmp_path, choice)
+    assert (problem.column, problem.message) == ("analyses.first.alternatives[1].label", "must not be empty")
 
 
 def test_there_is_nothing_to_compare_with_where_nothing_is_pooled(tmp_path: Path) -> None:

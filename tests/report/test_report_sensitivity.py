@@ -86,6 +86,25 @@ def test_few_alternatives_and_those_that_move_nothing(
     assert first.startswith(words)
 
 
+def test_a_move_that_no_digit_shows_is_no_move_from_a_number_to_itself(entries: dict[str, Any]) -> None:
+    rows = copy.deepcopy(entries["trs_total"]["alternatives"]["rows"][:2])
+    for row in rows:
+        row["natural"] = entries["trs_total"]["fit"]["natural"]
+        row["shift"] = 1e-6
+    first = said(read_block("x", changed(entries["trs_total"], rows=rows, most=0)))[0]
+    people = "17.1 per 100 people with a first episode"
+    assert first == f"None of the 2 alternatives moves the estimate, {people}, by as much as its last digit."
+    first = said(read_block("x", changed(entries["trs_total"], rows=rows[:1], most=0)))[0]
+    assert first == f"The one alternative does not move the estimate, {people}, by as much as its last digit."
+
+
+def test_one_alternative_that_cannot_be_compared_is_one(entries: dict[str, Any]) -> None:
+    rows = copy.deepcopy(entries["trs_total"]["alternatives"]["rows"][:1])
+    rows[0]["shift"] = None
+    first = said(read_block("x", changed(entries["trs_total"], rows=rows, most=None)))[0]
+    assert first == "The one alternative cannot be compared with the main estimate."
+
+
 def test_estimates_outside_the_main_interval_are_named(entries: dict[str, Any]) -> None:
     entry = changed(entries["trs_total"])
     for i in (0, 2):
