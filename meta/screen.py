@@ -239,15 +239,20 @@ def print_changes(changes: Changes) -> None:
     for i, part in enumerate(describe_comparison(changes)):
         if i:
             click.echo()
-        click.echo(visible(part.heading))
+        click.echo(_one_line(part.heading))
         for sentence in part.sentences:
-            click.echo(visible(f"  {sentence}"))
+            click.echo(_one_line(f"  {sentence}"))
         if part.table is not None:
             headings = tuple(column.heading for column in part.table.columns)
             rows = [tuple(plain(cell) for cell in row.cells) for row in part.table.rows]
             _print_table(headings, rows, numeric={c.heading for c in part.table.columns if c.number}, inset=2)
         for point in part.points:
-            click.echo(visible(f"  - {point}"))
+            click.echo(_one_line(f"  - {point}"))
+
+
+def _one_line(text: str) -> str:
+    """Return visible text on one line: a reason with line feeds would look like parts of a comparison."""
+    return visible(text).replace("\n", "\\n")
 
 
 def _print_table(

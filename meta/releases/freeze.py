@@ -26,6 +26,7 @@ from meta.living.archive import (
 )
 from meta.living.past import read_past
 from meta.pipeline import Computed, Tell, compute_review, profiles_used
+from meta.protocol.plan import seen
 from meta.protocol.review import Review, read_review
 from meta.releases.lock import PATIENCE, hold_lock
 
@@ -111,7 +112,7 @@ def check_request(version: str, note: str) -> None:
         If the version is none, or the note is empty or no text that a file can hold.
     """
     version_key(version)
-    if not note.strip():
+    if not seen(note):
         raise OptionError("a release needs a note: a sentence that says why there is a new version")
     try:
         note.encode("utf-8")

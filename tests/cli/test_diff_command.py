@@ -188,3 +188,12 @@ def test_cells_cannot_drive_the_terminal(shell, review):
         assert done.exit_code == 0, done.output
         assert not {"\u202e", "\u2066"} & set(done.stdout)
         assert "evil" in done.stdout
+
+
+def test_a_reason_with_line_feeds_stays_on_its_line(shell, review):
+    reason = 'exclude = [{row = "A1999", reason = "gone\\n\\nOther (other)\\n  The same."}]'
+    path = review / "review.toml"
+    path.write_text(path.read_text(encoding="utf-8") + reason, encoding="utf-8")
+    done = shell("diff", "1.1", "rev")
+    assert "left out by name: gone\\n\\nOther (other)\\n  The same." in done.stdout
+    assert "Other (other)" not in [line.strip() for line in done.stdout.splitlines()]

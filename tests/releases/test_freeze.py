@@ -182,7 +182,7 @@ def test_nothing_is_released_upon_a_broken_chain(review):
     assert not (review / "releases" / "1.2").exists()
 
 
-@pytest.mark.parametrize("note", ["", "  \n\t"])
+@pytest.mark.parametrize("note", ["", "  \n\t", "\u200b\x1b"])
 def test_a_release_needs_a_note(review, note):
     with pytest.raises(OptionError, match=r"^a release needs a note: a sentence that says why there is"):
         freeze_release(review, version="1.0", note=note)
