@@ -5,7 +5,6 @@ What forest, leave-one-out and cumulative plots share.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,7 @@ from meta.plots.axes import Axis, Extent, fit_axis, write_axis, write_centred
 from meta.plots.layout import Page, Patch, Sheet, Stroke, clean_text, wrap_text
 from meta.plots.marks import Bar, Diamond, Mark, mark_ends, mark_shapes
 from meta.plots.table import Column, Row, place_table
-from meta.tables.numbers import number_text
+from meta.tables.numbers import declared_text
 
 #: Width that a plot keeps while the table can still wrap, and its least width before the page grows, mm.
 WANTED_PLOT = 50.0
@@ -155,7 +154,7 @@ def _draw_references(
     if panel.threshold is not None and axis.holds(panel.threshold.value):
         x = axis.place(panel.threshold.value)
         sheet.shapes.append(Stroke(x, top, x, bottom, theme.GREEN, 0.8, (4.0, 2.4)))
-        words = clean_text(f"{threshold_text(panel.threshold)}: {panel.threshold.words}")
+        words = clean_text(f"{declared_text(panel.threshold.value)}: {panel.threshold.words}")
         (line,) = wrap_text(words, panel.width - axis.start - 2.0, theme.NOTE_SIZE, most=1)
         half = theme.text_width(line, theme.NOTE_SIZE) / 2
         middle = min(max(x, axis.start + half), panel.width - 2.0 - half)
@@ -170,18 +169,10 @@ def _draw_references(
         )
 
 
-def threshold_text(threshold: Threshold) -> str:
-    """Return the number of a threshold with as many decimals as it has."""
-    decimals = next(
-        (d for d in range(6) if math.isclose(round(threshold.value, d), threshold.value, rel_tol=1e-9)), 6
-    )
-    return number_text(threshold.value, decimals)
-
-
 def threshold_note(threshold: Threshold, unit_words: str) -> str:
     """Return the note on a threshold: value, words, source."""
     source = f" ({threshold.source})" if threshold.source else ""
-    return f"Dashed line: {threshold_text(threshold)}{unit_words}, {threshold.words}{source}."
+    return f"Dashed line: {declared_text(threshold.value)}{unit_words}, {threshold.words}{source}."
 
 
 def _write_favours(sheet: Sheet, panel: Panel, axis: Axis, top: float) -> float:

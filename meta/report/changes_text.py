@@ -23,7 +23,7 @@ from meta.report.pieces import Node, Sentence, Unit, clean_text, plain, read_uni
 from meta.report.standings import estimate_cell, prediction_cell, shared_unit, tau2_piece
 from meta.report.views import Column, Row, Table, row
 from meta.results import to_plain
-from meta.tables.numbers import MISSING, count_text, number_text
+from meta.tables.numbers import MISSING, declared_text, number_text
 
 #: Longest value of a choice shown whole; the JSON has it as it is.
 LONGEST_CHOICE = 160
@@ -150,7 +150,7 @@ def _threshold(analysis: AnalysisChanges) -> str:
         return ""
     said = []
     if threshold.old_value is not None and not agree(threshold.old_value, threshold.value):
-        old, new = count_text(threshold.old_value), count_text(threshold.value)
+        old, new = declared_text(threshold.old_value), declared_text(threshold.value)
         lies = f", and the estimate lies {_SIDES[threshold.new_side]} it" if threshold.new_side else ""
         said.append(f"its threshold was {old} and is {new} now{lies}")
     said += _crossings(threshold)
@@ -159,7 +159,7 @@ def _threshold(analysis: AnalysisChanges) -> str:
 
 def _crossings(threshold: ThresholdChange) -> list[str]:
     """Say that an estimate or an interval lies otherwise beside the newer threshold."""
-    value = f"its threshold of {count_text(threshold.value)} ({clean_text(threshold.words)})"
+    value = f"its threshold of {declared_text(threshold.value)} ({clean_text(threshold.words)})"
     said = []
     if threshold.crossed:
         old, new = threshold.old_side or "", threshold.new_side or ""

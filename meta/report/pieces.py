@@ -13,6 +13,7 @@ from meta.tables.numbers import (
     column_decimals,
     count_text,
     decimals_for,
+    declared_text,
     df_text,
     difference_text,
     factor_text,
@@ -137,6 +138,11 @@ def _shown(node: Node, x: Number, write: Callable[[Number], str], link: str) -> 
 def show_count(node: Node, link: str = "") -> Piece:
     """Show a count; of a list, how many elements it has."""
     return _shown(node, len(node) if isinstance(node.value, list | dict) else node.number(), count_text, link)
+
+
+def show_declared(node: Node) -> Piece:
+    """Show a number that was declared as it was given."""
+    return _shown(node, node.number(), declared_text, "")
 
 
 def show_number(node: Node, decimals: int, factor: float = 1.0, link: str = "") -> Piece:

@@ -17,6 +17,7 @@ from meta.report.pieces import (
     plain,
     read_unit,
     show_count,
+    show_declared,
     show_factor,
     show_level,
     show_shift,
@@ -156,7 +157,7 @@ def _threshold_sentence(analysis: Node, unit: Unit, rows: list[Node]) -> Sentenc
     found, threshold = analysis.at("alternatives"), analysis.at("threshold")
     if not threshold.exists or not found.at("threshold").exists:
         return ()
-    value = join("the threshold of ", show_count(threshold.at("value")), unit.after)
+    value = join("the threshold of ", show_declared(threshold.at("value")), unit.after)
     crossed = [one for one in rows if one.at("crossed").is_true()]
     if crossed:
         verb = "crosses" if len(crossed) == 1 else "cross"

@@ -14,6 +14,7 @@ from meta.report.pieces import (
     plain,
     ranged,
     show_count,
+    show_declared,
     show_df,
     show_level,
     show_p,
@@ -335,7 +336,7 @@ def threshold_sentence(analysis: Node, unit: Unit) -> Sentence:
     words, source = threshold.at("words").text(), threshold.at("source").text()
     return join(
         f"The confidence interval {where} the threshold of ",
-        show_count(threshold.at("value")),
+        show_declared(threshold.at("value")),
         unit.after,
         " declared in the protocol",
         f": {lower_first(words.rstrip('.'))}" if words else "",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meta.living.standing import agree
-from meta.report.pieces import Node, Sentence, join, read_unit, show_count
+from meta.report.pieces import Node, Sentence, join, read_unit, show_declared
 from meta.tables.numbers import MISSING
 
 
@@ -13,11 +13,11 @@ def threshold_sentences(changes: Node) -> list[Sentence]:
     for analysis in changes.at("analyses").each():
         threshold, unit = analysis.at("threshold"), read_unit(analysis, ratio=False)
         title = analysis.at("title").text().rstrip(".:")
-        there = join(show_count(threshold.at("value")), unit.after)
+        there = join(show_declared(threshold.at("value")), unit.after)
         if _has_moved(threshold):
             lies = threshold.at("new_side").text()
             tail = f", and the estimate lies {_sided(lies)} it." if lies else "."
-            was = show_count(threshold.at("old_value"))
+            was = show_declared(threshold.at("old_value"))
             said.append(join(f"{title}: the threshold was ", was, " and is ", there, " now", tail))
         if threshold.at("crossed").is_true():
             old, new = (_sided(threshold.at(name).text()) for name in ("old_side", "new_side"))
@@ -48,9 +48,9 @@ def threshold_cell(threshold: Node) -> Sentence:
     if not threshold.exists:
         return (MISSING,)
     old, new = threshold.at("old_side").text(), threshold.at("new_side").text()
-    value = join(show_count(threshold.at("value")))
+    value = join(show_declared(threshold.at("value")))
     if _has_moved(threshold):
-        value = join(*value, " (was ", show_count(threshold.at("old_value")), ")")
+        value = join(*value, " (was ", show_declared(threshold.at("old_value")), ")")
     if not new or not old:
         words = f", estimate {new or old} it" if new or old else ""
         return join(*value, words)

@@ -106,6 +106,14 @@ def count_text(x: Number) -> str:
     return number_text(x, 1 if math.isclose(x * 10, round(x * 10), rel_tol=1e-9) else 2)
 
 
+def declared_text(x: Number) -> str:
+    """Return a number that was declared, such as a threshold, with as many decimals as it was given."""
+    if x is None or math.isnan(x) or math.isinf(x):
+        return number_text(x, 0)
+    decimals = next((d for d in range(12) if math.isclose(round(x, d), x, rel_tol=1e-9)), 12)
+    return number_text(x, decimals)
+
+
 def decimals_for(values: Iterable[Number], *, least: int = 0) -> int:
     """Return how many decimals one value and its interval need.
 

@@ -138,3 +138,11 @@ def test_an_interval_never_collapses(value: float, relative: float) -> None:
     decimals = numbers.decimals_for((value, low, high))
     if decimals < numbers.MOST_DECIMALS:
         assert len({numbers.number_text(x, decimals) for x in (low, value, high)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(20.0, "20"), (0.005, "0.005"), (0.825, "0.825"), (1.25, "1.25"), (1e-7, "0.0000001"), (None, "–")],
+)
+def test_what_was_declared_is_shown_as_it_was_given(value, text):
+    assert numbers.declared_text(value) == text
