@@ -18,7 +18,13 @@ from meta.answers import Answer, answer_analysis, answer_to_dict, crosscheck_ans
 from meta.crosscheck.summaries import summarise_opinions
 from meta.drawing import draw_answer, draw_changes, draw_history, save_drawings
 from meta.errors import MetaError, ProtocolError, ReleaseError
-from meta.living.archive import Snapshot, list_releases, releases_folder, snapshot_of
+from meta.living.archive import (
+    Snapshot,
+    list_releases,
+    releases_folder,
+    require_no_release,
+    snapshot_of,
+)
 from meta.living.changes import compare_snapshots
 from meta.living.history import trace_history
 from meta.living.past import Version, read_past
@@ -98,11 +104,12 @@ def run_review(
     ProblemsError
         If sheets or protocol have errors: all of them. Nothing is written before everything is computed.
     ReleaseError
-        If a release beside the review cannot be read.
+        If a release beside the review cannot be read, or ``out`` is inside a release.
     OutputError
         If ``out`` cannot be written.
     """
     folder = Path(out)
+    require_no_release(folder)
     check_folder(folder)
     checked = read_review(review)
     earlier = read_past(list_releases(releases_folder(review)))

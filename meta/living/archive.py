@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -119,6 +120,25 @@ def releases_folder(review: str | Path | None = None) -> Path:
     """
     beside = Path() if review is None else locate_review(review).parent
     return beside / RELEASES_FOLDER
+
+
+def require_no_release(folder: Path) -> None:
+    """Check that a folder to write in is neither a release nor inside one.
+
+    Raises
+    ------
+    ReleaseError
+        If it is: a release is never overwritten.
+    """
+    # realpath, since resolve ends at links that lead in a circle
+    resolved = Path(os.path.realpath(folder))
+    for place in (resolved, *resolved.parents):
+        try:
+            is_release = MANIFEST_FORMAT.encode("ascii") in (place / MANIFEST_FILE).read_bytes()
+        except OSError:
+            continue
+        if is_release:
+            raise ReleaseError(f"{folder} is inside the release {place.name}; a release is never overwritten")
 
 
 def list_releases(folder: Path) -> tuple[Release, ...]:

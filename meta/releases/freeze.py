@@ -22,6 +22,7 @@ from meta.living.archive import (
     is_inside,
     list_releases,
     releases_folder,
+    require_no_release,
     version_key,
 )
 from meta.living.past import read_past
@@ -95,6 +96,7 @@ def freeze_release(
     checked = read_review(review)
     folder = releases_folder(review) if releases is None else Path(releases)
     with _in_words(folder, version):
+        require_no_release(folder)
         _make_folder(folder)
         with hold_lock(folder, patience=patience, tell=say):
             earlier = _check_version(folder, version)

@@ -15,6 +15,7 @@ from extraction.errors import ProblemsError
 from meta.cli import main
 from meta.errors import OptionError, ProtocolError, ReleaseError
 from meta.living.archive import list_releases, read_snapshot
+from meta.pipeline import run_review
 from meta.profiles.loader import load_profile
 from meta.protocol.review import check_review, read_review
 from meta.releases import freeze
@@ -73,6 +74,18 @@ def test_a_release_holds_every_file_that_the_shipped_review_names():
     named = set(re.findall(r'profile = "([^"]+)"', text))
     assert {name for name in inputs if name.startswith("profiles/")} == {f"profiles/{n}.toml" for n in named}
     assert freeze.releases_folder() == freeze.Path("releases")
+
+
+@pytest.mark.parametrize("inside", ["", "deeper/still"])
+def test_nothing_is_written_into_a_release(review, inside):
+    made = freeze_release(review, version="1.0", note="the first")
+    before = tree(made.folder)
+    with pytest.raises(ReleaseError, match=r"is inside the release 1\.0; a release is never overwritten$"):
+        run_review(review, out=made.folder / inside)
+    with pytest.raises(ReleaseError, match=r"is inside the release 1\.0; a release is never overwritten$"):
+        freeze_release(review, version="1.1", note="the next", releases=made.folder / inside)
+    assert tree(made.folder) == before
+    run_review(review, out=review / "out")
 
 
 def test_each_release_names_the_manifest_before_it(review):
