@@ -61,14 +61,16 @@ def show_progress() -> Iterator[Callable[[str, int, int], None]]:
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
+        TextColumn("{task.fields[count]}"),
         console=Console(stderr=True),
         transient=True,
     ) as bar:
-        task = bar.add_task("reading", total=None)
+        # how many steps there are is known once everything is read
+        task = bar.add_task("reading", total=None, count="")
 
         def tell(what: str, done: int, total: int) -> None:
-            bar.update(task, description=escape(visible(what)), completed=done, total=total)
+            shown = escape(visible(what))
+            bar.update(task, description=shown, completed=done, total=total, count=f"{done}/{total}")
 
         yield tell
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -183,6 +184,21 @@ PIECES = (
     *(b'"', b",", b"\n", b"\r", b'""', b"\xef\xbb\xbf", b"\x00", b"\xff", b"1e400", b"NaN", b"-", b"inf"),
     *(b"9" * 40, b"\t", b";", b"=1+1", "٣".encode(), b"1_000", b"0x10", b" ", b".", b"\x1b[2J", b"1.5"),
 )
+
+
+def test_progress_counts_steps_once_they_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", screen := Terminal())
+    with show_progress() as tell:
+        tell("[red] A share\x1b[2J", 1, 3)
+    assert "reading" in screen.getvalue()
+    assert "[red] A share\\x1b[2J" in screen.getvalue()
+    assert "1/3" in screen.getvalue()
+    assert "None" not in screen.getvalue()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
