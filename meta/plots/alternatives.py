@@ -29,9 +29,6 @@ from meta.tables.numbers import (
 #: Side of the mark of an alternative, mm: all alike, since none weighs more than another.
 _SIDE = 1.7
 
-#: Signs of footnotes on rows, in the order in which they are taken.
-_SIGNS = "†‡§¶#"
-
 #: Decimals of a ratio at the least.
 _RATIO_DECIMALS = 2
 
@@ -158,8 +155,7 @@ def _remarks(row: AlternativeAnswer) -> list[str]:
 
 def _signs(alternatives: Alternatives) -> dict[str, str]:
     """Give each remark on rows a sign."""
-    remarks = dict.fromkeys("; ".join(found) for row in alternatives.rows if (found := _remarks(row)))
-    return {remark: _SIGNS[i % len(_SIGNS)] * (i // len(_SIGNS) + 1) for i, remark in enumerate(remarks)}
+    return captions.number_remarks("; ".join(_remarks(row)) for row in alternatives.rows)
 
 
 def _sign_notes(signs: dict[str, str]) -> list[str]:

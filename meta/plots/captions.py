@@ -5,7 +5,7 @@ Notes on model, intervals and heterogeneity, names of statuses, the text for scr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from meta.effects.measures import find_measure
 from meta.options import DisplayUnit, ModelSpec
@@ -32,6 +32,9 @@ STATUS_WORDS = {
     "not_converged": "not converged",
     "not_estimable": "not estimable",
 }
+
+#: Signs of footnotes on rows, in the order in which they are taken.
+_SIGNS = "†‡§¶#"
 
 #: Characters of a study's name in a description; a pasted abstract would drown the rest.
 _SPOKEN_NAME = 80
@@ -241,3 +244,14 @@ def spoken_row(texts: Sequence[str]) -> str:
     there = [text for text in texts if text]
     name = there[0] if len(there[0]) <= _SPOKEN_NAME else there[0][: _SPOKEN_NAME - 1] + "…"
     return f"{name}: {there[-1]}" if len(there) > 1 else name
+
+
+def number_remarks(remarks: Iterable[str]) -> dict[str, str]:
+    """Give each remark a sign, in the order of the rows."""
+    known = dict.fromkeys(remark for remark in remarks if remark)
+    return {remark: _SIGNS[i % len(_SIGNS)] * (i // len(_SIGNS) + 1) for i, remark in enumerate(known)}
+
+
+def remark_notes(signs: dict[str, str]) -> list[str]:
+    """Return the note that explains the signs."""
+    return [f"{'; '.join(f'{sign} {remark}' for remark, sign in signs.items())}."] if signs else []

@@ -17,8 +17,6 @@ from meta.plots.marks import Outcome
 from meta.plots.panel import Line, Panel, lay_out_panel
 from meta.plots.standings import (
     interval_note,
-    number_remarks,
-    remark_notes,
     standing_cells,
     standing_columns,
     standing_decimals,
@@ -104,7 +102,7 @@ def changes_plot(
     shown = find_measure(measure)
     standings = [standing for pair in pairs for standing in (pair.old, pair.new)]
     decimals = standing_decimals(standings, unit, shown)
-    signs = number_remarks(standing_remark(standing, shown) for standing in standings)
+    signs = captions.number_remarks(standing_remark(standing, shown) for standing in standings)
     lines = _lines(pairs, unit, shown, versions, decimals, signs)
     marks = [line.mark for line in lines if isinstance(line.mark, Outcome)]
     thresholds = [pair.threshold for pair in pairs if pair.threshold is not None]
@@ -121,7 +119,7 @@ def changes_plot(
         notes=[
             f"Open circles: {old}; filled circles: {new}. {interval_note(marks)}",
             *_threshold_notes(pairs, unit),
-            *remark_notes(signs),
+            *captions.remark_notes(signs),
             *notes,
         ],
         provenance=provenance,

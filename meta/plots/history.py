@@ -16,8 +16,6 @@ from meta.plots.marks import Outcome
 from meta.plots.panel import Line, Panel, Threshold, lay_out_panel, threshold_note
 from meta.plots.standings import (
     interval_note,
-    number_remarks,
-    remark_notes,
     standing_cells,
     standing_columns,
     standing_decimals,
@@ -71,7 +69,7 @@ def history_plot(
     if len(points) < 2:
         raise PlotError(f"a history takes at least two versions; got {len(points)}")
     measure = find_measure(points[-1].standing.measure)
-    signs = number_remarks(standing_remark(point.standing, measure) for point in points)
+    signs = captions.number_remarks(standing_remark(point.standing, measure) for point in points)
     lines = _lines(points, unit, measure, signs)
     marks = [line.mark for line in lines if isinstance(line.mark, Outcome)]
     now = lines[-1].mark
@@ -86,7 +84,7 @@ def history_plot(
         spoken_title=title or "Release history",
         description=_description(points, unit, lines),
         notes=[
-            *remark_notes(signs),
+            *captions.remark_notes(signs),
             f"{interval_note(marks)} Band and dotted line: {last} and its interval."
             if isinstance(now, Outcome)
             else interval_note(marks),

@@ -33,9 +33,6 @@ from meta.tables.numbers import (
 #: Side of the mark of a refit, mm: all alike, since a refit has no weight.
 _SIDE = 1.7
 
-#: Signs of footnotes on rows, in the order in which they are taken.
-_SIGNS = "†‡§¶#"
-
 
 def leave_one_out_plot(
     refits: Refits,
@@ -188,7 +185,7 @@ def _refits_plot(
         title=title,
         spoken_title=title or kind,
         description=_description(kind, refits, fit, shown, lines),
-        notes=[*_sign_notes(signs), captions.model_note(fit, studies=False), *notes],
+        notes=[*captions.remark_notes(signs), captions.model_note(fit, studies=False), *notes],
         provenance=provenance,
         width=width,
         pooled=pooled,
@@ -213,8 +210,9 @@ def _decimals(refits: Refits, fit: Fit, unit: DisplayUnit, least: int) -> int:
 
 def _signs(refits: Refits) -> dict[str, str]:
     """Give each remark on rows a sign: notes of rows, and statuses that leave a value."""
-    remarks = dict.fromkeys(remark for i in range(len(refits.labels)) for remark in _remarks(refits, i))
-    return {remark: _SIGNS[i % len(_SIGNS)] * (i // len(_SIGNS) + 1) for i, remark in enumerate(remarks)}
+    return captions.number_remarks(
+        remark for i in range(len(refits.labels)) for remark in _remarks(refits, i)
+    )
 
 
 def _remarks(refits: Refits, i: int) -> list[str]:
@@ -225,10 +223,6 @@ def _remarks(refits: Refits, i: int) -> list[str]:
     status = str(refits.status[i])
     words = captions.STATUS_WORDS.get(status, status) if not math.isnan(float(refits.natural[i])) else ""
     return [remark for remark in (refits.notes[i], words) if remark]
-
-
-def _sign_notes(signs: dict[str, str]) -> list[str]:
-    return [f"{'; '.join(f'{sign} {remark}' for remark, sign in signs.items())}."] if signs else []
 
 
 def _refit_line(refits: Refits, i: int, unit: DisplayUnit, decimals: int, signs: dict[str, str]) -> Line:

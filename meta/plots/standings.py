@@ -35,9 +35,6 @@ ABSENT = "not in this version"
 #: intervals span: beyond, estimates would shrink to points, and arrow heads stand for the rest.
 WIDEST = 12.0
 
-#: Signs of footnotes on rows, in the order in which they are taken.
-_SIGNS = "†‡§¶#"
-
 
 def standing_columns(first: Sequence[Column], unit: DisplayUnit, level: float | None) -> list[Column]:
     """Return the columns of a figure of standings: ``first``, studies, estimate, prediction."""
@@ -168,17 +165,6 @@ def standing_remark(standing: Standing | None, measure: Measure) -> str:
     if name != measure.name:
         words.append(f"as {name}, another measure")
     return "; ".join(word for word in words if word)
-
-
-def number_remarks(remarks: Iterable[str]) -> dict[str, str]:
-    """Give each remark a sign, in the order of the rows."""
-    known = dict.fromkeys(remark for remark in remarks if remark)
-    return {remark: _SIGNS[i % len(_SIGNS)] * (i // len(_SIGNS) + 1) for i, remark in enumerate(known)}
-
-
-def remark_notes(signs: dict[str, str]) -> list[str]:
-    """Return the note that explains the signs."""
-    return [f"{'; '.join(f'{sign} {remark}' for remark, sign in signs.items())}."] if signs else []
 
 
 def interval_note(marks: Sequence[Outcome]) -> str:
