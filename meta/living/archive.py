@@ -24,6 +24,9 @@ MANIFEST_FORMAT = "trs-meta-release@1"
 #: Name of the manifest inside a release.
 MANIFEST_FILE = "manifest.json"
 
+#: Name of the results inside a release.
+RESULTS_FILE = "results.json"
+
 #: Name of the folder of releases, beside the protocol.
 RELEASES_FOLDER = "releases"
 
@@ -260,24 +263,55 @@ def read_snapshot(folder: Path, *, check_hashes: bool = True) -> Snapshot:
     """
     release = read_release(folder)
     manifest = release.manifest
-    read = [name for name in manifest.files if name.startswith("review/") or name == "results.json"]
+    read = [name for name in manifest.files if name.startswith("review/") or name == RESULTS_FILE]
     contents = {name: _read(folder, name) for name in read}
     for name, data in contents.items():
-        if check_hashes and sha256(data) != manifest.files[name]:
-            raise ReleaseError(
-                f"{folder / name}: this is not the file that was released (its SHA-256 is not the "
-                f"manifest's); 'meta verify {folder}' says what differs"
-            )
+        if check_hashes:
+            _require_released(release, name, data)
     try:
         review = read_review(folder / manifest.protocol)
-        document = tomllib.loads(contents[manifest.protocol].decode("utf-8-sig"))
-        results = json.loads(contents["results.json"].decode("utf-8"))
     except ReviewError as error:
         raise ReleaseError(f"{folder / manifest.protocol}: the released review has {error}") from error
-    except (ValueError, RecursionError) as error:
-        raise ReleaseError(f"{folder / 'results.json'}: this is no JSON ({error})") from error
-    require_results(folder / "results.json", results)
+    document = tomllib.loads(contents[manifest.protocol].decode("utf-8-sig"))
+    results = _parse_results(folder / RESULTS_FILE, contents[RESULTS_FILE])
     return Snapshot(manifest.version, manifest.note, review, results, document)
+
+
+def read_released_results(release: Release) -> Mapping[str, Any]:
+    """Read the results of a release, and nothing else of it.
+
+    Raises
+    ------
+    ReleaseError
+        If they cannot be read, or are not what was released; the text names the file.
+    """
+    path = release.folder / RESULTS_FILE
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ReleaseError(f"cannot read {path}: {error.strerror or error}") from error
+    _require_released(release, RESULTS_FILE, data)
+    return _parse_results(path, data)
+
+
+def _require_released(release: Release, name: str, data: bytes) -> None:
+    """Check that the bytes of a file are those that were released."""
+    if sha256(data) != release.manifest.files[name]:
+        raise ReleaseError(
+            f"{release.folder / name}: this is not the file that was released (its SHA-256 is not the "
+            f"manifest's); 'meta verify {release.folder}' says what differs"
+        )
+
+
+def _parse_results(path: Path, data: bytes) -> Mapping[str, Any]:
+    """Return what a results.json says, or why it says nothing that can be used."""
+    try:
+        results = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ReleaseError(f"{path}: this is no JSON ({error})") from error
+    require_results(path, results)
+    found: Mapping[str, Any] = results
+    return found
 
 
 def snapshot_of(name: str, note: str, review: Review, results: Mapping[str, Any]) -> Snapshot:

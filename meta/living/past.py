@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from extraction.files import sha256
-from meta.errors import ReleaseError
-from meta.living.archive import Release, Snapshot, read_snapshot
-from meta.living.results_shape import require_results
+from meta.living.archive import Release, Snapshot, read_released_results, read_snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +37,6 @@ def read_past(releases: Sequence[Release]) -> tuple[Version | Snapshot, ...]:
 
 
 def _read_version(release: Release) -> Version:
-    """Read the results of a release, and nothing else of it."""
-    path = release.folder / "results.json"
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ReleaseError(f"cannot read {path}: {error.strerror or error}") from error
-    if sha256(data) != release.manifest.files["results.json"]:
-        raise ReleaseError(
-            f"{path}: this is not the file that was released (its SHA-256 is not the manifest's); "
-            f"'meta verify {release.folder}' says what differs"
-        )
-    try:
-        results = json.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ReleaseError(f"{path}: this is no JSON ({error})") from error
-    require_results(path, results)
-    return Version(release.manifest.version, release.manifest.note, results)
+    """Read a release by its results alone."""
+    manifest = release.manifest
+    return Version(manifest.version, manifest.note, read_released_results(release))
