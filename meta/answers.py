@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,12 +14,14 @@ from meta.crosscheck.second import crosscheck_fits
 from meta.effects.compute import effect_sizes
 from meta.effects.measures import default_unit, find_measure
 from meta.effects.sizes import EffectSizes, Value
+from meta.errors import MetaError, ProtocolError
 from meta.models.design import formula_columns
 from meta.models.fitting import fit_model
 from meta.models.subgroups import fit_subgroups
 from meta.options import DisplayUnit, ModelSpec
 from meta.protocol.plan import Analysis, ModeratorPlan, SubgroupPlan
 from meta.protocol.reads import columns_read
+from meta.protocol.review import Review
 from meta.protocol.selection import Selection
 from meta.results import Fit, GroupTest, Refits, Subgroups, to_plain
 from meta.sensitivity.cumulative import cumulate
@@ -82,6 +85,15 @@ class Answer:
 def crosscheck_answers(answers: Iterable[Answer]) -> dict[str, tuple[Opinion, ...]]:
     """Return the second opinions on every fit of every answer, by analysis id."""
     return {answer.plan.id: crosscheck_fits(answer.fits()) for answer in answers}
+
+
+@contextmanager
+def name_analysis(checked: Review, plan: Analysis) -> Iterator[None]:
+    """Say in which analysis of which protocol something could not be done."""
+    try:
+        yield
+    except MetaError as error:
+        raise ProtocolError(f"{checked.path.name}, analysis {plan.id!r}: {error}") from error
 
 
 def answer_analysis(plan: Analysis, selection: Selection, targets: Mapping[str, Mapping[str, Any]]) -> Answer:

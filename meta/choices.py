@@ -9,8 +9,8 @@ from typing import Any
 
 from extraction.errors import Problem
 from extraction.names import suggest
-from meta.answers import answer_analysis, answer_to_dict
-from meta.errors import MetaError, OptionError, ProtocolError
+from meta.answers import answer_analysis, answer_to_dict, name_analysis
+from meta.errors import OptionError
 from meta.protocol.plan import Analysis
 from meta.protocol.review import read_review
 
@@ -64,10 +64,8 @@ def compute_sensitivity(review: str | Path | None = None, *, analysis: str | Non
     entries = {}
     for name, plan in plans.items():
         if analysis in (None, name):
-            try:
+            with name_analysis(checked, plan):
                 answer = answer_analysis(_bare(plan), checked.selections[name], {})
-            except MetaError as error:
-                raise ProtocolError(f"{checked.path.name}, analysis {name!r}: {error}") from error
             entries[name] = answer_to_dict(answer, {})
     return Sensitivity(entries, checked.warnings)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -14,10 +13,10 @@ from typing import Any
 import meta
 from extraction.errors import Problem
 from extraction.files import check_folder, write_atomic
-from meta.answers import Answer, answer_analysis, answer_to_dict, crosscheck_answers
+from meta.answers import Answer, answer_analysis, answer_to_dict, crosscheck_answers, name_analysis
 from meta.crosscheck.summaries import summarise_opinions
 from meta.drawing import draw_answer, draw_changes, draw_history, save_drawings
-from meta.errors import MetaError, ProtocolError, ReleaseError
+from meta.errors import ReleaseError
 from meta.living.archive import (
     Snapshot,
     list_releases,
@@ -30,7 +29,7 @@ from meta.living.history import trace_history
 from meta.living.past import Version, read_past
 from meta.living.summary import describe_changes
 from meta.profiles.loader import load_profile
-from meta.protocol.plan import Analysis, Protocol
+from meta.protocol.plan import Protocol
 from meta.protocol.review import Review, read_review
 from meta.report.exports import effects_csv, r_script
 from meta.report.html import render_html
@@ -161,7 +160,7 @@ def compute_review(
     answers: list[Answer] = []
     for done, plan in enumerate(checked.protocol.analyses):
         tell(plan.title, done, steps)
-        with _named(checked, plan):
+        with name_analysis(checked, plan):
             answer = answer_analysis(plan, checked.selections[plan.id], checked.targets)
             drawn = draw_answer(answer)
         folder = f"analyses/{plan.id}"
@@ -250,7 +249,7 @@ def compute_results(checked: Review, *, progress: Tell | None = None) -> dict[st
     for done, plan in enumerate(checked.protocol.analyses):
         if progress is not None:
             progress(plan.title, done, len(checked.protocol.analyses))
-        with _named(checked, plan):
+        with name_analysis(checked, plan):
             answer = answer_analysis(plan, checked.selections[plan.id], checked.targets)
         entries[plan.id] = answer_to_dict(answer, {})
     return _results(checked, entries, None)
@@ -270,15 +269,6 @@ def tell_opinions(answers: Sequence[Answer], entries: Mapping[str, dict[str, Any
 def results_bytes(results: Mapping[str, Any]) -> bytes:
     """Return ``results.json`` as it is written."""
     return (json.dumps(results, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode("utf-8")
-
-
-@contextmanager
-def _named(checked: Review, plan: Analysis) -> Iterator[None]:
-    """Say in which analysis of which protocol something could not be done."""
-    try:
-        yield
-    except MetaError as error:
-        raise ProtocolError(f"{checked.path.name}, analysis {plan.id!r}: {error}") from error
 
 
 def profiles_used(protocol: Protocol) -> tuple[str, ...]:
