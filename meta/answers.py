@@ -15,7 +15,7 @@ from meta.effects.compute import effect_sizes
 from meta.effects.measures import default_unit, find_measure
 from meta.effects.sizes import EffectSizes, Value
 from meta.errors import MetaError, ProtocolError
-from meta.models.design import formula_columns
+from meta.models.formula import formula_columns
 from meta.models.fitting import fit_model
 from meta.models.subgroups import fit_subgroups
 from meta.options import DisplayUnit, ModelSpec

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+#: A typed cell of a sheet; None is missing.
+Cell = str | float | int | None
+
 
 def to_plain(value: Any) -> Any:
     """Return ``value`` as what JSON can hold; NaN becomes None, infinities become text."""
@@ -99,7 +102,7 @@ class Heterogeneity:
     """Q (under a GLMM the likelihood ratio against the saturated model) and what follows from tau2.
 
     ``q_wald`` stands beside it under a GLMM: Q by inverse variance over the studies without a zero cell.
-    ``typical_variance`` is the v of I2 = tau2 / (tau2 + v).
+    ``typical_variance`` is the v of I2 = tau2 / (tau2 + v). The bounds of I2 and H2 follow from those of tau2.
     """
 
     q: float
@@ -111,6 +114,10 @@ class Heterogeneity:
     q_wald: float | None = None
     q_wald_df: int | None = None
     q_wald_p: float | None = None
+    i2_low: float | None = None
+    i2_high: float | None = None
+    h2_low: float | None = None
+    h2_high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +160,8 @@ class Study:
     ``counts`` are the raw columns of the measure (``events``, ``n``, ...). ``value``, ``low`` and ``high``
     are natural, the interval exact (Clopper-Pearson, Poisson) for single proportions and rates and Wald
     elsewhere. ``y`` and ``v`` are on the analysis scale, after any continuity correction. ``weight`` is
-    percent, None under a GLMM. ``reason`` says why a study is shown but not used.
+    percent, None under a GLMM. ``reason`` says why a study is shown but not used. ``recovered`` says how the
+    effect was computed from what the paper reports instead (an interval, a test statistic), or None.
     """
 
     label: str
@@ -167,6 +175,7 @@ class Study:
     used: bool
     reason: str | None
     rows: tuple[RowRef, ...]
+    recovered: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +185,90 @@ class Excluded:
     label: str
     reason: str
     rows: tuple[RowRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Moderator:
+    """One factor of a regression, as the fit read it off the studies used.
+
+    ``kind`` is ``number``, ``levels`` (the reference first), ``power`` (``(column - shift) ** power``),
+    ``log``, or ``spline`` (``knots``, the outer ones at the extremes). ``low`` and ``high`` are the range of
+    a numeric column.
+    """
+
+    text: str
+    column: str
+    kind: str
+    levels: tuple[str, ...]
+    knots: tuple[float, ...]
+    shift: float
+    power: int
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moderators:
+    """What stands behind the coefficients of a regression, complete enough to predict at other values.
+
+    ``columns`` holds for each coefficient the pieces whose product is its column of the design: (factor, part
+    of it), none for the intercept. A part is a level, or a knot of a spline; 0 elsewhere. ``values`` are the
+    cells by column of the sheet, in the order of ``Fit.studies`` (those that are valid).
+    """
+
+    formula: str
+    factors: tuple[Moderator, ...]
+    columns: tuple[tuple[tuple[int, int], ...], ...]
+    values: Mapping[str, tuple[Cell, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Information:
+    """Log-likelihood and the criteria made of it; ``restricted`` says which likelihood it is.
+
+    ``parameters`` counts coefficients and variance components, ``n`` the observations that AICc counts.
+    """
+
+    loglik: float
+    parameters: int
+    n: int
+    restricted: bool
+    aic: float
+    bic: float
+    aicc: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One variance component of a multilevel model; ``levels`` counts the groups it varies over."""
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    levels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """Summaries of a Bayesian fit on the analysis scale; densities are on grids, one row a point.
+
+    ``mean``, ``sd`` are of mu, ``tau_*`` of tau. ``shrunken`` is (k, 3): median, low, high of the true effect
+    of each used study. ``tail_mu`` and ``tail_new`` are P(mu > null) and P(theta_new > null).
+    """
+
+    prior: str
+    prior_parameters: tuple[float, ...]
+    mean: float
+    sd: float
+    tau: float
+    tau_low: float
+    tau_high: float
+    shrunken: Floats
+    tail_mu: float
+    tail_new: float
+    density_mu: Floats
+    density_tau: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +300,10 @@ class Fit:
     excluded: tuple[Excluded, ...]
     totals: Mapping[str, float]
     notes: tuple[str, ...]
+    information: Information | None = None
+    components: tuple[Component, ...] = ()
+    posterior: Posterior | None = None
+    moderators: Moderators | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return every number as plain dictionaries and lists, NaN as None."""

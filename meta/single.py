@@ -14,7 +14,7 @@ from extraction.sheet import Sheet, read_sheet
 from meta.effects.compute import effect_sizes
 from meta.effects.measures import COUNTS, PAIRS, column_keywords, default_unit, find_measure
 from meta.errors import EffectError
-from meta.models.design import formula_columns
+from meta.models.formula import formula_columns
 from meta.models.fitting import fit_model
 from meta.options import DisplayUnit
 from meta.plots.forest import forest_plot

@@ -21,6 +21,7 @@ from meta.results import (
     Fit,
     Floats,
     Heterogeneity,
+    Information,
     ModeratorTest,
     Natural,
     PopulationMean,
@@ -76,6 +77,10 @@ def assemble_fit(
         excluded=_excluded(effects, design, used),
         totals={name: float(np.sum(values[used])) for name, values in effects.counts.items()},
         notes=(*notes, *_notes(rows, i, spec)),
+        information=_information(rows, i),
+        components=rows.components[i] if rows.components is not None else (),
+        posterior=rows.posteriors[i] if rows.posteriors is not None else None,
+        moderators=design.moderators,
     )
 
 
@@ -227,6 +232,38 @@ def _heterogeneity(rows: FittedRows, i: int) -> Heterogeneity | None:
         q_wald=float(rows.q_wald[i]) if wald else None,
         q_wald_df=int(rows.q_wald_df[i]) if wald else None,
         q_wald_p=_number(rows.q_wald_p[i]) if wald else None,
+        i2_low=_bound(rows.i2_low, i),
+        i2_high=_bound(rows.i2_high, i),
+        h2_low=_bound(rows.h2_low, i),
+        h2_high=_bound(rows.h2_high, i),
+    )
+
+
+def _bound(bounds: Floats | None, i: int) -> float | None:
+    """Return one bound of a batch, None where it was not asked for or does not exist."""
+    return None if bounds is None else _number(bounds[i])
+
+
+def _information(rows: FittedRows, i: int) -> Information | None:
+    """Return the criteria made of the log-likelihood; under REML n counts the error contrasts.
+
+    References
+    ----------
+    Hurvich & Tsai (1989), Biometrika 76, 297-307 (AICc).
+    """
+    if rows.parameters is None or np.isnan(rows.loglik[i]):
+        return None
+    loglik, parameters = float(rows.loglik[i]), int(rows.parameters[i])
+    n = int(rows.k[i]) - (rows.value.shape[1] if rows.restricted else 0)
+    room = n - parameters - 1
+    return Information(
+        loglik=loglik,
+        parameters=parameters,
+        n=n,
+        restricted=rows.restricted,
+        aic=2.0 * parameters - 2.0 * loglik,
+        bic=parameters * float(np.log(n)) - 2.0 * loglik if n > 0 else float("nan"),
+        aicc=2.0 * parameters * n / room - 2.0 * loglik if room > 0 else None,
     )
 
 
@@ -274,8 +311,8 @@ def _r2(rows: FittedRows, i: int, spec: ModelSpec, null: FittedRows) -> float | 
 
 def _reason(effects: EffectSizes, design: Design, j: int) -> str:
     """Say why study ``j`` cannot be used."""
-    if design.missing[j] is not None:
-        return f"{design.missing[j]} not reported"
+    if design.reasons[j] is not None:
+        return str(design.reasons[j])
     return effects.reasons[j] or "not in this analysis"
 
 
@@ -323,4 +360,6 @@ def _notes(rows: FittedRows, i: int, spec: ModelSpec) -> list[str]:
     notes = []
     if rows.tau2_interval_empty[i]:
         notes.append(f"the Q-profile set for tau2 is empty at level {spec.level:g} and reported as [0, 0]")
+    if rows.notes is not None:
+        notes.extend(rows.notes[i])
     return notes

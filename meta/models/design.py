@@ -1,19 +1,21 @@
-"""From a formula over sheet columns to a design matrix; formulas are parsed, never evaluated."""
+"""From a parsed formula and the columns of a sheet to a design matrix, for the studies and for new values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from itertools import chain, combinations, product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from extraction.names import suggest
 from meta.errors import ModelError
-from meta.results import Floats
+from meta.models.formula import Factor, Formula, parse_formula
+from meta.models.splines import cardinal_splines, spline_knots
+from meta.results import Cell, Floats, Moderator, Moderators
 
-Cell = str | float | int | None
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,37 +23,47 @@ class Design:
     """Design matrix of k studies.
 
     ``matrix`` is (k, p), rows of studies without a moderator value are NaN; ``present`` is (k,) and says
-    which studies have all values; ``missing`` names the absent columns, study by study. ``intercept_only`` is
-    true for a single column of ones.
+    which studies have all values; ``reasons`` says why one has not, study by study. ``intercept_only`` is
+    true for a single column of ones; ``moderators`` is then None. ``notes`` tell what makes a design
+    impossible to estimate.
     """
 
     matrix: Floats
     names: tuple[str, ...]
-    present: NDArray[np.bool_]
-    missing: tuple[str | None, ...]
+    present: Mask
+    reasons: tuple[str | None, ...]
     intercept_only: bool
+    moderators: Moderators | None = None
+    notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Factor:
-    """One column of a formula; ``categorical`` where it was written ``C(name)``."""
-
-    column: str
-    categorical: bool
-
-
-def build_design(formula: str | None, columns: Mapping[str, Sequence[Cell]], k: int) -> Design:
+def build_design(
+    formula: str | None, columns: Mapping[str, Sequence[Cell]], k: int, *, known: Mask | None = None
+) -> Design:
     """Build the design matrix of ``formula`` over ``columns``.
 
     Parameters
     ----------
     formula : str or None
-        ``None`` for a single column of ones; otherwise ``"~ a + C(b)"``: an intercept, numeric columns as
-        they are, text columns and ``C()`` as indicators against the first level in sorted order.
+        ``None`` for a single column of ones. Otherwise, for example, ``"~ a * C(b) + ns(year, df=3)"``:
+
+        - numeric columns as they are; text columns and ``C()`` as indicators against the first level in
+          sorted order, or against ``ref='level'``; where the formula leaves the margin of a factor out (no
+          intercept, no main effect) every level gets an indicator, as in R;
+        - ``a:b`` products, ``a * b`` both columns and their product;
+        - ``I(a**2)`` powers, ``I(a - 1990)`` another origin, ``log(a)`` natural logarithms (a study where a
+          is not above 0 is left out, with the reason);
+        - ``ns(a, df=3)`` natural cubic splines: knots at the extremes and at quantiles evenly between them,
+          columns are the splines that are 1 at one knot and 0 at the others, the lowest knot left out
+          (:func:`meta.models.splines.cardinal_splines`);
+        - ``0 +`` or ``- 1``: no intercept.
     columns : mapping of str to sequence of length k
         Typed cells; None is missing.
     k : int
         Number of studies.
+    known : array of bool, shape (k,), optional
+        Studies whose effect is known; levels, knots and ranges are those of the studies used, so that one
+        that the model cannot use shapes no column. All where none is given.
 
     Returns
     -------
@@ -60,98 +72,176 @@ def build_design(formula: str | None, columns: Mapping[str, Sequence[Cell]], k: 
     Raises
     ------
     ModelError
-        If the formula cannot be parsed, names an unknown column, or uses anything beyond what is listed
-        above.
+        If the formula cannot be parsed, names an unknown column or level, takes numbers of words, or uses
+        anything beyond what is listed above.
     """
     if formula is None:
         return Design(np.ones((k, 1)), ("intercept",), np.ones(k, dtype=bool), (None,) * k, True)
-    factors = _parse(formula, columns)
-    missing: list[str | None] = [None] * k
-    for factor in factors:
-        for i, cell in enumerate(columns[factor.column]):
-            if cell is None and missing[i] is None:
-                missing[i] = factor.column
-    present = np.array([name is None for name in missing], dtype=bool)
-    names, blocks = ["intercept"], [np.ones(k)]
-    for factor in factors:
-        for name, values in _expand(factor, columns[factor.column], present):
-            names.append(name)
-            blocks.append(values)
-    matrix = np.column_stack(blocks)
-    matrix[~present] = np.nan
-    return Design(np.ascontiguousarray(matrix), tuple(names), present, tuple(missing), False)
-
-
-def formula_columns(formula: str, *, plain_only: bool = False) -> tuple[str, ...]:
-    """Return the names of the columns a formula uses, in its order, without looking at any data.
-
-    ``plain_only`` leaves out those written ``C(name)``, which need not be numbers.
-    """
-    return tuple(dict.fromkeys(f.column for f in _factors(formula) if not (plain_only and f.categorical)))
-
-
-def _parse(formula: str, columns: Mapping[str, Sequence[Cell]]) -> list[_Factor]:
-    """Return the factors of a formula whose columns all exist."""
-    factors = _factors(formula)
-    for factor in factors:
+    parsed = parse_formula(formula)
+    for factor in parsed.factors:
         if factor.column not in columns:
             raise ModelError(
                 f"moderators {formula!r}: no column {factor.column!r}; {suggest(factor.column, columns)}"
             )
-    return factors
+    reasons = _reasons(parsed, columns, k)
+    present = np.array([reason is None for reason in reasons], dtype=bool)
+    used = present if known is None else present & known
+    found = [_learn(factor, columns[factor.column], used, formula) for factor in parsed.factors]
+    names, recipe = _lay_out(parsed, found)
+    shown = tuple(dict.fromkeys(factor.column for factor in parsed.factors))
+    moderators = Moderators(formula, tuple(found), recipe, {name: tuple(columns[name]) for name in shown})
+    cells = {
+        name: [cell if here else None for cell, here in zip(columns[name], present, strict=True)]
+        for name in shown
+    }
+    matrix = evaluate_design(moderators, cells, k)
+    matrix[~present] = np.nan
+    notes = tuple(
+        f"{m.text}: only {len(set(m.knots))} of its {len(m.knots)} knots differ; take fewer columns"
+        for m in found
+        if m.kind == "spline" and len(set(m.knots)) < len(m.knots)
+    )
+    return Design(matrix, names, present, reasons, False, moderators, notes)
 
 
-def _factors(formula: str) -> list[_Factor]:
-    """Parse a formula against the allow-list: an intercept, ``+``, column names and ``C(name)``."""
-    # imported here: formulaic brings pandas, which a fit without moderators does not need
-    from formulaic.errors import FormulaicError
-    from formulaic.parser import DefaultFormulaParser
+def evaluate_design(moderators: Moderators, columns: Mapping[str, Sequence[Cell]], n: int) -> Floats:
+    """Return the design matrix (n, p) of a fit at other values of its columns; NaN where one is missing."""
+    parts = [_evaluate(factor, columns[factor.column], n) for factor in moderators.factors]
+    matrix = np.ones((n, len(moderators.columns)))
+    for j, pieces in enumerate(moderators.columns):
+        for factor, part in pieces:
+            matrix[:, j] *= parts[factor][:, part]
+    return matrix
 
-    try:
-        terms: Any = DefaultFormulaParser().get_terms(formula)
-    except (FormulaicError, SyntaxError) as error:
-        raise ModelError(f"moderators {formula!r} cannot be read: {error}") from error
-    if hasattr(terms, "lhs"):
-        raise ModelError(f"moderators {formula!r}: nothing may stand before '~'")
-    factors: list[_Factor] = []
-    intercept = False
-    for term in terms:
-        if len(term.factors) != 1:
+
+def _reasons(formula: Formula, columns: Mapping[str, Sequence[Cell]], k: int) -> tuple[str | None, ...]:
+    """Say of each study why it has no place in the design, None where it has."""
+    reasons: list[str | None] = [None] * k
+    for factor in formula.factors:
+        for i, cell in enumerate(columns[factor.column]):
+            if reasons[i] is not None:
+                continue
+            if cell is None:
+                reasons[i] = f"{factor.column} not reported"
+            elif factor.kind == "log" and isinstance(cell, int | float) and not cell > 0:
+                reasons[i] = f"{factor.column} is not above 0, so it has no logarithm"
+    return tuple(reasons)
+
+
+def _learn(factor: Factor, cells: Sequence[Cell], used: Mask, formula: str) -> Moderator:
+    """Read off the studies used what a factor needs: levels, knots, range."""
+    kept = [cell for cell, here in zip(cells, used, strict=True) if here and cell is not None]
+    numeric = all(isinstance(cell, int | float) for cell in kept)
+    blank = Moderator(factor.text, factor.column, factor.kind, (), (), factor.shift, factor.power, None, None)
+    if factor.kind == "levels" or (factor.kind == "plain" and not numeric):
+        levels = sorted({str(cell) for cell in kept})
+        if factor.reference is not None and factor.reference not in levels:
             raise ModelError(
-                f"moderators {formula!r}: {term!s} is an interaction, which is not offered; "
-                "write columns joined by +"
+                f"moderators {formula!r}: no study used has {factor.column} {factor.reference!r}; "
+                f"{suggest(factor.reference, levels)}"
             )
-        factor = term.factors[0]
-        if factor.eval_method.value == "literal" and factor.expr == "1":
-            intercept = True
-        else:
-            factors.append(_read_factor(factor, formula))
-    if not intercept:
-        raise ModelError(f"moderators {formula!r}: a model without an intercept is not offered")
-    if not factors:
-        raise ModelError(f"moderators {formula!r} names no column")
-    return factors
+        first = [factor.reference] if factor.reference is not None else []
+        ordered = (*first, *(level for level in levels if level != factor.reference))
+        return replace(blank, kind="levels", levels=ordered)
+    if not numeric:
+        words = next(cell for cell in kept if not isinstance(cell, int | float))
+        raise ModelError(
+            f"moderators {formula!r}: {factor.text} takes numbers; {factor.column} holds {words!r}"
+        )
+    numbers = np.array([float(cell) for cell in kept])
+    low, high = (float(numbers.min()), float(numbers.max())) if kept else (None, None)
+    kind = "number" if factor.kind == "plain" else factor.kind
+    knots = spline_knots(numbers, factor.df) if factor.kind == "spline" and kept else ()
+    return replace(blank, kind=kind, knots=tuple(float(knot) for knot in knots), low=low, high=high)
 
 
-def _read_factor(factor: Any, formula: str) -> _Factor:
-    """Accept a plain name or ``C(name)``; refuse everything else without evaluating it."""
-    if factor.eval_method.value == "lookup":
-        return _Factor(str(factor.expr), categorical=False)
-    text = str(factor.expr)
-    inner = text[2:-1].strip().strip("`") if text.startswith("C(") and text.endswith(")") else ""
-    if inner and all(part.isidentifier() for part in inner.split(".")):
-        return _Factor(inner, categorical=True)
-    raise ModelError(f"moderators {formula!r}: {text!r} is not allowed; use column names, C(name) and +")
+def _evaluate(factor: Moderator, cells: Sequence[Cell], n: int) -> Floats:
+    """Return every column a factor can give, shape (n, parts)."""
+    if factor.kind == "levels":
+        table = [
+            [np.nan if cell is None else float(str(cell) == level) for level in factor.levels]
+            for cell in cells
+        ]
+        return np.array(table, dtype=np.float64).reshape(n, len(factor.levels))
+    x = np.array([float(cell) if isinstance(cell, int | float) else np.nan for cell in cells])
+    if factor.kind == "spline":
+        knots = np.array(factor.knots)
+        if len(set(factor.knots)) < knots.size or not factor.knots:
+            # fewer values than knots: no such curve; columns of zeros have no rank, and the fit says so
+            return np.zeros((n, knots.size))
+        return cardinal_splines(x, knots)
+    if factor.kind == "log":
+        return np.log(np.where(x > 0, x, np.nan))[:, None]
+    return np.asarray((x - factor.shift) ** factor.power)[:, None]
 
 
-def _expand(factor: _Factor, cells: Sequence[Cell], present: NDArray[np.bool_]) -> list[tuple[str, Floats]]:
-    """Return the columns of one factor: itself where numeric, else indicators of all levels but the first."""
-    used = [cell for cell, here in zip(cells, present, strict=True) if here]
-    if not factor.categorical and all(isinstance(cell, int | float) for cell in used):
-        numbers = [float(cell) if isinstance(cell, int | float) else np.nan for cell in cells]
-        return [(factor.column, np.array(numbers, dtype=np.float64))]
-    levels = sorted({str(cell) for cell in used})
-    return [
-        (f"{factor.column}: {level}", np.array([float(str(cell) == level) for cell in cells]))
-        for level in levels[1:]
-    ]
+def _lay_out(
+    formula: Formula, factors: Sequence[Moderator]
+) -> tuple[tuple[str, ...], tuple[tuple[tuple[int, int], ...], ...]]:
+    """Return the names of the coefficients, and of each the pieces whose product is its column."""
+    place = {factor: i for i, factor in enumerate(formula.factors)}
+    names: list[str] = []
+    recipe: list[tuple[tuple[int, int], ...]] = []
+    # what earlier terms span: for each set of numeric factors, the sets of categorical ones
+    spanned: dict[frozenset[int], set[frozenset[int]]] = {}
+    if formula.intercept:
+        names.append("intercept")
+        recipe.append(())
+        spanned[frozenset()] = {frozenset()}
+    for term in formula.terms:
+        members = [place[factor] for factor in term]
+        levels = [i for i in members if factors[i].kind == "levels"]
+        others = frozenset(members) - frozenset(levels)
+        for coding in _code_levels(levels, spanned.setdefault(others, set())):
+            choices = [
+                [(i, part) for part in range(*_parts(factors[i], full=coding.get(i, False)))]
+                for i in members
+                if i in others or i in coding
+            ]
+            for pieces in product(*choices):
+                recipe.append(pieces)
+                names.append(" × ".join(_name(factors[i], part) for i, part in pieces))
+    return tuple(names), tuple(recipe)
+
+
+def _code_levels(levels: Sequence[int], spanned: set[frozenset[int]]) -> list[dict[int, bool]]:
+    """Say how the categorical factors of a term are coded: all levels (True) or all but the reference.
+
+    The product of all levels of some factors spans every subset of them; subsets that earlier terms span
+    already are left out, and what remains is joined into as few blocks as possible.
+
+    References
+    ----------
+    Chambers & Hastie (1992), Statistical Models in S, section 2.4.1 (which margins a model holds decides on
+    contrasts or indicators).
+    """
+    subsets = chain.from_iterable(combinations(levels, n) for n in range(len(levels) + 1))
+    needed = [frozenset(subset) for subset in subsets if frozenset(subset) not in spanned]
+    spanned.update(needed)
+    blocks: list[dict[int, bool]] = [dict.fromkeys(sorted(subset), False) for subset in needed]
+    joined = True
+    while joined:
+        joined = False
+        for small, large in combinations(range(len(blocks)), 2):
+            extra = set(blocks[large]) - set(blocks[small])
+            rest = {i: full for i, full in blocks[large].items() if i not in extra}
+            if len(extra) == 1 and rest == blocks[small]:
+                blocks[large] = {**blocks[large], **dict.fromkeys(extra, True)}
+                del blocks[small]
+                joined = True
+                break
+    return blocks
+
+
+def _parts(factor: Moderator, *, full: bool) -> tuple[int, int]:
+    """Return the range of a factor's columns that a term takes."""
+    if factor.kind == "levels":
+        return (0 if full else 1), len(factor.levels)
+    return (1, len(factor.knots)) if factor.kind == "spline" else (0, 1)
+
+
+def _name(factor: Moderator, part: int) -> str:
+    """Return the words for one column of a factor."""
+    if factor.kind == "levels":
+        return f"{factor.column}: {factor.levels[part]}"
+    return f"{factor.text} at {factor.knots[part]:.6g}" if factor.kind == "spline" else factor.text

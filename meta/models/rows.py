@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from meta.results import Floats
+from meta.kernels.status import Status
+from meta.results import Component, Floats, Posterior
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,9 @@ class FittedRows:
     for studies left out, or None under a GLMM. ``df`` is NaN where the reference distribution is normal (or
     chi-squared). ``low`` and ``high`` may be infinite. ``one_sided_low`` and ``one_sided_high`` are
     natural-scale bounds of rows whose status is ``one_sided`` (NaN elsewhere). ``population_*`` are natural;
-    NaN without a GLMM or with moderators.
+    NaN without a GLMM or with moderators. ``i2_low`` to ``h2_high`` are None where no interval of tau2 was
+    asked for; ``parameters`` counts coefficients and variance components; ``posteriors`` and ``components``
+    hold one entry an analysis, None under other models.
     """
 
     value: Floats
@@ -59,3 +62,33 @@ class FittedRows:
     status: NDArray[np.int8]
     weights: Floats | None
     tau2_interval_empty: NDArray[np.bool_]
+    i2_low: Floats | None = None
+    i2_high: Floats | None = None
+    h2_low: Floats | None = None
+    h2_high: Floats | None = None
+    parameters: NDArray[np.int64] | None = None
+    restricted: bool = False
+    components: tuple[tuple[Component, ...], ...] | None = None
+    posteriors: tuple[Posterior | None, ...] | None = None
+    notes: tuple[tuple[str, ...], ...] | None = None
+
+
+#: Fields of shape (B, p); ``covariance`` is (B, p, p).
+_PER_COEFFICIENT = ("value", "se", "low", "high", "statistic", "p_value")
+
+
+def blank_rows(rows: int, p: int, k: NDArray[np.int64]) -> FittedRows:
+    """Return ``rows`` analyses of ``k`` studies each in which nothing could be estimated, to be filled in."""
+    arrays = {
+        f.name: np.full((rows, p) if f.name in _PER_COEFFICIENT else rows, np.nan)
+        for f in fields(FittedRows)
+        if f.type == "Floats" and f.name != "covariance"
+    }
+    return FittedRows(
+        covariance=np.full((rows, p, p), np.nan),
+        k=k.astype(np.int64),
+        status=np.full(rows, Status.NOT_ESTIMABLE, dtype=np.int8),
+        weights=None,
+        tau2_interval_empty=np.zeros(rows, dtype=bool),
+        **arrays,
+    )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from extraction.codebook import FurtherKind, OverlapColumns, find_schema
 from extraction.sheet import Sheet
 from meta.effects.measures import COUNTS
-from meta.models.design import formula_columns
+from meta.models.formula import formula_columns
 from meta.protocol.expressions import column_and_level, parse_sum
 from meta.protocol.plan import Analysis, Protocol
 

@@ -15,7 +15,7 @@ from extraction.sheet import check_sheet, read_header
 from extraction.toml_lines import Path
 from meta.effects.measures import MEASURES, Measure, column_keywords
 from meta.errors import MetaError
-from meta.models.design import formula_columns
+from meta.models.formula import formula_columns
 from meta.profiles.loader import profile_names
 from meta.protocol.alternatives_rules import check_alternatives
 from meta.protocol.expressions import column_and_level, parse_sum

@@ -10,7 +10,7 @@ from extraction.errors import Problem, ProblemsError
 from extraction.names import suggest
 from extraction.overlap import label_of
 from extraction.sheet import Row, RowRef, Sheet, Value
-from meta.models.design import formula_columns
+from meta.models.formula import formula_columns
 from meta.protocol.expressions import column_and_level, parse_sum
 from meta.protocol.plan import Analysis
 
