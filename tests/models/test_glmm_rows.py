@@ -257,8 +257,9 @@ def test_a_level_without_events_is_not_estimable() -> None:
     rows = infer_glmm(events, size, np.ones((1, 6), dtype=bool), design, spec, False)
     assert rows.status[0] == Status.NOT_ESTIMABLE
     for field in fields(FittedRows):
-        if field.name not in ("k", "status", "weights", "tau2_interval_empty"):
-            assert np.isnan(getattr(rows, field.name)).all(), field.name
+        numbers = getattr(rows, field.name)
+        if field.type == "Floats":
+            assert np.isnan(numbers).all(), field.name
 
 
 @pytest.mark.parametrize("k", [9, 20, 40])
@@ -276,7 +277,7 @@ def test_leave_one_out_rows_are_the_fits_without_that_study_bit_for_bit(k: int) 
         )
         for field in fields(FittedRows):
             a = getattr(alone, field.name)
-            if a is not None:
+            if isinstance(a, np.ndarray):
                 np.testing.assert_array_equal(
                     a[0], getattr(batch, field.name)[i], err_msg=f"{i} {field.name}"
                 )

@@ -172,7 +172,7 @@ filters = [
 overlap = {rule = ["most_cohort"], named = [{row = "A"}]}
 derived = {rest = "total * 2", more = "totl - cases"}
 subgroups = [{by = "county", tets = true}]
-moderators = [{formula = "~ log(year)"}, {formula = "~ yer"}]
+moderators = [{formula = "~ sqrt(year)"}, {formula = "~ yer"}]
 small_study = "yes"
 targets = ["TRS001"]
 threshold = {value = 20, words = "x"}
