@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from extraction.sheet import RowRef, Sheet
-from meta.effects import binary, proportions, rates
-from meta.effects.cells import Cells, join_places, make_labels, read_cells
-from meta.effects.corrections import Correction
+from meta.effects.cells import make_labels, read_cells
+from meta.effects.columns import check_numbers, given_columns, needed_columns
+from meta.effects.corrections import HALF, Correction
+from meta.effects.entry import Measure
 from meta.effects.exact import clopper_pearson, poisson_exact
-from meta.effects.measures import COUNTS, PAIRS, Measure, find_measure, to_natural
+from meta.effects.formulas import compute_effects
+from meta.effects.measures import find_measure, to_natural
+from meta.effects.reasons import find_implausible, why_no_effect, why_unusable
 from meta.effects.sizes import EffectSizes
 from meta.errors import EffectError
 from meta.results import Excluded, Floats
@@ -24,22 +27,6 @@ if TYPE_CHECKING:
 
 Bools = NDArray[np.bool_]
 T = TypeVar("T")
-Formula = Callable[..., tuple[Floats, Floats]]
-
-_FORMULAS: dict[str, Formula] = {
-    "PR": proportions.proportion,
-    "PLO": proportions.log_odds,
-    "PFT": proportions.freeman_tukey,
-    "IR": rates.rate,
-    "IRLN": rates.log_rate,
-    "OR": binary.odds_ratio,
-    "RR": binary.risk_ratio,
-    "RD": binary.risk_difference,
-}
-
-#: The ways to say how precise a ready-made effect size is; exactly one is given.
-_PRECISION = (("v",), ("se",), ("low", "high"))
-_SIZES = frozenset({"n", "n1", "n2", "time"})
 
 
 def effect_sizes(
@@ -50,6 +37,7 @@ def effect_sizes(
     add: float | None = None,
     to: str = "only0",
     drop00: bool | None = None,
+    variance: str | None = None,
     events: str | None = None,
     n: str | None = None,
     time: str | None = None,
@@ -57,6 +45,20 @@ def effect_sizes(
     n1: str | None = None,
     events2: str | None = None,
     n2: str | None = None,
+    time1: str | None = None,
+    time2: str | None = None,
+    mean: str | None = None,
+    sd: str | None = None,
+    mean1: str | None = None,
+    sd1: str | None = None,
+    mean2: str | None = None,
+    sd2: str | None = None,
+    mean_pre: str | None = None,
+    mean_post: str | None = None,
+    sd_pre: str | None = None,
+    sd_post: str | None = None,
+    r: str | None = None,
+    controls: str | None = None,
     y: str | None = None,
     v: str | None = None,
     se: str | None = None,
@@ -72,20 +74,36 @@ def effect_sizes(
     data : Sheet or DataFrame
         One row a study (or an arm).
     measure : str
-        ``PLO``, ``PR``, ``PFT`` (columns ``events``, ``n``); ``IRLN``, ``IR`` (``events``, ``time``); ``OR``,
-        ``RR``, ``RD`` (``events1``, ``n1``, ``events2``, ``n2``; 1 is the treatment); ``GEN`` (ready-made
-        numbers). Ready-made ``y``, on the analysis scale, may stand in for the counts of any but ``PFT``.
+        A code of ``meta.effects.measures.MEASURES``; columns by what is compared (1 is the treatment):
+        ``events, n`` for PR PLN PLO PAS PFT; ``events, time`` for IR IRLN IRS IRFT; ``mean, sd, n`` for MN
+        MNLN CVLN, ``sd, n`` for SDLN; ``events1, n1, events2, n2`` for OR RR RD AS PETO YUQ PHI OR2DN;
+        ``events1, time1, events2, time2`` for IRR IRD IRSD; ``mean1, sd1, n1, mean2, sd2, n2`` for MD SMD
+        SMDH ROM CVR D2ORN, without the means for VR; ``mean_pre, mean_post, sd_pre, sd_post, n, r`` (after
+        minus before) for MC SMCC SMCRH ROMC, without ``sd_post`` for SMCR; ``r, n`` for COR UCOR ZCOR, with
+        ``controls`` for PCOR ZPCOR; ready-made numbers for ``GEN``. Ready-made ``y``, on the analysis scale,
+        may stand in for the numbers behind any but ``PFT`` and ``IRFT``.
     label : str or sequence of str, optional
         Column, or columns joined by a space, that names each row; row numbers where none is given.
-    add, to : float, {"only0", "all", "if0all", "none"}
+    add, to : float, {"only0", "all", "if0all", "none", "treatment_arm"}
         Continuity correction as in metafor's ``escalc``: how much is added to each cell, and of which
-        studies. By default 1/2 where a study has a zero cell, and nothing for ``PFT``. Nothing happens where
-        no cell can be zero.
+        studies. By default 1/2 where a study has a zero cell, and nothing for AS, PHI, IRSD, PAS, PFT, IRS,
+        IRFT. ``treatment_arm`` (two groups only) adds n_i / (n_1 + n_2) to the cells of arm i where a study
+        has a zero cell (Sweeting 2004), person-time in the place of n for rates; another ``add`` than 1/2
+        scales it. Nothing happens where no cell can be zero.
     drop00 : bool, optional
         Whether a study without events, or with nothing but events, in both arms has no effect size (it keeps
-        its place, with the reason). By default yes for ``OR`` and ``RR``, no for ``RD``.
-    events, n, time, events1, n1, events2, n2 : str, optional
-        Names of the columns that the measure needs.
+        its place, with the reason). By default yes for the odds, risk and rate ratios and what is made of an
+        odds ratio (OR RR PETO IRR YUQ OR2DN), no for the rest.
+    variance : str, optional
+        Which formula gives the sampling variance, of those that the registry lists for the measure (``LS``,
+        the usual large-sample one, unless given); what each means stands with the formula.
+    events, n, time, events1, n1, events2, n2, time1, time2 : str, optional
+        Names of the columns of counts and person-times that the measure needs.
+    mean, sd, mean1, sd1, mean2, sd2, mean_pre, mean_post, sd_pre, sd_post : str, optional
+        Names of the columns of means and standard deviations that the measure needs.
+    r, controls : str, optional
+        Names of the columns of the correlation (of the two variables; before with after), and of the number
+        of variables that a partial correlation controls for.
     y, v, se, low, high : str, optional
         Names of the columns of ready-made effect sizes, on the analysis scale, with one of: the variance
         ``v``, the standard error ``se``, or the bounds ``low`` and ``high`` of an interval symmetric on that
@@ -112,7 +130,7 @@ def effect_sizes(
     Viechtbauer (2010), Journal of Statistical Software 36(3), 1-48 (measures and corrections).
     """
     chosen = find_measure(measure)
-    given = _given(
+    given = given_columns(
         {
             "events": events,
             "n": n,
@@ -121,6 +139,20 @@ def effect_sizes(
             "n1": n1,
             "events2": events2,
             "n2": n2,
+            "time1": time1,
+            "time2": time2,
+            "mean": mean,
+            "sd": sd,
+            "mean1": mean1,
+            "sd1": sd1,
+            "mean2": mean2,
+            "sd2": sd2,
+            "mean_pre": mean_pre,
+            "mean_post": mean_post,
+            "sd_pre": sd_pre,
+            "sd_post": sd_post,
+            "r": r,
+            "controls": controls,
             "y": y,
             "v": v,
             "se": se,
@@ -128,37 +160,63 @@ def effect_sizes(
             "high": high,
         }
     )
-    needed = _needed_columns(chosen, given)
-    correction = Correction(
-        chosen.add if add is None else float(add), to, chosen.drop00 if drop00 is None else bool(drop00)
-    )
+    needed = needed_columns(chosen, given)
+    correction = _correction(chosen, add, to, drop00)
+    formula = _variance_of(chosen, variance, "y" in given)
     cells = read_cells(data)
     values = {keyword: cells.numbers(given[keyword]) for keyword in needed}
     labels = make_labels(cells, label)
-    _check_numbers(cells, labels, given, values)
-    reasons = _why_unusable(given, values)
+    check_numbers(cells, labels, given, values)
+    unusable = why_unusable(chosen, given, values)
     rows = tuple((refs or {}).get(text, row) for text, row in zip(labels, cells.rows, strict=True))
-    keep = np.array([reason is None for reason in reasons], dtype=bool)
+    keep = np.array([reason is None for reason in unusable], dtype=bool)
     kept = {keyword: column[keep] for keyword, column in values.items()}
-    ready = "y" in kept
-    effect, variance = (
-        _ready_made(kept, level) if ready else _FORMULAS[chosen.code](*kept.values(), correction)
-    )
+    names = _keep(labels, keep)
+    reasons: tuple[str | None, ...] = ()
+    if "y" in kept:
+        effect, spread = _ready_made(kept, level)
+    else:
+        effect, spread = compute_effects(chosen, kept, correction, formula)
+        reasons = why_no_effect(chosen, kept, correction, effect, spread)
+        absent = ~(np.isfinite(effect) & np.isfinite(spread))
+        effect, spread = np.where(absent, np.nan, effect), np.where(absent, np.nan, spread)
     return EffectSizes(
         y=np.ascontiguousarray(effect),
-        v=np.ascontiguousarray(variance),
-        labels=_keep(labels, keep),
+        v=np.ascontiguousarray(spread),
+        labels=names,
         measure=chosen.code,
         rows=_keep(rows, keep),
         excluded=tuple(
             Excluded(text, reason, row)
-            for text, reason, row in zip(labels, reasons, rows, strict=True)
+            for text, reason, row in zip(labels, unusable, rows, strict=True)
             if reason
         ),
-        counts={} if ready else kept,
+        counts={} if "y" in kept else kept,
         columns={name: _keep(column, keep) for name, column in cells.columns.items()},
-        reasons=() if ready else _why_no_effect(chosen, kept, correction, effect),
+        reasons=reasons,
+        warnings=find_implausible(chosen, names, kept, effect),
     )
+
+
+def _correction(measure: Measure, add: float | None, to: str, drop00: bool | None) -> Correction:
+    """Return the continuity correction: what was asked for, and what the measure does otherwise."""
+    if to == "treatment_arm" and measure.counts_events and not measure.two_groups:
+        raise EffectError(f"to='treatment_arm' needs two groups, and measure {measure.code} has one")
+    # whoever asks for the treatment-arm correction wants one, also where a measure needs none
+    usual = HALF if to == "treatment_arm" else measure.add
+    return Correction(
+        usual if add is None else float(add), to, measure.drop00 if drop00 is None else bool(drop00)
+    )
+
+
+def _variance_of(measure: Measure, variance: str | None, ready: bool) -> str:
+    """Return the code of the formula for the sampling variance; refuse one that the measure has not."""
+    if variance is not None and ready:
+        raise EffectError("variance picks a formula, and ready-made y comes with its own v, se or interval")
+    if variance is not None and variance not in measure.variances:
+        allowed = ", ".join(map(repr, measure.variances))
+        raise EffectError(f"variance of measure {measure.code} must be one of {allowed}; got {variance!r}")
+    return variance or measure.variances[0]
 
 
 def study_intervals(effects: EffectSizes, level: float) -> tuple[Floats, Floats, Floats]:
@@ -190,119 +248,6 @@ def study_intervals(effects: EffectSizes, level: float) -> tuple[Floats, Floats,
     return value, low, high
 
 
-def _given(names: Mapping[str, str | None]) -> dict[str, str]:
-    """Return the columns that were named, and refuse a name that is no text."""
-    given = {}
-    for keyword, name in names.items():
-        if name is None:
-            continue
-        if not isinstance(name, str):
-            raise EffectError(f"{keyword} takes the name of a column; got {type(name).__name__}")
-        given[keyword] = name
-    return given
-
-
-def _needed_columns(measure: Measure, given: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the keywords to read, in the order of the formula; refuse too few and too many."""
-    ready = "y" in given or measure.code == "GEN"
-    if ready and measure.transform != "double_arcsine":
-        ways = [way for way in _PRECISION if any(keyword in given for keyword in way)]
-        needed = ("y", *(ways[0] if ways else ()))
-        complete = len(ways) == 1 and all(keyword in given for keyword in needed)
-        words = "y with exactly one of v, se, or low and high"
-    else:
-        needed = measure.columns
-        complete = all(keyword in given for keyword in needed)
-        words = "the columns " + ", ".join(needed)
-        if measure.transform != "double_arcsine":
-            words += "; or ready-made y with exactly one of v, se, or low and high"
-    unused = [keyword for keyword in given if keyword not in needed]
-    if complete and not unused:
-        return needed
-    faults = [f"not used: {', '.join(unused)}"] if unused else []
-    absent = [keyword for keyword in needed if keyword not in given]
-    if absent:
-        faults.append(f"not given: {', '.join(absent)}")
-    raise EffectError(f"measure {measure.code} takes {words} ({'; '.join(faults) or 'no precision given'})")
-
-
-def _check_numbers(
-    cells: Cells, labels: Sequence[str], given: Mapping[str, str], values: Mapping[str, Floats]
-) -> None:
-    """Raise one error that names every row whose numbers cannot be true."""
-    faults: list[tuple[Bools, str]] = []
-    for keyword, column in values.items():
-        name = given[keyword]
-        if keyword in COUNTS or keyword == "time":
-            faults.append((column < 0, f"{name} is negative"))
-        if keyword in COUNTS:
-            fractional = np.isfinite(column) & (column != np.floor(column))
-            faults.append((fractional, f"{name} is not a whole number"))
-        if keyword in ("v", "se"):
-            faults.append((column <= 0, f"{name} must be > 0"))
-    for part, whole in PAIRS:
-        if part in values and whole in values:
-            faults.append((values[part] > values[whole], f"{given[part]} must not exceed {given[whole]}"))
-    if "time" in values:
-        timeless = (values["time"] == 0) & (values["events"] > 0)
-        faults.append((timeless, f"{given['events']} in no {given['time']}"))
-    if "low" in values:
-        upside_down = values["low"] >= values["high"]
-        faults.append((upside_down, f"{given['low']} must be below {given['high']}"))
-        outside = (values["y"] < values["low"]) | (values["y"] > values["high"])
-        words = f"{given['y']} lies outside {given['low']} to {given['high']}"
-        faults.append((outside & ~upside_down, words))
-    found = []
-    for i in range(len(cells)):
-        # NaN compares as false: a missing cell is no fault here, it is a reason to leave the row out
-        broken = [rule for bad, rule in faults if bad[i]]
-        if broken:
-            numbers = ", ".join(f"{given[key]} = {_number_text(column[i])}" for key, column in values.items())
-            found.append(f"{cells.places[i]} ({labels[i]!r}): {' and '.join(broken)} ({numbers})")
-    if found:
-        count = "1 row" if len(found) == 1 else f"{len(found)} rows"
-        raise EffectError(f"{count} with impossible numbers: {join_places(found)}")
-
-
-def _number_text(value: float) -> str:
-    """Return a cell as the user wrote it, or nearly: 4000000, not 4e+06."""
-    if np.isnan(value):
-        return "empty"
-    return str(int(value)) if float(value).is_integer() else repr(float(value))
-
-
-def _why_unusable(given: Mapping[str, str], values: Mapping[str, Floats]) -> tuple[str | None, ...]:
-    """Return for each row why it cannot be used at all (numbers missing, nobody observed), or None."""
-    what = "effect size" if "y" in values else "counts"
-    reasons: list[str | None] = []
-    for i in range(len(next(iter(values.values())))):
-        absent = [given[key] for key, column in values.items() if np.isnan(column[i])]
-        nobody = [given[key] for key, column in values.items() if key in _SIZES and column[i] == 0]
-        if absent:
-            start = f"no {what}" if len(absent) == len(values) else f"incomplete {what}"
-            reasons.append(f"{start}: {_listed(absent)} empty")
-        else:
-            reasons.append(f"nobody observed: {_listed(nobody)} 0" if nobody else None)
-    return tuple(reasons)
-
-
-def _why_no_effect(
-    measure: Measure, counts: Mapping[str, Floats], correction: Correction, effect: Floats
-) -> tuple[str | None, ...]:
-    """Return for each usable row why it has no effect size, or None where it has one."""
-    reasons: list[str | None] = [
-        "a cell is 0 and nothing was added to it" if absent else None for absent in np.isnan(effect)
-    ]
-    if correction.drop00 and "events1" in counts:
-        none, everyone = binary.find_uninformative(*counts.values())
-        for i in range(len(reasons)):
-            if none[i]:
-                reasons[i] = "0 events in both arms"
-            elif everyone[i]:
-                reasons[i] = f"all had events in both arms: no {measure.name}"
-    return tuple(reasons)
-
-
 def _ready_made(values: Mapping[str, Floats], level: float) -> tuple[Floats, Floats]:
     """Return ``y`` and its variance, from ``v``, ``se``, or a symmetric interval at ``level``."""
     if "v" in values:
@@ -313,13 +258,6 @@ def _ready_made(values: Mapping[str, Floats], level: float) -> tuple[Floats, Flo
         raise EffectError(f"level must lie between 0 and 1 (0.95 for 95%); got {level!r}")
     quantile = -ndtri((1.0 - level) / 2.0)
     return values["y"], np.square((values["high"] - values["low"]) / (2.0 * quantile))
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Join names as a sentence does, with the verb: a, b and c are."""
-    if len(names) == 1:
-        return f"{names[0]} is"
-    return f"{', '.join(names[:-1])} and {names[-1]} are"
 
 
 def _keep(items: Sequence[T], keep: Bools) -> tuple[T, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from extraction.sheet import RowRef
+from meta.effects.measures import find_measure
 from meta.errors import EffectError
 from meta.results import Excluded, Floats
 
@@ -39,7 +40,10 @@ class EffectSizes:
     columns : mapping of str to tuple
         Other columns of the sheet, typed, for moderators, subgroups and ordering.
     reasons : tuple of (str or None)
-        Why ``y`` is NaN, study by study.
+        Why ``y`` is NaN, or has a sampling variance of 0 and no model can weight it, study by study.
+    warnings : tuple of (str or None)
+        What looks wrong about a study that is used all the same (an implausibly large difference), study by
+        study, in a sentence that names it; a fit that uses the study carries it in its notes.
     """
 
     y: Floats
@@ -51,6 +55,7 @@ class EffectSizes:
     counts: Mapping[str, Floats] = field(default_factory=dict)
     columns: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     reasons: tuple[str | None, ...] = ()
+    warnings: tuple[str | None, ...] = ()
 
     def __post_init__(self) -> None:
         k = len(self.labels)
@@ -59,7 +64,7 @@ class EffectSizes:
             raise EffectError(
                 f"labels must be unique in an analysis; more than once: {', '.join(map(repr, doubled))}"
             )
-        for name, default in (("rows", ((),) * k), ("reasons", (None,) * k)):
+        for name, default in (("rows", ((),) * k), ("reasons", (None,) * k), ("warnings", (None,) * k)):
             if len(getattr(self, name)) == 0:
                 object.__setattr__(self, name, default)
         for name in ("y", "v"):
@@ -71,14 +76,15 @@ class EffectSizes:
         return len(self.labels)
 
     def harmonic_n(self, mask: NDArray[np.bool_]) -> Floats | None:
-        """Return the harmonic mean of n over the last axis of ``mask`` for Freeman-Tukey; None elsewhere.
+        """Return the harmonic mean of n (person-time for rates) for Freeman-Tukey; None elsewhere.
 
-        ``mask`` is (k,) or (B, k); NaN where it holds nobody. Summed study after study, so that a study left
-        out changes no bit of the sum of the others.
+        Over the last axis of ``mask``, which is (k,) or (B, k); NaN where it holds nobody. Summed study after
+        study, so that a study left out changes no bit of the sum of the others.
         """
-        if self.measure != "PFT":
+        size = find_measure(self.measure).size
+        if size is None:
             return None
-        inverse = np.where(mask, 1.0 / self.counts["n"], 0.0)
+        inverse = np.where(mask, 1.0 / self.counts[size], 0.0)
         total = np.cumsum(inverse, axis=-1)[..., -1]
         with np.errstate(invalid="ignore"):
             return np.asarray(mask.sum(axis=-1) / total, dtype=np.float64)
@@ -109,8 +115,12 @@ class EffectSizes:
         Raises
         ------
         EffectError
-            If shapes differ, a variance is not positive, a number is not finite, or labels repeat.
+            If shapes differ, a variance is not positive, a number is not finite, labels repeat, or the
+            measure is unknown or needs sample sizes to transform back (``PFT``, ``IRFT``).
         """
+        size = find_measure(measure).size
+        if size is not None:
+            raise EffectError(f"measure {measure} needs {size} to transform back: take effect_sizes")
         ys = np.array(y, dtype=np.float64)
         vs = np.array(v, dtype=np.float64)
         if ys.ndim != 1 or ys.shape != vs.shape:

@@ -12,10 +12,11 @@ from meta.effects.sizes import EffectSizes
 from meta.errors import ModelError
 from meta.kernels.batch_fit import fit_batch
 from meta.models.assemble import assemble_fit, assemble_refits, empty_fit
-from meta.models.design import Design, build_design
+from meta.models.design import Design, build_design, design_notes
 from meta.models.glmm import infer_glmm
 from meta.models.normal import infer_normal
 from meta.models.rows import FittedRows
+from meta.models.weights import given_weights
 from meta.options import ModelSpec
 from meta.results import Fit, Floats, Refits
 
@@ -51,7 +52,7 @@ def fit_model(effects: EffectSizes, spec: ModelSpec | None = None) -> Fit:
         raise ModelError("no studies: an analysis needs at least one row")
     if effects.k == 0:
         return empty_fit(effects, chosen)
-    design = build_design(chosen.moderators, effects.columns, effects.k)
+    design = design_for(effects, chosen)
     mask = np.ones((1, effects.k), dtype=bool)
     rows = fit_rows(effects, chosen, mask, design)
     used = usable_studies(effects, chosen, design)
@@ -60,6 +61,8 @@ def fit_model(effects: EffectSizes, spec: ModelSpec | None = None) -> Fit:
         plain = replace(chosen, moderators=None, tau2_ci=None)
         null = fit_rows(effects, plain, used[None, :], build_design(None, effects.columns, effects.k))
     notes = [warning] if (warning := measure_warning(effects.measure)) else []
+    notes += design_notes(design, used)
+    notes += [text for text, here in zip(effects.warnings, used, strict=True) if here and text is not None]
     return assemble_fit(effects, chosen, design, rows, 0, used, notes=notes, null=null)
 
 
@@ -73,17 +76,29 @@ def fit_rows(effects: EffectSizes, spec: ModelSpec, mask: Mask, design: Design) 
         events = np.where(usable, events, 0.0)
         size = np.where(usable, size, 1.0)
         return infer_glmm(events, size, masks, matrix, spec, design.intercept_only)
-    return _fit_normal(effects.y, effects.v, masks, matrix, spec, design.intercept_only)
+    weights = given_weights(effects, spec, np.logical_or.reduce(masks, axis=0))
+    return _fit_normal(effects.y, effects.v, masks, matrix, spec, design.intercept_only, weights)
+
+
+def design_for(effects: EffectSizes, spec: ModelSpec) -> Design:
+    """Return the design of the moderators of ``spec``; its levels and knots are those of the studies used."""
+    known = None if spec.moderators is None else _known_studies(effects, spec)
+    return build_design(spec.moderators, effects.columns, effects.k, known=known)
 
 
 def usable_studies(effects: EffectSizes, spec: ModelSpec, design: Design) -> Mask:
     """Return which studies the model of ``spec`` can use, shape (k,)."""
+    return np.asarray(_known_studies(effects, spec) & design.present, dtype=bool)
+
+
+def _known_studies(effects: EffectSizes, spec: ModelSpec) -> Mask:
+    """Return which studies hold what the model of ``spec`` is fitted to, moderators apart, shape (k,)."""
     if spec.is_glmm:
         events, size = _glmm_counts(effects, spec)
-        known = np.isfinite(events) & np.isfinite(size) & (size > 0)
-    else:
-        known = np.isfinite(effects.y) & np.isfinite(effects.v)
-    return np.asarray(known & design.present, dtype=bool)
+        return np.asarray(np.isfinite(events) & np.isfinite(size) & (size > 0), dtype=bool)
+    # an effect size without sampling variance (no event and nothing added) has a reason, and no weight
+    without = np.array([reason is None for reason in effects.reasons], dtype=bool)
+    return np.asarray(np.isfinite(effects.y) & np.isfinite(effects.v) & without, dtype=bool)
 
 
 def fit_many(
@@ -135,7 +150,10 @@ def fit_many(
     if len(shape) != 2:
         raise ModelError(f"y, v and mask must broadcast to (B, k); got {shape}")
     masks = np.broadcast_to(given & (np.isfinite(ys) & np.isfinite(vs) if mask is None else True), shape)
-    rows = _fit_normal(ys, vs, masks, np.ones((shape[1], 1)), replace(chosen, tau2_ci=None), True)
+    if chosen.weights not in (None, "equal"):
+        raise ModelError(f"fit_many has no columns; weights must be None or 'equal', got {chosen.weights!r}")
+    weights = np.ones(shape[1]) if chosen.weights == "equal" else None
+    rows = _fit_normal(ys, vs, masks, np.ones((shape[1], 1)), replace(chosen, tau2_ci=None), True, weights)
     return assemble_refits(rows, "many", tuple(str(i + 1) for i in range(shape[0])), measure, chosen, None)
 
 
@@ -151,14 +169,20 @@ def refit(
     """Fit the same model to the subset of each row of ``mask`` (B, k); the interval of tau2 is left out."""
     # no refit shows an interval of tau2, and under a GLMM it is the costliest number
     lean = replace(spec, tau2_ci=None)
-    design = build_design(spec.moderators, effects.columns, effects.k)
+    design = design_for(effects, spec)
     rows = fit_rows(effects, lean, mask, design)
     harmonic = effects.harmonic_n(mask & usable_studies(effects, spec, design))
     return assemble_refits(rows, kind, labels, effects.measure, spec, harmonic, notes)
 
 
 def _fit_normal(
-    y: Floats, v: Floats, mask: Mask, matrix: Floats, spec: ModelSpec, intercept_only: bool
+    y: Floats,
+    v: Floats,
+    mask: Mask,
+    matrix: Floats,
+    spec: ModelSpec,
+    intercept_only: bool,
+    weights: Floats | None,
 ) -> FittedRows:
     """Run the batch kernel and its inference."""
     bad = mask & ~(v > 0)
@@ -169,8 +193,8 @@ def _fit_normal(
             f"sampling variances must be > 0; analysis {row + 1} uses study {study + 1} with v={value} "
             f"({int(bad.sum())} such values in all)"
         )
-    batch = fit_batch(y, v, mask, matrix, tau2_method=spec.tau2_method)
-    return infer_normal(batch, y, v, mask, matrix, spec, intercept_only)
+    batch = fit_batch(y, v, mask, matrix, tau2_method=spec.tau2_method, weights=weights)
+    return infer_normal(batch, y, v, mask, matrix, spec, intercept_only, weights)
 
 
 def _glmm_counts(effects: EffectSizes, spec: ModelSpec) -> tuple[Floats, Floats]:

@@ -291,7 +291,7 @@ FRAME = pd.DataFrame(
         ("PLO", {"events": "n", "n": "n", "label": "id"}, "no column 'id'"),
         ("PLO", {"events": "n", "n": "n", "add": -0.5}, r"add must be a finite number >= 0; got -0.5"),
         ("PLO", {"events": 3, "n": "n"}, "events takes the name of a column; got int"),
-        ("XYZ", ONE, "measure must be one of GEN, IR"),
+        ("XYZ", ONE, "measure must be one of AS, COR"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(measure: str, options: dict[str, Any], text: str) -> None:
@@ -300,7 +300,8 @@ def test_what_cannot_be_is_refused_by_name(measure: str, options: dict[str, Any]
 
 
 def test_unknown_correction_lists_the_known_ones() -> None:
-    with pytest.raises(OptionError, match="to must be one of 'only0', 'all', 'if0all', 'none'; got 'zero'"):
+    text = "to must be one of 'only0', 'all', 'if0all', 'none', 'treatment_arm'; got 'zero'"
+    with pytest.raises(OptionError, match=text):
         effect_sizes(FRAME, "PLO", events="n", n="n", to="zero")
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meta.effects.formulas import FORMULAS
 from meta.effects.measures import (
     MEASURES,
     default_unit,
@@ -21,15 +22,28 @@ LAWS = settings(deadline=None, max_examples=100, derandomize=True)
 
 
 def test_registry_holds_what_this_version_offers() -> None:
-    assert sorted(MEASURES) == ["GEN", "IR", "IRLN", "OR", "PFT", "PLO", "PR", "RD", "RR"]
+    offered = (
+        "RR OR RD AS PETO YUQ PHI IRR IRD IRSD MD SMD SMDH ROM VR CVR COR UCOR ZCOR PCOR ZPCOR PR PLN PLO PAS "
+        "PFT IR IRLN IRS IRFT MN MNLN SDLN CVLN MC SMCC SMCR SMCRH ROMC OR2DN D2ORN GEN"
+    )
+    assert sorted(MEASURES) == sorted(offered.split())
+    assert set(FORMULAS) == set(MEASURES) - {"GEN"}
     assert all(code == measure.code and measure.citation for code, measure in MEASURES.items())
-    assert {code for code, m in MEASURES.items() if m.null == 1.0} == {"OR", "RR"}
-    assert {code for code, m in MEASURES.items() if m.add == 0.0} == {"PFT", "GEN"}
-    assert {code for code, m in MEASURES.items() if m.drop00} == {"OR", "RR"}
+    ratios = {"OR", "RR", "PETO", "IRR", "ROM", "VR", "CVR", "ROMC", "D2ORN"}
+    assert {code for code, m in MEASURES.items() if m.null == 1.0} == ratios
+    assert {code for code, m in MEASURES.items() if m.is_ratio} == ratios
+    assert {code for code, m in MEASURES.items() if m.log_axis} == ratios
+    one_group = {m.code for m in MEASURES.values() if m.kind in ("proportion", "rate", "mean")}
+    assert {code for code, m in MEASURES.items() if m.null is None} == one_group | {"SDLN", "CVLN"}
+    corrected = {"OR", "RR", "RD", "PETO", "YUQ", "OR2DN", "IRR", "IRD", "PR", "PLN", "PLO", "IR", "IRLN"}
+    assert {code for code, m in MEASURES.items() if m.add == 0.5} == corrected
+    assert {m.add for m in MEASURES.values()} == {0.0, 0.5}
+    assert {code for code, m in MEASURES.items() if m.drop00} == {"OR", "RR", "PETO", "YUQ", "OR2DN", "IRR"}
+    assert all(m.variances[0] == "LS" for m in MEASURES.values())
 
 
 def test_unknown_measure_lists_the_known_ones() -> None:
-    with pytest.raises(EffectError, match=r"measure must be one of GEN, IR, .*, RR; got 'plo'"):
+    with pytest.raises(EffectError, match=r"measure must be one of AS, COR, .*, ZPCOR; got 'plo'"):
         find_measure("plo")
 
 
