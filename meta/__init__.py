@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from meta.errors import MetaError as MetaError
     from meta.models.fitting import fit_many as fit_many
     from meta.models.fitting import fit_model as fit_model
+    from meta.models.predictions import Predictions as Predictions
+    from meta.models.predictions import predict_at as predict_at
     from meta.models.subgroups import fit_subgroups as fit_subgroups
     from meta.options import DisplayUnit as DisplayUnit
     from meta.options import ModelSpec as ModelSpec
@@ -41,6 +43,7 @@ _HOMES = {
     "Fit": "meta.results",
     "MetaError": "meta.errors",
     "ModelSpec": "meta.options",
+    "Predictions": "meta.models.predictions",
     "Refits": "meta.results",
     "SmallStudyTest": "meta.bias.asymmetry",
     "Subgroups": "meta.results",
@@ -57,6 +60,7 @@ _HOMES = {
     "funnel_plot": "meta.plots.funnel",
     "leave_one_out": "meta.sensitivity.leave_one_out",
     "leave_one_out_plot": "meta.plots.refits",
+    "predict_at": "meta.models.predictions",
     "profile": "meta.profiles.loader",
     "profile_names": "meta.profiles.loader",
     "read_protocol": "meta.protocol.reader",

@@ -277,7 +277,8 @@ class Fit:
 
     ``totals`` sums each count over the studies used. ``weights`` are percent, one a used study in the order
     of ``studies``, and None under a GLMM. ``covariance`` is (p, p), of the coefficients, after the adjustment
-    of ``spec.ci_method``.
+    of ``spec.ci_method``; with moderators ``wald_covariance`` and ``hksj_covariance`` (after the guard ``se``)
+    stand beside it under the inverse-variance models, since prediction intervals choose for themselves.
     """
 
     measure: str
@@ -304,6 +305,8 @@ class Fit:
     components: tuple[Component, ...] = ()
     posterior: Posterior | None = None
     moderators: Moderators | None = None
+    wald_covariance: Floats | None = None
+    hksj_covariance: Floats | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return every number as plain dictionaries and lists, NaN as None."""

@@ -81,6 +81,8 @@ def assemble_fit(
         components=rows.components[i] if rows.components is not None else (),
         posterior=rows.posteriors[i] if rows.posteriors is not None else None,
         moderators=design.moderators,
+        wald_covariance=_covariance(rows.wald_covariance, i, design),
+        hksj_covariance=_covariance(rows.hksj_covariance, i, design),
     )
 
 
@@ -237,6 +239,13 @@ def _heterogeneity(rows: FittedRows, i: int) -> Heterogeneity | None:
         h2_low=_bound(rows.h2_low, i),
         h2_high=_bound(rows.h2_high, i),
     )
+
+
+def _covariance(covariance: Floats | None, i: int, design: Design) -> Floats | None:
+    """Return one of the two covariances that predictions rest on; None without moderators or estimate."""
+    if covariance is None or design.moderators is None or not np.isfinite(covariance[i]).all():
+        return None
+    return np.array(covariance[i], dtype=np.float64)
 
 
 def _bound(bounds: Floats | None, i: int) -> float | None:

@@ -17,6 +17,9 @@ from meta.results import Cell, Floats, Moderator, Moderators
 
 Mask = NDArray[np.bool_]
 
+#: Studies that a coefficient asks for; fewer, and the fit carries a note.
+STUDIES_PER_COEFFICIENT = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Design:
@@ -95,13 +98,37 @@ def build_design(
         for name in shown
     }
     matrix = evaluate_design(moderators, cells, k)
+    filled = _filled(moderators, matrix[used])
+    notes = [
+        f"no study used has {name}: no coefficient"
+        for name, here in zip(names, filled, strict=True)
+        if not here
+    ]
+    names = tuple(name for name, here in zip(names, filled, strict=True) if here)
+    recipe = tuple(pieces for pieces, here in zip(recipe, filled, strict=True) if here)
+    matrix = np.ascontiguousarray(matrix[:, np.array(filled)])
     matrix[~present] = np.nan
-    notes = tuple(
+    notes += [
         f"{m.text}: only {len(set(m.knots))} of its {len(m.knots)} knots differ; take fewer columns"
         for m in found
         if m.kind == "spline" and len(set(m.knots)) < len(m.knots)
-    )
-    return Design(matrix, names, present, reasons, False, moderators, notes)
+    ]
+    moderators = replace(moderators, columns=recipe)
+    return Design(matrix, names, present, reasons, False, moderators, tuple(notes))
+
+
+def _filled(moderators: Moderators, matrix: Floats) -> list[bool]:
+    """Say which columns stay: not those of a combination of levels that no study used has.
+
+    Nothing can be said of such a cell, and no other column could take its place; where a column is redundant
+    in any other way, the design has no full rank and the fit says so.
+    """
+
+    def is_cell(pieces: tuple[tuple[int, int], ...]) -> bool:
+        return sum(moderators.factors[i].kind == "levels" for i, _ in pieces) > 1
+
+    empty = (matrix == 0.0).all(axis=0)
+    return [not (is_cell(pieces) and empty[j]) for j, pieces in enumerate(moderators.columns)]
 
 
 def evaluate_design(moderators: Moderators, columns: Mapping[str, Sequence[Cell]], n: int) -> Floats:
@@ -112,6 +139,42 @@ def evaluate_design(moderators: Moderators, columns: Mapping[str, Sequence[Cell]
         for factor, part in pieces:
             matrix[:, j] *= parts[factor][:, part]
     return matrix
+
+
+def design_notes(design: Design, used: Mask) -> list[str]:
+    """Say what a reader of a regression must know of its design: too few studies, or no rank.
+
+    References
+    ----------
+    Deeks, Higgins & Altman (2023), Cochrane Handbook, section 10.11.5.1 (at least ten studies a coefficient).
+    """
+    if design.moderators is None:
+        return []
+    k, p = int(used.sum()), len(design.names)
+    notes = list(design.notes)
+    if k < p:
+        notes.append(f"{k} studies do not determine {p} coefficients")
+    elif np.linalg.matrix_rank(_unit_columns(design.matrix[used])) < p:
+        notes.append(
+            f"over the {k} studies used the moderators cannot be told apart: {p} coefficients, but fewer "
+            "independent columns"
+        )
+    else:
+        slopes = sum(1 for pieces in design.moderators.columns if pieces)
+        if k < STUDIES_PER_COEFFICIENT * slopes:
+            words = "coefficient" if slopes == 1 else "coefficients"
+            beside = " beside the intercept" if slopes < p else ""
+            notes.append(
+                f"{k} studies for {slopes} {words}{beside}: fewer than ten studies a coefficient, so an "
+                "association may be chance and one that is there may be missed"
+            )
+    return notes
+
+
+def _unit_columns(matrix: Floats) -> Floats:
+    """Bring the columns to unit length, so that their units do not decide on the rank."""
+    length = np.sqrt((matrix * matrix).sum(axis=0))
+    return np.asarray(matrix / np.where(length > 0.0, length, 1.0), dtype=np.float64)
 
 
 def _reasons(formula: Formula, columns: Mapping[str, Sequence[Cell]], k: int) -> tuple[str | None, ...]:

@@ -22,7 +22,8 @@ class FittedRows:
     natural-scale bounds of rows whose status is ``one_sided`` (NaN elsewhere). ``population_*`` are natural;
     NaN without a GLMM or with moderators. ``i2_low`` to ``h2_high`` are None where no interval of tau2 was
     asked for; ``parameters`` counts coefficients and variance components; ``posteriors`` and ``components``
-    hold one entry an analysis, None under other models.
+    hold one entry an analysis, None under other models. ``wald_covariance`` and ``hksj_covariance`` (the
+    latter after the guard ``se``) are (B, p, p), for predictions at values of moderators; None under a GLMM.
     """
 
     value: Floats
@@ -71,6 +72,8 @@ class FittedRows:
     components: tuple[tuple[Component, ...], ...] | None = None
     posteriors: tuple[Posterior | None, ...] | None = None
     notes: tuple[tuple[str, ...], ...] | None = None
+    wald_covariance: Floats | None = None
+    hksj_covariance: Floats | None = None
 
 
 #: Fields of shape (B, p); ``covariance`` is (B, p, p).

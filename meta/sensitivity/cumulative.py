@@ -7,8 +7,7 @@ import numpy as np
 from extraction.names import suggest
 from meta.effects.sizes import EffectSizes
 from meta.errors import ModelError
-from meta.models.design import build_design
-from meta.models.fitting import refit, usable_studies
+from meta.models.fitting import design_for, refit, usable_studies
 from meta.options import ModelSpec
 from meta.results import Refits
 
@@ -42,7 +41,7 @@ def cumulate(effects: EffectSizes, spec: ModelSpec | None = None, *, order: str 
     chosen = spec if spec is not None else ModelSpec()
     if order not in effects.columns:
         raise ModelError(f"order: no column {order!r}; {suggest(order, effects.columns)}")
-    used = usable_studies(effects, chosen, build_design(chosen.moderators, effects.columns, effects.k))
+    used = usable_studies(effects, chosen, design_for(effects, chosen))
     values = np.full(effects.k, np.nan)
     for j in np.flatnonzero(used):
         cell = effects.columns[order][j]

@@ -6,8 +6,7 @@ import numpy as np
 
 from meta.effects.sizes import EffectSizes
 from meta.errors import ModelError
-from meta.models.design import build_design
-from meta.models.fitting import refit, usable_studies
+from meta.models.fitting import design_for, refit, usable_studies
 from meta.options import ModelSpec
 from meta.results import Refits
 
@@ -35,7 +34,7 @@ def leave_one_out(effects: EffectSizes, spec: ModelSpec | None = None) -> Refits
         If there are fewer than two usable studies.
     """
     chosen = spec if spec is not None else ModelSpec()
-    used = usable_studies(effects, chosen, build_design(chosen.moderators, effects.columns, effects.k))
+    used = usable_studies(effects, chosen, design_for(effects, chosen))
     places = np.flatnonzero(used)
     if places.size < 2:
         raise ModelError(

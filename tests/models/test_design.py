@@ -190,3 +190,11 @@ def test_a_study_that_the_model_cannot_use_shapes_no_column():
     design = build_design("~ g + x", columns, 3, known=np.array([True, True, False]))
     assert design.names == ("intercept", "g: b", "x")
     assert design.moderators.factors[1].high == 2.0
+
+
+def test_a_combination_that_no_study_has_gets_no_coefficient_and_is_named():
+    columns = {"a": [*"ppqq", "q"], "b": [*"xyxx", None]}
+    design = build_design("~ a * b", columns, 5)
+    assert design.names == ("intercept", "a: q", "b: y")
+    assert design.notes == ("no study used has a: q × b: y: no coefficient",)
+    assert design.matrix[:4].tolist() == [[1, 0, 0], [1, 0, 1], [1, 1, 0], [1, 1, 0]]
