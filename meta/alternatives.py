@@ -31,7 +31,10 @@ _CENTRES = {
     "identity": "a mean over settings",
     "logit": "the median setting",
     "log": "the median setting",
+    "arcsine": "the median setting",
+    "square_root": "the median setting",
     "double_arcsine": "the middle of the double arcsine scale",
+    "double_root": "the middle of the double root scale",
 }
 
 
@@ -186,7 +189,7 @@ def answer_alternatives(plan: Analysis, sheet: Sheet, main: Fit | None, unit: Di
     Alternatives
         One that cannot be fitted is among them, with the reason: it stops nothing.
     """
-    kind: ShiftKind = "ratio" if find_measure(plan.measure).kind == "ratio" else "difference"
+    kind: ShiftKind = "ratio" if find_measure(plan.measure).is_ratio else "difference"
     place = _beside_threshold(plan, _natural_of(main), unit)
     rows = tuple(_answer(plan, other, sheet, main, unit, place) for other in plan.alternatives)
     return Alternatives(kind, _most(rows, kind), place, _includes_null(plan.measure, _natural_of(main)), rows)
@@ -305,7 +308,7 @@ def _shift(measure: Measure, natural: Natural | None, main: Natural | None) -> f
     """Return how far the estimate moves: natural difference, or ratio of ratios."""
     if natural is None or main is None:
         return None
-    if measure.kind != "ratio":
+    if not measure.is_ratio:
         return natural.value - main.value
     return natural.value / main.value if main.value > 0.0 else None
 

@@ -18,6 +18,7 @@ __all__ = [
     "MEASURES",
     "PAIRS",
     "READY_MADE",
+    "SUMMED",
     "Kind",
     "Measure",
     "Transform",
@@ -37,6 +38,9 @@ _GENERIC = Measure(
 
 #: Columns of measures that hold whole numbers; person-times, means and ready-made effects may be any number.
 COUNTS = ("events", "n", "events1", "n1", "events2", "n2", "controls")
+
+#: Columns that are added up over studies: people, events and person-time; a sum of means says nothing.
+SUMMED = ("events", "n", "time", "events1", "n1", "events2", "n2", "time1", "time2")
 
 #: Columns of measures that must fit each other: the first never exceeds the second.
 PAIRS = (("events", "n"), ("events1", "n1"), ("events2", "n2"))

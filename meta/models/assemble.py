@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta.effects.compute import study_intervals
-from meta.effects.measures import to_natural
+from meta.effects.measures import SUMMED, to_natural
 from meta.effects.sizes import EffectSizes
 from meta.kernels.status import Status
 from meta.models.design import Design
@@ -75,7 +75,7 @@ def assemble_fit(
         else None,
         studies=_studies(effects, spec, rows, i, design, used),
         excluded=_excluded(effects, design, used),
-        totals={name: float(np.sum(values[used])) for name, values in effects.counts.items()},
+        totals={name: float(np.sum(effects.counts[name][used])) for name in effects.counts if name in SUMMED},
         notes=(*notes, *_notes(rows, i, spec)),
         information=_information(rows, i),
         components=rows.components[i] if rows.components is not None else (),

@@ -71,7 +71,7 @@ def alternatives_plot(
     """
     shown = unit or default_unit(fit.measure)
     measure = find_measure(fit.measure)
-    decimals = _decimals(alternatives, fit, shown, _RATIO_DECIMALS if measure.kind == "ratio" else 0)
+    decimals = _decimals(alternatives, fit, shown, _RATIO_DECIMALS if measure.is_ratio else 0)
     signs = _signs(alternatives)
     rows = [_line(alternatives, row, shown, decimals, signs) for row in alternatives.rows]
     lines = [_main_line(fit, shown, decimals), *_ruled(rows)]

@@ -160,8 +160,8 @@ def _forest_panel(
     extent = Extent(
         studies=[(m.value, m.low, m.high) for m in squares],
         always=_always(lines, measure, pooled),
-        floor=0.0 if measure.kind in ("proportion", "rate") else None,
-        ceiling=unit.factor if measure.kind == "proportion" else None,
+        floor=measure.low_end,
+        ceiling=None if measure.high_end is None else unit.factor * measure.high_end,
     )
     return Panel(
         columns=table_columns(shared, headings, arms),
@@ -192,7 +192,7 @@ def _always(lines: Sequence[Line], measure: Measure, pooled: float | None) -> li
             values.extend([line.mark.low, line.mark.high])
     if pooled is not None:
         values.append(pooled)
-    if measure.kind in ("ratio", "difference") and measure.null is not None:
+    if measure.compares and measure.null is not None:
         values.append(measure.null)
     return values
 
@@ -214,7 +214,7 @@ def _decimals(fit: Fit, subgroups: Subgroups | None, unit: DisplayUnit, measure:
     # a value of 0 has no size, and its upper bound is the number that has to be read
     rows = [(row[2], row[1], row[2]) if row[0] == 0.0 else row for row in rows]
     shown = [tuple(None if x is None else x * unit.factor for x in row) for row in rows]
-    return column_decimals(shown, least=2 if measure.kind == "ratio" else 0)
+    return column_decimals(shown, least=2 if measure.is_ratio else 0)
 
 
 def _notes(

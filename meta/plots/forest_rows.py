@@ -23,6 +23,11 @@ COUNT_HEADINGS: Mapping[str, str] = {
     "time": "Person-time",
     "mean": "Mean",
     "sd": "SD",
+    "mean_pre": "Mean before",
+    "mean_post": "Mean after",
+    "sd_pre": "SD before",
+    "sd_post": "SD after",
+    "controls": "Variables controlled",
     "r": "r",
 }
 #: Counts that are summed in the overall row.

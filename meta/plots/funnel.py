@@ -107,8 +107,8 @@ def funnel_plot(
         x_extent=Extent(
             [(p.x, p.x, p.x) for p in points],
             always=[*edges, *([pooled] if pooled is not None else [])],
-            floor=0.0 if measure.kind in ("proportion", "rate") else None,
-            ceiling=shown.factor if measure.kind == "proportion" else None,
+            floor=measure.low_end,
+            ceiling=None if measure.high_end is None else shown.factor * measure.high_end,
         ),
         y_extent=Extent([], always=[0.0, tallest], floor=0.0),
         x_log=measure.log_axis,
@@ -144,7 +144,7 @@ def _limits(
     fit: Fit, measure: Measure, unit: DisplayUnit, tallest: float
 ) -> tuple[list[Area], list[Curve], list[float]]:
     """Return area, edges and lowest ends of the region that holds studies without heterogeneity or bias."""
-    if fit.estimate is None or measure.transform == "double_arcsine":
+    if fit.estimate is None or measure.size is not None:
         return [], [], []
     center = fit.estimate.value
     z = NormalDist().inv_cdf(0.5 + fit.spec.level / 2)

@@ -156,7 +156,7 @@ def _refits_plot(
         )
     shown = unit or default_unit(fit.measure)
     measure = find_measure(fit.measure)
-    decimals = _decimals(refits, fit, shown, 2 if measure.kind == "ratio" else 0)
+    decimals = _decimals(refits, fit, shown, 2 if measure.is_ratio else 0)
     signs = _signs(refits)
     lines = [_refit_line(refits, i, shown, decimals, signs) for i in range(len(refits.labels))]
     lines.append(_main_line(fit, shown, decimals, main))

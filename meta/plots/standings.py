@@ -125,7 +125,7 @@ def standing_decimals(
     ]
     # a value of 0 has no size, and its upper bound is the number that has to be read
     rows = [(row[2], row[1], row[2]) if row[0] == 0.0 else row for row in rows]
-    return column_decimals(rows, least=2 if measure.kind == "ratio" else 0)
+    return column_decimals(rows, least=2 if measure.is_ratio else 0)
 
 
 def standing_extent(
@@ -133,14 +133,14 @@ def standing_extent(
 ) -> Extent:
     """Return what the axis of a figure has to hold."""
     always = [mark.value for mark in marks] + list(thresholds) + _predictions(marks, measure)
-    if measure.kind in ("ratio", "difference") and measure.null is not None:
+    if measure.compares and measure.null is not None:
         always.append(measure.null * unit.factor)
     return Extent(
         studies=[(mark.value, mark.low, mark.high) for mark in marks],
         pooled=[end for mark in marks if mark.prediction is not None for end in mark.prediction],
         always=always,
-        floor=0.0 if measure.kind in ("proportion", "rate") else None,
-        ceiling=unit.factor if measure.kind == "proportion" else None,
+        floor=measure.low_end,
+        ceiling=None if measure.high_end is None else unit.factor * measure.high_end,
     )
 
 

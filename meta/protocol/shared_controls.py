@@ -9,9 +9,6 @@ from extraction.sheet import Row, Sheet
 from meta.effects.measures import MEASURES
 from meta.protocol.plan import Analysis
 
-#: What has no control group: one group of people each.
-_ONE_GROUP = ("proportion", "rate")
-
 
 def shared_control_warnings(sheet: Sheet, labels: Sequence[str], analysis: Analysis) -> tuple[Problem, ...]:
     """Return one warning for each study of which several arms are compared with the same control group.
@@ -29,7 +26,7 @@ def shared_control_warnings(sheet: Sheet, labels: Sequence[str], analysis: Analy
         The plan. Measures of one group of people have no control group.
     """
     overlap, measure = sheet.schema.overlap, MEASURES.get(analysis.measure)
-    if overlap is None or measure is None or measure.kind in _ONE_GROUP:
+    if overlap is None or measure is None or not (measure.two_groups or measure.code == "GEN"):
         return ()
     if overlap.arm is None or overlap.control is None:
         return ()

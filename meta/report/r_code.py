@@ -6,7 +6,12 @@ import math
 import re
 
 #: Count columns of ``effects.csv``, by the keywords of ``effect_sizes``.
-COUNTS = ("events", "n", "time", "events1", "n1", "events2", "n2")
+COUNTS = (
+    "events", "mean", "sd", "n", "time",
+    "events1", "mean1", "sd1", "n1", "time1",
+    "events2", "mean2", "sd2", "n2", "time2",
+    "mean_pre", "mean_post", "sd_pre", "sd_post", "r", "controls",
+)
 
 R_HEAD = """\
 # The fits of analysis {id} in results.json, made again in R with the package metafor.

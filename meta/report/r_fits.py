@@ -179,6 +179,10 @@ def _estimate(fit: Mapping[str, Any], data: str) -> list[str]:
     natural = {
         "logit": "transf.ilogit(fit$b)",
         "log": "exp(fit$b)",
+        "arcsine": "transf.iarcsin(fit$b)",
+        "square_root": "transf.isqrt(fit$b)",
+        "fisher_z": "transf.ztor(fit$b)",
+        "double_root": f"transf.iirft(fit$b, ti = 1 / mean(1 / {data}$time))",
         "double_arcsine": f"transf.ipft.hm(fit$b, targs = list(ni = {data}$n))",
         "identity": "fit$b",
     }[find_measure(fit["measure"]).transform]

@@ -2,84 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class MeasureWords:
-    """How one measure is spoken of.
-
-    ``scale`` names the analysis scale in a clause ("the logit"); ``made`` says how effect sizes are made
-    under inverse variance;
-    ``zeros`` what happens to zero cells there; ``null`` is the natural value that means no difference (None
-    for single groups).
-    """
-
-    scale: str
-    made: str
-    zeros: str
-    intervals: str
-    null: float | None
-    ratio: bool
-
-
-_EXACT = "Each study's own interval is exact (Clopper–Pearson), from its raw counts."
-_EXACT_RATE = "Each study's own interval is exact (Poisson), from its raw counts."
-_WALD = "Each study's own interval is a Wald interval on the analysis scale."
-_SINGLE_ZEROS = (
-    "Where a study has no events, or nothing but events, 0.5 is added to its events and to its non-events."
-)
-_PAIR_ZEROS = "Where a study has a zero cell, 0.5 is added to each of its four cells"
-
-MEASURES: dict[str, MeasureWords] = {
-    "PLO": MeasureWords("the logit", "Proportions are pooled as logits", _SINGLE_ZEROS, _EXACT, None, False),
-    "PR": MeasureWords(
-        "the proportion", "Proportions are pooled as they are", _SINGLE_ZEROS, _EXACT, None, False
-    ),
-    "PFT": MeasureWords(
-        "the double arcsine",
-        "Proportions are pooled as Freeman–Tukey double arcsines and turned back with the harmonic mean of "
-        "the sample "
-        "sizes, which can mislead where these differ much (Schwarzer et al. 2019)",
-        "The transform needs no correction for zero events.",
-        _EXACT,
-        None,
-        False,
-    ),
-    "IRLN": MeasureWords(
-        "the log rate",
-        "Rates are pooled as logarithms",
-        "Where a study has no events, 0.5 is added to its events.",
-        _EXACT_RATE,
-        None,
-        False,
-    ),
-    "OR": MeasureWords(
-        "the log odds ratio",
-        "Odds ratios are pooled as logarithms",
-        f"{_PAIR_ZEROS}; a study without events, or without non-events, in both arms has no odds ratio and "
-        "is shown with this "
-        "reason.",
-        _WALD,
-        1.0,
-        True,
-    ),
-    "RR": MeasureWords(
-        "the log risk ratio",
-        "Risk ratios are pooled as logarithms",
-        f"{_PAIR_ZEROS}; a study without events in both arms has no risk ratio and is shown with this "
-        "reason.",
-        _WALD,
-        1.0,
-        True,
-    ),
-    "RD": MeasureWords(
-        "the risk difference", "Risk differences are pooled as they are", f"{_PAIR_ZEROS}.", _WALD, 0.0, False
-    ),
-    "GEN": MeasureWords(
-        "the effect", "Effects and their sampling variances are taken as given", "", _WALD, None, False
-    ),
-}
+from meta.report.measure_words import MEASURES as MEASURES
 
 TAU2_METHODS: dict[str, str] = {
     "REML": "restricted maximum likelihood (REML)",
@@ -123,6 +46,18 @@ COUNT_HEADINGS: dict[str, str] = {
     "n2": "People, control",
     "time1": "Person-time, treated",
     "time2": "Person-time, control",
+    "mean": "Mean",
+    "sd": "SD",
+    "mean1": "Mean, treated",
+    "sd1": "SD, treated",
+    "mean2": "Mean, control",
+    "sd2": "SD, control",
+    "mean_pre": "Mean before",
+    "mean_post": "Mean after",
+    "sd_pre": "SD before",
+    "sd_post": "SD after",
+    "r": "r",
+    "controls": "Variables controlled",
 }
 
 NUMBER_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

@@ -100,10 +100,15 @@ def _power_text(x: float) -> str:
 
 
 def count_text(x: Number) -> str:
-    """Return a count: no decimals where it is whole, else as many as it has (person-years), at most two."""
+    """Return a count or another number of a sheet: no decimals where it is whole, else as many as it has.
+
+    At most two (person-years, means), or three significant digits of what is below 0.1.
+    """
     if x is None or math.isnan(x) or math.isinf(x) or float(x).is_integer():
         return number_text(x, 0)
-    return number_text(x, 1 if math.isclose(x * 10, round(x * 10), rel_tol=1e-9) else 2)
+    most = max(2, 2 - math.floor(math.log10(abs(x)))) if abs(x) < 0.1 else 2
+    decimals = next((d for d in range(1, most) if math.isclose(round(x, d), x, rel_tol=1e-9)), most)
+    return number_text(x, decimals)
 
 
 def declared_text(x: Number) -> str:

@@ -161,7 +161,7 @@ class TestMethods:
     @pytest.mark.parametrize(
         ("measure", "change", "named"),
         [
-            ("SMD", {}, "The measure SMD has no description in words here"),
+            ("XYZ", {}, "The measure XYZ has no description in words here"),
             ("RR", {"model": "multilevel"}, "The model multilevel has no description"),
             ("RR", {"tau2_method": "SJ"}, "The estimator of tau² SJ has no description"),
             (
