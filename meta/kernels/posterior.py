@@ -206,8 +206,8 @@ def describe_posterior(y: Floats, v: Floats, used: Mask, prior: Prior, level: fl
 def _shrink(grid: TauGrid, used: Mask, level: float) -> Floats:
     """Return median, low, high and mean of the true effect of each used study, (k used, 4).
 
-    In the units of the grid and from its origin.     Given tau the effect is normal about y + s (mean - y), s = v / (v + tau2), with variance v (1 - s) + s^2
-    times the variance of mu.
+    In the units of the grid and from its origin. Given tau the effect is normal about y + s (mean - y),
+    s = v / (v + tau2), with variance v (1 - s) + s^2 times the variance of mu.
     """
     y, v = grid.columns.y[used, 0], grid.columns.v[used, 0]
     count = y.size
