@@ -240,10 +240,11 @@ def _sum_grid(
 
 def _take_columns(grid: TauGrid, kept: Rows) -> TauGrid:
     """Return some of the columns of a grid."""
-    nodes = (np.take(a, kept, axis=1) for a in (grid.log_tau, grid.weight, grid.mean, grid.variance))
-    z = np.take(grid.z, kept, axis=1)
-    columns = grid.columns.take(kept)
-    return TauGrid(grid.rows[kept], columns, z, grid.step[kept], *nodes, grid.log_mass[kept])
+    z, log_tau, weight, mean, variance = (
+        np.take(a, kept, axis=1) for a in (grid.z, grid.log_tau, grid.weight, grid.mean, grid.variance)
+    )
+    columns, step, mass = grid.columns.take(kept), grid.step[kept], grid.log_mass[kept]
+    return TauGrid(grid.rows[kept], columns, z, step, log_tau, weight, mean, variance, mass)
 
 
 def _is_settled(grid: TauGrid) -> Mask:
