@@ -54,6 +54,9 @@ def fit_sheet(
     *,
     measure: str,
     columns: Mapping[str, str],
+    variance: str | None = None,
+    add: float | None = None,
+    to: str = "only0",
     label: Sequence[str] | None = None,
     where: Mapping[str, str] | None = None,
     schema: str = "generic",
@@ -73,6 +76,8 @@ def fit_sheet(
         Code of the measure.
     columns : mapping
         Keyword of the measure to column of the sheet, for example ``{"events": "cases", "n": "total"}``.
+    variance, add, to : optional
+        Formula of the sampling variance, and continuity correction, as ``effect_sizes`` takes them.
     label : sequence of str, optional
         Columns that name a study; row numbers where none is given.
     where : mapping, optional
@@ -113,7 +118,15 @@ def fit_sheet(
         if keyword not in allowed:
             raise EffectError(f"measure {measure} takes no column {keyword!r}; {suggest(keyword, allowed)}")
     named: dict[str, Any] = dict(columns)
-    effects = effect_sizes(chosen, measure=measure, label=list(label) if label else None, **named)
+    effects = effect_sizes(
+        chosen,
+        measure=measure,
+        label=list(label) if label else None,
+        add=add,
+        to=to,
+        variance=variance,
+        **named,
+    )
     fit = fit_model(effects, spec)
     unit = default_unit(measure)
     if per is not None:

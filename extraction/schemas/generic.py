@@ -41,6 +41,7 @@ SCHEMA = SheetSchema(
         Column("sd_pre", "number", "Standard deviation before", low=0),
         Column("sd_post", "number", "Standard deviation after", low=0),
         Column("r", "number", "Correlation", low=-1, high=1),
+        Column("controls", "count", "Variables that a partial correlation controls for"),
         Column("y", "number", "Effect size computed elsewhere, on the analysis scale"),
         Column("v", "number", "Sampling variance of y", above=0),
         Column("se", "number", "Standard error of y", above=0),

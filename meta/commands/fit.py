@@ -36,13 +36,27 @@ def _positive(_context: click.Context, _option: click.Parameter, value: float | 
     "--measure",
     required=True,
     callback=_known_measure,
-    help="Measure code: PLO, PR, PFT, IR, IRLN, OR, RR, RD, or GEN for ready-made numbers.",
+    help="Measure code, such as PLO, IRLN, OR, RR, RD, IRR, MD, SMD, ROM, SMCR, ZCOR (the README lists "
+    "them all), or GEN for ready-made numbers.",
 )
 @click.option(
     "--columns",
     required=True,
     metavar="LIST",
     help="Columns of the measure, for example events=cases,n=total.",
+)
+@click.option(
+    "--variance",
+    default=None,
+    metavar="CODE",
+    help="Formula of the sampling variance, for example LS2 for SMD.",
+)
+@click.option("--add", default=None, type=float, help="What is added to zero cells; by measure if not given.")
+@click.option(
+    "--to",
+    default=None,
+    type=click.Choice(["only0", "all", "if0all", "none", "treatment_arm"]),
+    help="Where it is added; only0 if not given.",
 )
 @click.option(
     "--label",
@@ -104,6 +118,9 @@ def fit(
     sheet: Path,
     measure: str,
     columns: str,
+    variance: str | None,
+    add: float | None,
+    to: str | None,
     label: str | None,
     where: tuple[str, ...],
     schema: str,
@@ -144,6 +161,9 @@ def fit(
             sheet,
             measure=measure,
             columns=_pairs(columns.split(","), "--columns"),
+            variance=variance,
+            add=add,
+            to=to or "only0",
             label=label.split(",") if label else None,
             where=_pairs(where, "--where"),
             schema=schema,

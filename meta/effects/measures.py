@@ -78,7 +78,7 @@ def find_measure(code: str) -> Measure:
 
 
 def column_keywords(code: str) -> tuple[str, ...]:
-    """Return every column that a measure may read: its own, then those of ready-made effect sizes.
+    """Return every column that a measure may read: its own, then those of ready-made effects if it takes any.
 
     Raises
     ------
@@ -86,7 +86,8 @@ def column_keywords(code: str) -> tuple[str, ...]:
         If there is no such measure.
     """
     measure = find_measure(code)
-    return tuple(dict.fromkeys((*measure.columns, *measure.optional, *READY_MADE)))
+    ready = READY_MADE if measure.size is None else ()
+    return tuple(dict.fromkeys((*measure.columns, *measure.optional, *ready)))
 
 
 def default_unit(code: str) -> DisplayUnit:

@@ -13,8 +13,9 @@ from extraction.codebook import SCHEMA_NAMES, SheetSchema, extend_schema, find_s
 from extraction.names import safe_name, suggest
 from extraction.sheet import check_sheet, read_header
 from extraction.toml_lines import Path
+from meta.effects.columns import needed_columns
 from meta.effects.measures import MEASURES, Measure, column_keywords
-from meta.errors import MetaError
+from meta.errors import EffectError, MetaError
 from meta.models.formula import formula_columns
 from meta.profiles.loader import profile_names
 from meta.protocol.alternatives_rules import check_alternatives
@@ -177,6 +178,11 @@ def _check_measure(here: Path, analysis: Analysis) -> Iterator[Fault]:
     if missing:
         message = f"measure {measure.code} needs {missing}"
         yield Fault((*here, "columns"), "missing-key", message, f"given: {', '.join(given) or 'none'}")
+    elif "y" in given and all(key in allowed for key in given):
+        try:
+            needed_columns(measure, given)
+        except EffectError as error:
+            yield Fault((*here, "columns"), "columns-clash", str(error))
     if analysis.small_study and "n" not in given:
         message = "a small-study check looks at the sample size n, which this measure does not read"
         yield Fault(
@@ -186,7 +192,7 @@ def _check_measure(here: Path, analysis: Analysis) -> Iterator[Fault]:
 
 def _missing_columns(measure: Measure, given: Mapping[str, str]) -> str | None:
     """Return which columns a measure still needs, in words."""
-    if "y" in given or measure.code == "GEN":
+    if ("y" in given or measure.code == "GEN") and measure.size is None:
         ready = "y" in given and ("v" in given or "se" in given or {"low", "high"} <= given.keys())
         return None if ready else "y with one of v, se, or low and high"
     absent = [key for key in measure.columns if key not in given]
