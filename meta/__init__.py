@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from meta.results import Subgroups as Subgroups
     from meta.sensitivity.cumulative import cumulate as cumulate
     from meta.sensitivity.leave_one_out import leave_one_out as leave_one_out
+    from meta.sensitivity.permutation import Permutation as Permutation
+    from meta.sensitivity.permutation import permute as permute
 
 __version__ = "0.1.0"
 
@@ -43,6 +45,7 @@ _HOMES = {
     "Fit": "meta.results",
     "MetaError": "meta.errors",
     "ModelSpec": "meta.options",
+    "Permutation": "meta.sensitivity.permutation",
     "Predictions": "meta.models.predictions",
     "Refits": "meta.results",
     "SmallStudyTest": "meta.bias.asymmetry",
@@ -60,6 +63,7 @@ _HOMES = {
     "funnel_plot": "meta.plots.funnel",
     "leave_one_out": "meta.sensitivity.leave_one_out",
     "leave_one_out_plot": "meta.plots.refits",
+    "permute": "meta.sensitivity.permutation",
     "predict_at": "meta.models.predictions",
     "profile": "meta.profiles.loader",
     "profile_names": "meta.profiles.loader",

@@ -175,6 +175,32 @@ def refit(
     return assemble_refits(rows, kind, labels, effects.measure, spec, harmonic, notes)
 
 
+def fit_rearranged(
+    effects: EffectSizes,
+    spec: ModelSpec,
+    design: Design,
+    used: NDArray[np.intp],
+    orders: NDArray[np.intp],
+    signs: Floats | None,
+    shift: float,
+) -> FittedRows:
+    """Fit rearrangements of the studies used: the same design, what stands at its rows changed.
+
+    ``orders`` (B, k) says which of the ``used`` studies stands at each row of the design, with its variance
+    (its counts) and weight; ``signs`` (B, k) multiplies each effect, from which ``shift`` is taken first.
+    """
+    matrix = design.matrix[used]
+    mask = np.ones(orders.shape, dtype=bool)
+    if spec.is_glmm:
+        events, size = (counts[used][orders] for counts in _glmm_counts(effects, spec))
+        return infer_glmm(events, size, mask, matrix, spec, design.intercept_only)
+    y, v = (effects.y[used] - shift)[orders], effects.v[used][orders]
+    weights = given_weights(effects, spec, np.isin(np.arange(effects.k), used))
+    shuffled = None if weights is None else weights[used][orders]
+    changed = y if signs is None else y * signs
+    return _fit_normal(changed, v, mask, matrix, spec, design.intercept_only, shuffled)
+
+
 def _fit_normal(
     y: Floats,
     v: Floats,
