@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from meta.errors import OptionError
 
-Model = Literal["random", "common", "binomial_normal", "poisson_normal"]
-Tau2Method = Literal["DL", "HE", "PM", "REML", "ML"]
-CiMethod = Literal["Wald", "t", "HKSJ", "profile"]
+Model = Literal["random", "common", "binomial_normal", "poisson_normal", "bayes"]
+Tau2Method = Literal["REML", "DL", "HE", "HS", "HSk", "SJ", "ML", "EB", "PM", "PMM", "GENQ", "DL2"]
+CiMethod = Literal["Wald", "t", "HKSJ", "profile", "posterior"]
 CiGuard = Literal["none", "se"]
-PiMethod = Literal["t_k1", "t_k2", "z", "hk_k1", "hk_k2"]
-Tau2Ci = Literal["QP", "PL"]
+PiMethod = Literal["t_k1", "t_k2", "z", "hk_k1", "hk_k2", "posterior"]
+Tau2Ci = Literal["QP", "PL", "posterior"]
 Status = Literal[
     "ok",
     "boundary",
@@ -27,6 +28,33 @@ Status = Literal[
 
 #: The models on counts; the rest are inverse-variance models on (y, v).
 GLMMS = ("binomial_normal", "poisson_normal")
+
+
+#: Priors of tau under ``bayes``, with what their parameters are called; those of ``uniform`` may be left out
+#: (then it is flat on all tau, and improper).
+PRIORS: dict[str, tuple[str, ...]] = {
+    "half_normal": ("scale",),
+    "half_cauchy": ("scale",),
+    "uniform": ("upper end",),
+    "log_normal": ("mean of log tau2", "standard deviation of log tau2"),
+}
+
+#: Options that only some models read, with the type of their values; None where they are not used.
+FURTHER_OPTIONS: dict[str, type | tuple[type, ...]] = {
+    "weights": str,
+    "cluster": str,
+    "rho": (int, float),
+    "prior": str,
+    "prior_parameters": tuple,
+    "seed": int,
+}
+
+_KIND_WORDS: dict[type | tuple[type, ...], str] = {
+    str: "a text",
+    (int, float): "a number",
+    tuple: "a list of numbers",
+    int: "a whole number",
+}
 
 
 def check_option(name: str, value: object, allowed: object) -> None:
@@ -44,24 +72,33 @@ def check_option(name: str, value: object, allowed: object) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Choices:
-    """What one model offers for each option, the default first; None means: not computed."""
+    """What one model offers for each option, the default first; None means: not computed.
+
+    ``uses`` names the options beyond these four that the model reads (``weights``, ``cluster``, ...); the
+    others must stay None.
+    """
 
     tau2_method: tuple[str | None, ...]
     ci_method: tuple[str | None, ...]
     pi_method: tuple[str | None, ...]
     tau2_ci: tuple[str | None, ...]
+    uses: tuple[str, ...] = ()
 
 
 _MODEL_CHOICES: dict[str, _Choices] = {
     "random": _Choices(
-        ("REML", "DL", "HE", "PM", "ML"),
+        ("REML", "DL", "HE", "HS", "HSk", "SJ", "ML", "EB", "PM", "PMM", "GENQ", "DL2"),
         ("HKSJ", "Wald", "t"),
         ("t_k1", "t_k2", "z", "hk_k1", "hk_k2", None),
         ("QP", None),
+        ("weights",),
     ),
-    "common": _Choices((None,), ("HKSJ", "Wald", "t"), (None,), (None,)),
+    "common": _Choices((None,), ("HKSJ", "Wald", "t"), (None,), (None,), ("weights",)),
     "binomial_normal": _Choices(("ML",), ("profile", "Wald", "t"), ("t_k1", "t_k2", "z", None), ("PL", None)),
     "poisson_normal": _Choices(("ML",), ("profile", "Wald", "t"), ("t_k1", "t_k2", "z", None), ("PL", None)),
+    "bayes": _Choices(
+        ("posterior",), ("posterior",), ("posterior", None), ("posterior", None), ("prior", "prior_parameters")
+    ),
 }
 
 
@@ -76,8 +113,10 @@ class ModelSpec:
     ----------
     model : {"random", "common", "binomial_normal", "poisson_normal"}
         ``random`` and ``common`` weigh (y, v) by inverse variance; the other two are GLMMs on counts.
-    tau2_method : {"REML", "DL", "HE", "PM", "ML"} or None
-        Estimator of tau2; ``ML`` under a GLMM, None under ``common``.
+    tau2_method : str or None
+        Estimator of tau2: ``REML``, ``ML``, ``DL``, ``DL2`` (two-step), ``HE``, ``HS``, ``HSk``, ``SJ``,
+        ``EB``, ``PM``, ``PMM`` (median-unbiased) or ``GENQ`` (needs ``weights``); ``ML`` under a GLMM, None
+        under ``common``.
     ci_method : {"HKSJ", "Wald", "t", "profile"}
         Interval of the mean (of each coefficient, with moderators); ``profile`` only, and by default, under a
         GLMM.
@@ -94,6 +133,19 @@ class ModelSpec:
     moderators : str or None
         Formula over columns of the sheet, for example ``"~ followup_years + C(design)"``; parsed, never
         evaluated.
+    weights : str or None
+        Column of the sheet that holds the weight of each study in the mean, or ``"equal"``; None: inverse
+        variance.
+    cluster : str or None
+        Column of the sheet that says which rows belong together (rows of one study).
+    rho : float or None
+        Correlation, 0 to 1, of the sampling errors of rows in one cluster.
+    prior, prior_parameters : str and tuple of float, or None
+        Prior of tau under ``bayes``: ``half_normal`` or ``half_cauchy`` (scale), ``uniform`` (upper end; none:
+        improper), ``log_normal`` (mean and standard deviation of log tau2). None: half-normal with scale 0.5,
+        for measures on a log or logit scale only.
+    seed : int or None
+        Start of the random numbers of a bootstrap.
 
     Raises
     ------
@@ -109,6 +161,12 @@ class ModelSpec:
     tau2_ci: str | None = "default"
     level: float = 0.95
     moderators: str | None = None
+    weights: str | None = None
+    cluster: str | None = None
+    rho: float | None = None
+    prior: str | None = None
+    prior_parameters: tuple[float, ...] | None = None
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         check_option("model", self.model, Model)
@@ -126,6 +184,47 @@ class ModelSpec:
             raise OptionError(f"level must lie between 0 and 1 (0.95 for 95%); got {self.level!r}")
         if self.moderators is not None and not isinstance(self.moderators, str):
             raise OptionError(f"moderators must be a formula such as '~ year'; got {self.moderators!r}")
+        self._check_further(choices)
+        if self.model == "bayes":
+            self._check_prior()
+        if self.tau2_method == "GENQ" and self.weights is None:
+            raise OptionError("tau2_method='GENQ' needs weights (a column of the sheet, or 'equal')")
+
+    def _check_further(self, choices: _Choices) -> None:
+        """Refuse a further option that the model does not read, or that is of the wrong kind."""
+        for name, kind in FURTHER_OPTIONS.items():
+            value = getattr(self, name)
+            if value is None:
+                continue
+            if name not in choices.uses:
+                raise OptionError(f"{name}={value!r} is not used under model={self.model!r}")
+            if name == "prior_parameters" and isinstance(value, list | tuple):
+                object.__setattr__(self, name, tuple(float(number) for number in value))
+            elif isinstance(value, bool) or not isinstance(value, kind):
+                raise OptionError(f"{name} must be {_KIND_WORDS[kind]}; got {value!r}")
+
+    def _check_prior(self) -> None:
+        """Refuse a prior that does not exist, parameters it does not take, and moderators."""
+        if self.moderators is not None:
+            raise OptionError("model='bayes' takes no moderators: it has one mean and tau")
+        given = () if self.prior_parameters is None else self.prior_parameters
+        if self.prior is None:
+            if given:
+                raise OptionError(f"prior_parameters={given!r} belong to no prior; name one with prior")
+            return
+        check_option("prior", self.prior, tuple(PRIORS))
+        names = PRIORS[self.prior]
+        if len(given) != len(names) and not (self.prior == "uniform" and not given):
+            raise OptionError(
+                f"prior_parameters of prior={self.prior!r} must be {len(names)} ({', '.join(names)}); got {given!r}"
+            )
+        # all are scales, but for the mean of a logarithm
+        scales = given[1:] if self.prior == "log_normal" else given
+        if not all(math.isfinite(number) for number in given) or not all(1e-100 < s < 1e100 for s in scales):
+            raise OptionError(
+                f"prior_parameters of prior={self.prior!r} ({', '.join(names)}) must be finite, "
+                f"{'the standard deviation' if self.prior == 'log_normal' else 'and'} above 0; got {given!r}"
+            )
 
     def _resolve_guard(self) -> None:
         """Give ``ci_guard`` its default, and refuse a guard where no HKSJ standard error is used."""
@@ -145,8 +244,13 @@ class ModelSpec:
         return self.model in GLMMS
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as a plain dictionary."""
-        return asdict(self)
+        """Return the fields as a plain dictionary, without further options that are not used."""
+        plain = asdict(self)
+        return {
+            name: value
+            for name, value in plain.items()
+            if name not in FURTHER_OPTIONS or value is not None
+        }
 
 
 SPEC_FIELDS: tuple[str, ...] = tuple(f.name for f in fields(ModelSpec))

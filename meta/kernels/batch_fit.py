@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from meta.errors import ModelError
 from meta.kernels.batch import BatchFit
-from meta.kernels.masks import Columns, Floats, Frame, Mask, Rows, turn_chunks
+from meta.kernels.given_weights import estimate_generalised, reweigh
+from meta.kernels.masks import Columns, Floats, Frame, Mask, Rows, add_studies, turn_chunks
 from meta.kernels.status import Status
-from meta.kernels.tau2 import Estimates, estimate_tau2
-from meta.kernels.weighted import Moments, log_likelihood, solve_coefficients, sum_moments, sum_q
+from meta.kernels.tau2 import TAU2_METHODS, Estimates, estimate_tau2
+from meta.kernels.weighted import Moments, log_likelihood, solve_coefficients, sum_moments, sum_q, weigh
 
-TAU2_METHODS = ("DL", "HE", "PM", "REML", "ML")
+#: Estimators that need something more: weights, or the value about which Q is taken.
+GIVEN_METHODS = ("GENQ", "DL_MH")
 
 
 def fit_batch(
@@ -23,6 +27,8 @@ def fit_batch(
     *,
     tau2_method: str | None,
     tau2: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
+    q_centre: ArrayLike | None = None,
 ) -> BatchFit:
     """Fit every analysis of a batch.
 
@@ -37,28 +43,38 @@ def fit_batch(
         Which studies each analysis uses.
     design : array_like of shape (k, p)
         Design matrix, one column of ones where there are no moderators.
-    tau2_method : {"DL", "HE", "PM", "REML", "ML"} or None
+    tau2_method : one of ``TAU2_METHODS``, "GENQ", "DL_MH", or None
         Estimator of tau2; None for a common effect.
     tau2 : float or array_like of shape (B,), optional
         A fixed tau2 >= 0 in place of an estimate (for tests).
+    weights : array_like of shape (k,) or (B, k), optional
+        Weights >= 0 of the studies in the coefficients, in place of inverse variances; under ``GENQ`` tau2 is
+        estimated with them too. Their scale does not matter.
+    q_centre : array_like of shape (B,), optional
+        Under ``DL_MH`` the value about which Q is taken; NaN where there is none.
 
     Returns
     -------
     BatchFit
         Status ``single_study`` for k = p = 1 (tau2 0), ``boundary`` where tau2 is estimated at 0,
         ``several_maxima`` where the likelihood has more than one local maximum, ``not_estimable`` where the
-        design has not full rank over the studies used or tau2 is to be estimated from k = p studies,
+        design has not full rank over the studies used (over those with a weight, where weights are given),
+        tau2 is to be estimated from k = p studies, or Q has no centre;
         ``not_converged`` where the final check of the equation fails.
 
     Raises
     ------
     ModelError
-        If shapes do not fit, a used effect is not finite, a used variance is not positive and finite, or the
-        method is unknown.
+        If shapes do not fit, a used effect is not finite, a used variance is not positive and finite, a used
+        weight is negative or not finite, the method is unknown, or what it needs is not given.
     """
     ys, vs, masks, x = _check_input(y, v, mask, design)
-    if tau2_method is not None and tau2_method not in TAU2_METHODS:
-        raise ModelError(f"tau2_method must be one of {', '.join(TAU2_METHODS)} or None; got {tau2_method!r}")
+    allowed = (*TAU2_METHODS, *GIVEN_METHODS)
+    if tau2_method is not None and tau2_method not in allowed:
+        raise ModelError(f"tau2_method must be one of {', '.join(allowed)} or None; got {tau2_method!r}")
+    given = None if weights is None else _check_weights(weights, masks)
+    centre = None if q_centre is None else np.asarray(q_centre, dtype=np.float64)
+    _check_given(tau2_method, given, centre, masks, x)
     rows, p = masks.shape[0], x.shape[1]
     fixed = None if tau2 is None else np.broadcast_to(np.asarray(tau2, dtype=np.float64), (rows,))
     if fixed is not None and not (np.isfinite(fixed) & (fixed >= 0.0)).all():
@@ -66,12 +82,60 @@ def fit_batch(
     batch = _empty_batch(masks.sum(axis=1), p)
     estimated = tau2_method is not None and fixed is None
     free = batch.k > p
+    if centre is not None:
+        free &= np.isfinite(centre)
+    if tau2_method == "GENQ" and fixed is None and given is not None:
+        fixed = estimate_generalised(ys, vs, given, masks, x, np.flatnonzero(free))
+        free &= ~np.isnan(fixed)
     saturated = (batch.k == p) & ((batch.k == 1) | (not estimated))
     for group, method in ((free, tau2_method), (saturated, None)):
         for chunk, columns, frame in turn_chunks(ys, vs, masks, x, np.flatnonzero(group)):
-            known = None if fixed is None else fixed[chunk]
-            _fit_chunk(batch, chunk, columns, frame, method, known, restricted=tau2_method == "REML")
+            known = None if fixed is None or (estimated and method is None) else fixed[chunk]
+            about = None if centre is None or method is None else centre[chunk]
+            _fit_chunk(
+                batch, chunk, columns, frame, method, known, about,
+                estimated=estimated, restricted=tau2_method == "REML",
+            )  # fmt: skip
+    if given is not None:
+        _blank(batch, reweigh(batch, ys, vs, given, masks, x))
     return batch
+
+
+def _check_given(
+    method: str | None, weights: Floats | None, centre: Floats | None, mask: Mask, design: Floats
+) -> None:
+    """Refuse a method without what it needs, and what no method reads."""
+    if method == "GENQ" and weights is None:
+        raise ModelError("tau2_method='GENQ' needs weights")
+    if (method == "DL_MH") != (centre is not None):
+        raise ModelError("q_centre goes with tau2_method='DL_MH', and only with it")
+    if centre is not None and (centre.shape != mask.shape[:1] or design.shape[1] != 1):
+        raise ModelError(
+            f"q_centre must be (B,) beside a design of one column; got {centre.shape} for mask {mask.shape}, "
+            f"design {design.shape}"
+        )
+
+
+def _check_weights(weights: ArrayLike, mask: Mask) -> Floats:
+    """Return the weights as an array of the right shape, or say which is wrong."""
+    given = np.asarray(weights, dtype=np.float64)
+    if given.shape not in (mask.shape, mask.shape[1:]):
+        raise ModelError(f"weights must be (k,) or (B, k) as the mask {mask.shape}; got {given.shape}")
+    bad = mask & ~(np.isfinite(given) & (given >= 0.0))
+    if bad.any():
+        row, study = (int(i) for i in np.argwhere(bad)[0])
+        raise ModelError(
+            f"weights must be finite and >= 0 where they are used; analysis {row + 1} uses study "
+            f"{study + 1}, whose weight is not ({int(bad.sum())} such places in all)"
+        )
+    return given
+
+
+def _blank(batch: BatchFit, lost: Mask) -> None:
+    """Take the numbers out of rows whose weights leave too few studies for the design."""
+    batch.status[lost] = Status.NOT_ESTIMABLE
+    for name in ("coefficients", "covariance", "tau2", "q", "residual_q", "typical_variance", "loglik"):
+        getattr(batch, name)[lost] = np.nan
 
 
 def _check_input(
@@ -121,22 +185,27 @@ def _fit_chunk(
     frame: Frame,
     method: str | None,
     fixed: Floats | None,
+    centre: Floats | None,
     *,
+    estimated: bool,
     restricted: bool,
 ) -> None:
     """Fit one chunk of rows and write it into ``batch``."""
     unit2 = np.ldexp(1.0, 2 * frame.exponent)
     at_zero = sum_moments(columns, np.zeros(rows.size))
+    if centre is not None:
+        away = columns.y - (np.ldexp(centre, -frame.exponent) - frame.origin[0])
+        at_zero = replace(at_zero, q=add_studies(weigh(columns, np.zeros(rows.size)) * away * away))
     if fixed is not None:
         estimates = Estimates(fixed / unit2, np.zeros(rows.size, dtype=bool))
     elif method is not None:
-        estimates = estimate_tau2(columns, method, at_zero)
+        estimates = estimate_tau2(columns, method, at_zero, frame.origin)
     else:
         estimates = Estimates(np.zeros(rows.size), np.zeros(rows.size, dtype=bool))
     _write_rows(batch, rows, columns, frame, estimates, at_zero, restricted=restricted)
     failed = np.isnan(estimates.tau2)
     status = np.full(rows.size, Status.OK, dtype=np.int8)
-    if method is not None and fixed is None:
+    if method is not None and estimated:
         status[estimates.tau2 == 0.0] = Status.BOUNDARY
         status[estimates.several] = Status.SEVERAL_MAXIMA
         status[failed] = Status.NOT_CONVERGED

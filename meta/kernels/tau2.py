@@ -5,13 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import special
 
-from meta.kernels.masks import Columns, Floats, Mask, add_studies, pair_up
+from meta.kernels.masks import Columns, Floats, Mask, pair_up
+from meta.kernels.moments import (
+    dersimonian_laird,
+    hedges_olkin,
+    hunter_schmidt,
+    residual_variance,
+    sidik_jonkman,
+    two_step,
+)
 from meta.kernels.search import TAU2_RTOL, Maxima, find_maxima
 from meta.kernels.weighted import Moments, log_likelihood, sum_moments, sum_q
 
 #: Steps of the monotone search. It takes 3 to 8; over variances of ten decades about 30.
 MAX_STEPS = 200
+
+#: Estimators of tau2 that need nothing but effects, variances and a design.
+TAU2_METHODS = ("DL", "HE", "HS", "HSk", "SJ", "PM", "EB", "PMM", "DL2", "REML", "ML")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,66 +34,44 @@ class Estimates:
     several: Mask
 
 
-def estimate_tau2(columns: Columns, method: str, at_zero: Moments) -> Estimates:
-    """Estimate tau2 >= 0 by ``DL``, ``HE``, ``PM``, ``REML`` or ``ML``.
+def estimate_tau2(columns: Columns, method: str, at_zero: Moments, origin: Floats) -> Estimates:
+    """Estimate tau2 >= 0 by one of ``TAU2_METHODS``, or by ``DL_MH``.
 
-    ``at_zero`` holds the sums at tau2 = 0. Every column has more studies than coefficients.
+    ``at_zero`` holds the sums at tau2 = 0 (under ``DL_MH`` its ``q`` is that about the Mantel-Haenszel
+    estimate), ``origin`` what was taken out of the effects beforehand (``Frame.origin``). Every column has
+    more studies than coefficients.
     """
     free = columns.k - columns.p
-    if method == "DL":
-        return Estimates(dersimonian_laird(at_zero, free), np.zeros(free.shape, dtype=bool))
+    if method in ("REML", "ML"):
+        return maximise_likelihood(columns, free / at_zero.trace_p, restricted=method == "REML")
+    return Estimates(_estimate_moments(columns, method, at_zero, origin), np.zeros(free.shape, dtype=bool))
+
+
+def _estimate_moments(columns: Columns, method: str, at_zero: Moments, origin: Floats) -> Floats:
+    """Return the estimate of one of the methods that know no likelihood."""
+    free = columns.k - columns.p
+    if method in ("DL", "DL_MH"):
+        return dersimonian_laird(at_zero, free)
+    if method == "DL2":
+        return two_step(columns, dersimonian_laird(at_zero, free))
     if method == "HE":
-        return Estimates(hedges_olkin(columns), np.zeros(free.shape, dtype=bool))
-    typical = free / at_zero.trace_p
-    if method == "PM":
-        return Estimates(solve_q(columns, free, typical), np.zeros(free.shape, dtype=bool))
-    return maximise_likelihood(columns, typical, restricted=method == "REML")
-
-
-def dersimonian_laird(at_zero: Moments, free: Floats) -> Floats:
-    """Estimate tau2 by the method of moments, cut off at 0.
-
-    References
-    ----------
-    DerSimonian & Laird (1986), Controlled Clinical Trials 7, 177-188, eq. 8; with moderators Raudenbush
-    (2009), eq. 16.37.
-    """
-    return np.asarray(np.maximum(0.0, (at_zero.q - free) / at_zero.trace_p))
-
-
-def hedges_olkin(columns: Columns) -> Floats:
-    """Estimate tau2 from unweighted residuals, cut off at 0: their variance less the mean sampling variance.
-
-    With P = I - X (X'X)^-1 X' it is (y'Py - tr PV) / (k - p).
-
-    References
-    ----------
-    Hedges & Olkin (1985), Statistical Methods for Meta-Analysis, ch. 9; with moderators Raudenbush (2009),
-    eq. 16.34.
-    """
-    v = np.where(np.isinf(columns.v), 0.0, columns.v)
-    if columns.basis is None:
-        sampling = add_studies(v) / columns.k
-    else:
-        leverage = np.add.reduce(columns.basis * columns.basis, axis=0)
-        sampling = add_studies(v * np.maximum(1.0 - leverage, 0.0)) / (columns.k - columns.p)
-    return np.asarray(np.maximum(0.0, residual_variance(columns) - sampling))
-
-
-def residual_variance(columns: Columns) -> Floats:
-    """Return the variance of the effects about their unweighted fit, in the units of the columns."""
-    residual = columns.y
-    if columns.basis is None:
-        centred = columns.y - add_studies(columns.y) / columns.k
-        residual = np.where(np.isinf(columns.v), 0.0, centred)
-    return np.asarray(add_studies(residual * residual) / (columns.k - columns.p))
+        return hedges_olkin(columns)
+    if method in ("HS", "HSk"):
+        return hunter_schmidt(at_zero, columns.k, free, corrected=method == "HSk")
+    if method == "SJ":
+        return sidik_jonkman(columns, origin)
+    # Paule and Mandel ask Q(tau2) for its mean, and so does empirical Bayes (Morris 1983, JASA 78, 47-55;
+    # the same root: Viechtbauer et al. 2015, Psychological Methods 20, 360-374); PMM asks for its median
+    # (Viechtbauer 2021)
+    target = special.chdtri(free, 0.5) if method == "PMM" else free
+    return solve_q(columns, np.asarray(target, dtype=np.float64), free / at_zero.trace_p)
 
 
 def solve_q(columns: Columns, target: Floats, typical: Floats) -> Floats:
     """Solve Q(tau2) = target for tau2 >= 0, where Q = y'Py; 0 where Q(0) is not above the target.
 
-    With ``target`` = k - p this is the estimator of Paule and Mandel, with a chi-squared quantile a bound of
-    the Q-profile interval.
+    With ``target`` = k - p this is the estimator of Paule and Mandel, with the median of chi-squared(k - p)
+    its median-unbiased form, with other quantiles a bound of the Q-profile interval.
 
     1 / Q is increasing and concave in tau2 (Q is a Stieltjes function), so Newton's method on 1 / Q climbs to
     the root from the left and never passes it; with equal variances it arrives in one step.
@@ -89,7 +79,7 @@ def solve_q(columns: Columns, target: Floats, typical: Floats) -> Floats:
     References
     ----------
     Paule & Mandel (1982), J Res Natl Bur Stand 87, 377-385; Viechtbauer (2007), Statistics in Medicine 26,
-    37-52.
+    37-52; Viechtbauer (2021), Median-unbiased estimators for the amount of heterogeneity in meta-analysis.
     """
     tau2 = np.zeros(target.shape)
     q, qq = sum_q(columns, tau2)

@@ -143,10 +143,10 @@ def solve_coefficients(columns: Columns, frame: Frame, tau2: Floats) -> Solution
     q, triangle, _ = orthonormalise(columns.basis, w)
     _, extra = remove_fit(columns.y, q, w)
     # design = basis R = Q (S R): coefficients are R^-1 origin + (S R)^-1 extra
-    inverse = _multiply(_invert(frame.triangle), _invert(triangle))
-    coefficients = _multiply(_invert(frame.triangle), frame.origin[:, None])[:, 0]
-    coefficients = coefficients + _multiply(inverse, extra[:, None])[:, 0]
-    covariance = _multiply(inverse, np.ascontiguousarray(inverse.transpose(1, 0, 2)))
+    inverse = multiply_terms(invert_triangles(frame.triangle), invert_triangles(triangle))
+    coefficients = multiply_terms(invert_triangles(frame.triangle), frame.origin[:, None])[:, 0]
+    coefficients = coefficients + multiply_terms(inverse, extra[:, None])[:, 0]
+    covariance = multiply_terms(inverse, np.ascontiguousarray(inverse.transpose(1, 0, 2)))
     return Solution(coefficients, covariance)
 
 
@@ -199,7 +199,7 @@ def share_weights(v: Floats, mask: Mask, tau2: Floats) -> Floats:
     return out
 
 
-def _invert(r: Floats) -> Floats:
+def invert_triangles(r: Floats) -> Floats:
     """Invert upper triangles of shape (p, p, B) by back-substitution, element by element."""
     p = r.shape[0]
     out = np.zeros_like(r)
@@ -213,7 +213,7 @@ def _invert(r: Floats) -> Floats:
     return out
 
 
-def _multiply(a: Floats, b: Floats) -> Floats:
+def multiply_terms(a: Floats, b: Floats) -> Floats:
     """Multiply (p, m, B) by (m, n, B) term by term: a matrix product picks its order by shape."""
     out = np.zeros((a.shape[0], b.shape[1], a.shape[2]))
     for i in range(a.shape[0]):

@@ -13,6 +13,7 @@ from meta.inference.p_values import chi2_p, two_sided_p
 from meta.inference.prediction import prediction_interval
 from meta.inference.tau2_intervals import Tau2Interval, profile_q
 from meta.kernels.batch import BatchFit
+from meta.kernels.given_weights import share_given
 from meta.kernels.status import Status
 from meta.kernels.weighted import share_weights
 from meta.models.rows import FittedRows
@@ -23,7 +24,14 @@ Mask = NDArray[np.bool_]
 
 
 def infer_normal(
-    batch: BatchFit, y: Floats, v: Floats, mask: Mask, design: Floats, spec: ModelSpec, intercept_only: bool
+    batch: BatchFit,
+    y: Floats,
+    v: Floats,
+    mask: Mask,
+    design: Floats,
+    spec: ModelSpec,
+    intercept_only: bool,
+    weights: Floats | None = None,
 ) -> FittedRows:
     """Turn a batch of inverse-variance fits into finished numbers.
 
@@ -41,6 +49,8 @@ def infer_normal(
         Model ``random`` or ``common``.
     intercept_only : bool
         No moderators: a prediction interval exists, a moderator test does not.
+    weights : array of shape (k,) or (B, k), optional
+        The weights given to ``fit_batch``.
 
     Returns
     -------
@@ -78,8 +88,16 @@ def infer_normal(
         one_sided_low=nothing.copy(), one_sided_high=nothing.copy(),
         test_statistic=test.statistic, test_df=np.where(failed, np.nan, test.df),
         test_df2=np.where(failed, np.nan, test.df2), test_p=test.p, loglik=batch.loglik, k=batch.k,
-        status=batch.status, weights=share_weights(v, mask, batch.tau2),
+        status=batch.status, weights=_share(batch, v, mask, weights),
+        wald_covariance=wald, hksj_covariance=adjusted,
     )
+
+
+def _share(batch: BatchFit, v: Floats, mask: Mask, weights: Floats | None) -> Floats:
+    """Return the weights of the studies in the mean, percent: by inverse variance, or those given."""
+    if weights is None:
+        return share_weights(v, mask, batch.tau2)
+    return share_given(weights, mask, ~np.isnan(batch.tau2))
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,8 @@ def numbers_of(
     spec = ModelSpec(model="common") if method is None else ModelSpec(tau2_method=method)
     batch = fit_batch(y, v, mask, design, tau2_method=method)
     rows = infer_normal(batch, y, v, mask, design, spec, design.shape[1] == 1)
-    return {f.name: getattr(rows, f.name) for f in fields(rows)}
+    arrays = {f.name: getattr(rows, f.name) for f in fields(rows)}
+    return {name: array for name, array in arrays.items() if isinstance(array, np.ndarray)}
 
 
 def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
@@ -277,7 +278,22 @@ def test_a_fixed_tau2_is_used_as_it_is() -> None:
         ),
         ({"y": [0.1, 0.2]}, r"y must be \(k,\) or \(B, k\) as the mask \(1, 3\); got \(2,\)"),
         ({"mask": [True, True, True]}, r"mask must be \(B, k\) and design \(k, p\); got \(3,\) and \(3, 1\)"),
-        ({"tau2_method": "SJ"}, "tau2_method must be one of DL, HE, PM, REML, ML or None; got 'SJ'"),
+        (
+            {"tau2_method": "XX"},
+            "tau2_method must be one of DL, HE, HS, .*, REML, ML, GENQ, DL_MH or None; got 'XX'",
+        ),
+        ({"tau2_method": "GENQ"}, "tau2_method='GENQ' needs weights"),
+        ({"tau2_method": "DL_MH"}, "q_centre goes with tau2_method='DL_MH', and only with it"),
+        ({"q_centre": [0.1]}, "q_centre goes with tau2_method='DL_MH', and only with it"),
+        (
+            {"tau2_method": "DL_MH", "q_centre": [0.1, 0.2]},
+            r"q_centre must be \(B,\) beside a design of one column; got \(2,\) for mask \(1, 3\)",
+        ),
+        ({"weights": [1.0, 2.0]}, r"weights must be \(k,\) or \(B, k\) as the mask \(1, 3\); got \(2,\)"),
+        (
+            {"weights": [1.0, -2.0, np.nan]},
+            r"weights must be finite and >= 0 where they are used; analysis 1 uses study 2, .*\(2 such",
+        ),
         ({"tau2": -1.0}, "a fixed tau2 must be finite and >= 0"),
     ],
 )

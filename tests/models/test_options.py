@@ -41,13 +41,16 @@ def test_nothing_can_be_asked_for():
     [
         ({"model": "fixed"}, r"model must be one of 'random', 'common', .*; got 'fixed'"),
         (
-            {"tau2_method": "SJ"},
-            r"tau2_method under model='random' must be one of 'REML', 'DL', 'HE', 'PM', 'ML'; got 'SJ'",
+            {"tau2_method": "XX"},
+            r"tau2_method under model='random' must be one of 'REML', 'DL', 'HE', 'HS', .*; got 'XX'",
         ),
         (
             {"model": "common", "tau2_method": "DL"},
             r"tau2_method under model='common' must be one of None; got 'DL'",
         ),
+        ({"tau2_method": "GENQ"}, r"tau2_method='GENQ' needs weights \(a column of the sheet, or 'equal'\)"),
+        ({"model": "binomial_normal", "weights": "equal"}, r"weights='equal' is not used under model="),
+        ({"weights": 1.0}, r"weights must be a text; got 1.0"),
         ({"model": "binomial_normal", "ci_method": "HKSJ"}, r"ci_method under model='binomial_normal'"),
         ({"model": "binomial_normal", "ci_guard": "se"}, r"ci_guard='se' is not used"),
         ({"ci_method": "Wald", "ci_guard": "se"}, r"ci_guard='se' is not used: ci_method='Wald'"),
