@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
@@ -10,7 +9,9 @@ from typing import Any, Literal, get_args
 from meta.errors import OptionError
 
 Model = Literal["random", "common", "binomial_normal", "poisson_normal", "bayes"]
-Tau2Method = Literal["REML", "DL", "HE", "HS", "HSk", "SJ", "ML", "EB", "PM", "PMM", "GENQ", "DL2"]
+Tau2Method = Literal[
+    "REML", "DL", "HE", "HS", "HSk", "SJ", "ML", "EB", "PM", "PMM", "GENQ", "DL2", "posterior"
+]
 CiMethod = Literal["Wald", "t", "HKSJ", "profile", "posterior"]
 CiGuard = Literal["none", "se"]
 PiMethod = Literal["t_k1", "t_k2", "z", "hk_k1", "hk_k2", "posterior"]
@@ -38,6 +39,9 @@ PRIORS: dict[str, tuple[str, ...]] = {
     "uniform": ("upper end",),
     "log_normal": ("mean of log tau2", "standard deviation of log tau2"),
 }
+
+#: Between which a parameter of a prior must lie, where this is not "above 0": far beyond any use of it.
+_PRIOR_BOUNDS = {"mean of log tau2": (-100.0, 100.0), "standard deviation of log tau2": (0.01, 20.0)}
 
 #: Options that only some models read, with the type of their values; None where they are not used.
 FURTHER_OPTIONS: dict[str, type | tuple[type, ...]] = {
@@ -97,7 +101,11 @@ _MODEL_CHOICES: dict[str, _Choices] = {
     "binomial_normal": _Choices(("ML",), ("profile", "Wald", "t"), ("t_k1", "t_k2", "z", None), ("PL", None)),
     "poisson_normal": _Choices(("ML",), ("profile", "Wald", "t"), ("t_k1", "t_k2", "z", None), ("PL", None)),
     "bayes": _Choices(
-        ("posterior",), ("posterior",), ("posterior", None), ("posterior", None), ("prior", "prior_parameters")
+        ("posterior",),
+        ("posterior",),
+        ("posterior", None),
+        ("posterior", None),
+        ("prior", "prior_parameters"),
     ),
 }
 
@@ -141,9 +149,9 @@ class ModelSpec:
     rho : float or None
         Correlation, 0 to 1, of the sampling errors of rows in one cluster.
     prior, prior_parameters : str and tuple of float, or None
-        Prior of tau under ``bayes``: ``half_normal`` or ``half_cauchy`` (scale), ``uniform`` (upper end; none:
-        improper), ``log_normal`` (mean and standard deviation of log tau2). None: half-normal with scale 0.5,
-        for measures on a log or logit scale only.
+        Prior of tau under ``bayes``: ``half_normal`` or ``half_cauchy`` (scale), ``uniform`` (upper end;
+        without one flat on all tau, and improper), ``log_normal`` (mean and standard deviation of log tau2).
+        None: half-normal with scale 0.5, for measures on a log or logit scale only.
     seed : int or None
         Start of the random numbers of a bootstrap.
 
@@ -199,6 +207,8 @@ class ModelSpec:
             if name not in choices.uses:
                 raise OptionError(f"{name}={value!r} is not used under model={self.model!r}")
             if name == "prior_parameters" and isinstance(value, list | tuple):
+                if not all(isinstance(x, int | float) and not isinstance(x, bool) for x in value):
+                    raise OptionError(f"{name} must be {_KIND_WORDS[kind]}; got {value!r}")
                 object.__setattr__(self, name, tuple(float(number) for number in value))
             elif isinstance(value, bool) or not isinstance(value, kind):
                 raise OptionError(f"{name} must be {_KIND_WORDS[kind]}; got {value!r}")
@@ -214,17 +224,13 @@ class ModelSpec:
             return
         check_option("prior", self.prior, tuple(PRIORS))
         names = PRIORS[self.prior]
+        named = f"prior_parameters of prior={self.prior!r}"
         if len(given) != len(names) and not (self.prior == "uniform" and not given):
-            raise OptionError(
-                f"prior_parameters of prior={self.prior!r} must be {len(names)} ({', '.join(names)}); got {given!r}"
-            )
-        # all are scales, but for the mean of a logarithm
-        scales = given[1:] if self.prior == "log_normal" else given
-        if not all(math.isfinite(number) for number in given) or not all(1e-100 < s < 1e100 for s in scales):
-            raise OptionError(
-                f"prior_parameters of prior={self.prior!r} ({', '.join(names)}) must be finite, "
-                f"{'the standard deviation' if self.prior == 'log_normal' else 'and'} above 0; got {given!r}"
-            )
+            raise OptionError(f"{named} must be ({', '.join(names)}); got {given!r}")
+        for name, number in zip(names, given, strict=False):
+            low, high = _PRIOR_BOUNDS.get(name, (1e-30, 1e30))
+            if not low <= number <= high:
+                raise OptionError(f"{named}: {name} must lie between {low:g} and {high:g}; got {number:g}")
 
     def _resolve_guard(self) -> None:
         """Give ``ci_guard`` its default, and refuse a guard where no HKSJ standard error is used."""
