@@ -93,11 +93,20 @@ def _positive(_context: click.Context, _option: click.Parameter, value: float | 
     default=None,
     help="Method profile; proportions and rates take the GLMM profile, the rest house@1.",
 )
-@click.option("--model", default=None, help="random, common, binomial_normal or poisson_normal.")
-@click.option("--tau2-method", default=None, help="REML, DL, HE, PM or ML.")
+@click.option("--model", default=None, help="random, common, or another model (see the table in the README).")
+@click.option("--tau2-method", default=None, help="REML, DL, PM or another estimator of tau2.")
 @click.option("--ci-method", default=None, help="HKSJ, Wald, t or profile.")
-@click.option("--ci-guard", default=None, help="se or none.")
-@click.option("--pi-method", default=None, help="t_k1, t_k2, z, hk_k1 or hk_k2.")
+@click.option("--ci-guard", default=None, help="se, ci, iqwig6 or none.")
+@click.option("--pi-method", default=None, help="t_k1, t_k2, z, hk_k1, hk_k2 or bootstrap.")
+@click.option("--tau2-ci", default=None, help="Interval of tau2: QP, PL, J or BJ.")
+@click.option("--weights", default=None, metavar="COLUMN", help="Column of weights for the mean, or equal.")
+@click.option("--cluster", default=None, metavar="COLUMN", help="Column that says which rows belong together.")
+@click.option("--rho", default=None, type=float, help="Correlation of sampling errors inside a cluster.")
+@click.option("--prior", default=None, help="Prior of tau under --model bayes.")
+@click.option(
+    "--prior-parameters", default=None, metavar="NUMBERS", help="Its parameters, joined by commas: 0.5."
+)
+@click.option("--seed", default=None, type=int, help="Start of the random numbers of a bootstrap.")
 @click.option("--level", default=None, type=float, help="Level of intervals, for example 0.95.")
 @click.option("--moderators", default=None, metavar="FORMULA", help="For example '~ year + C(design)'.")
 @click.option(
@@ -133,6 +142,13 @@ def fit(
     ci_method: str | None,
     ci_guard: str | None,
     pi_method: str | None,
+    tau2_ci: str | None,
+    weights: str | None,
+    cluster: str | None,
+    rho: float | None,
+    prior: str | None,
+    prior_parameters: str | None,
+    seed: int | None,
     level: float | None,
     moderators: str | None,
     per: float | None,
@@ -153,6 +169,13 @@ def fit(
         "ci_method": ci_method,
         "ci_guard": ci_guard,
         "pi_method": pi_method,
+        "tau2_ci": tau2_ci,
+        "weights": weights,
+        "cluster": cluster,
+        "rho": rho,
+        "prior": prior,
+        "prior_parameters": None if prior_parameters is None else _numbers(prior_parameters),
+        "seed": seed,
         "level": level,
         "moderators": moderators,
     }
@@ -178,6 +201,16 @@ def fit(
     else:
         print_warnings(result.warnings)
         print_fit(result)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    """Read numbers joined by commas."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise click.BadParameter(
+            f"numbers joined by commas are needed; got {text!r}", param_hint="--prior-parameters"
+        ) from error
 
 
 def _pairs(parts: Iterable[str], option: str) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
@@ -166,7 +165,7 @@ def _moves(path: Path, old: str | None, new: str | None) -> bool:
 def _spec_of(side: Snapshot, plan: Analysis) -> dict[str, Any]:
     """Return the choices of the model that an analysis was computed with."""
     entry = (side.results.get("analyses") or {}).get(plan.id) or {}
-    return dict(entry.get("spec") or asdict(plan.spec()))
+    return dict(entry.get("spec") or plan.spec().to_dict())
 
 
 def _differences(old: Any, new: Any, path: Path) -> Iterator[Difference]:

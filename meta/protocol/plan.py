@@ -212,6 +212,12 @@ class ModelChoices(_Part):
     pi_method: str | None = None
     tau2_ci: str | None = None
     level: Number | None = None
+    weights: Words | None = None
+    cluster: Words | None = None
+    rho: Number | None = None
+    prior: str | None = None
+    prior_parameters: tuple[Number, ...] | None = None
+    seed: int | None = None
 
 
 class Alternative(_Part):

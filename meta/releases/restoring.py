@@ -11,7 +11,7 @@ from typing import Any
 from extraction.errors import ReviewError
 from extraction.grid import neutralise
 from meta.answers import answer_analysis, answer_to_dict
-from meta.options import SPEC_FIELDS
+from meta.options import FURTHER_OPTIONS, SPEC_FIELDS
 from meta.profiles.loader import NOTHING
 from meta.protocol.plan import Analysis, ModelChoices
 from meta.protocol.review import Review, read_review
@@ -114,22 +114,25 @@ def _with_model(plan: Analysis, entry: Mapping[str, Any]) -> Analysis:
     ValueError
         If no such choices give the recorded model.
     """
-    spec = {name: look(entry, "spec", name) for name in SPEC_FIELDS}
+    recorded = {name: look(entry, "spec", name) for name in SPEC_FIELDS}
+    spec = {name: tuple(value) if isinstance(value, list) else value for name, value in recorded.items()}
     profile = entry.get("profile")
     own = plan.model.model_dump(exclude_none=True)
     profiles = dict.fromkeys([*([profile] if isinstance(profile, str) else []), plan.profile])
     for name in profiles:
         base = plan.model_copy(update={"profile": name})
-        differing = [key for key, value in base.spec().to_dict().items() if value != spec[key]]
+        differing = [key for key in SPEC_FIELDS if getattr(base.spec(), key) != spec[key]]
         without = {key: value for key, value in own.items() if key not in differing}
         given = {key: NOTHING if spec[key] is None else spec[key] for key in differing}
         everything = {
-            key: NOTHING if value is None else value for key, value in spec.items() if key != "moderators"
+            key: NOTHING if value is None else value
+            for key, value in spec.items()
+            if key != "moderators" and not (value is None and key in FURTHER_OPTIONS)
         }
         for choices in (own, without, {**without, **given}, everything):
             try:
                 candidate = base.model_copy(update={"model": ModelChoices(**choices)})
-                if candidate.spec().to_dict() == spec:
+                if all(getattr(candidate.spec(), key) == spec[key] for key in SPEC_FIELDS):
                     return candidate
             except (ReviewError, ValueError):
                 continue
