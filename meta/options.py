@@ -8,14 +8,14 @@ from typing import Any, Literal, get_args
 
 from meta.errors import OptionError
 
-Model = Literal["random", "common", "binomial_normal", "poisson_normal", "bayes"]
+Model = Literal["random", "common", "uwls", "ivhet", "binomial_normal", "poisson_normal", "bayes"]
 Tau2Method = Literal[
     "REML", "DL", "HE", "HS", "HSk", "SJ", "ML", "EB", "PM", "PMM", "GENQ", "DL2", "posterior"
 ]
 CiMethod = Literal["Wald", "t", "HKSJ", "profile", "posterior"]
-CiGuard = Literal["none", "se"]
+CiGuard = Literal["none", "se", "ci", "iqwig6"]
 PiMethod = Literal["t_k1", "t_k2", "z", "hk_k1", "hk_k2", "posterior"]
-Tau2Ci = Literal["QP", "PL", "posterior"]
+Tau2Ci = Literal["QP", "PL", "J", "BJ", "posterior"]
 Status = Literal[
     "ok",
     "boundary",
@@ -29,6 +29,9 @@ Status = Literal[
 
 #: The models on counts; the rest are inverse-variance models on (y, v).
 GLMMS = ("binomial_normal", "poisson_normal")
+
+#: The models that know no variance between studies: no tau2, I2 and H2 from Q.
+WITHOUT_TAU2 = ("common", "uwls")
 
 
 #: Priors of tau under ``bayes``, with what their parameters are called; those of ``uniform`` may be left out
@@ -94,10 +97,12 @@ _MODEL_CHOICES: dict[str, _Choices] = {
         ("REML", "DL", "HE", "HS", "HSk", "SJ", "ML", "EB", "PM", "PMM", "GENQ", "DL2"),
         ("HKSJ", "Wald", "t"),
         ("t_k1", "t_k2", "z", "hk_k1", "hk_k2", None),
-        ("QP", None),
+        ("QP", "PL", "J", "BJ", None),
         ("weights",),
     ),
     "common": _Choices((None,), ("HKSJ", "Wald", "t"), (None,), (None,), ("weights",)),
+    "uwls": _Choices((None,), ("t",), (None,), (None,)),
+    "ivhet": _Choices(("DL",), ("Wald",), (None,), ("QP", None)),
     "binomial_normal": _Choices(("ML",), ("profile", "Wald", "t"), ("t_k1", "t_k2", "z", None), ("PL", None)),
     "poisson_normal": _Choices(("ML",), ("profile", "Wald", "t"), ("t_k1", "t_k2", "z", None), ("PL", None)),
     "bayes": _Choices(
@@ -128,13 +133,14 @@ class ModelSpec:
     ci_method : {"HKSJ", "Wald", "t", "profile"}
         Interval of the mean (of each coefficient, with moderators); ``profile`` only, and by default, under a
         GLMM.
-    ci_guard : {"se", "none"}
-        ``se``: the HKSJ standard error is never smaller than the Wald one. Only where an HKSJ standard error
-        is used.
+    ci_guard : {"se", "ci", "iqwig6", "none"}
+        ``se``: the HKSJ standard error is never smaller than the Wald one. ``ci``: the wider of the HKSJ and
+        Wald intervals. ``iqwig6``: as ``se``, but only where the HKSJ interval is narrower than the
+        DerSimonian-Laird Wald interval. Only where an HKSJ standard error is used.
     pi_method : {"t_k1", "t_k2", "z", "hk_k1", "hk_k2"} or None
         Prediction interval: quantile (t with k - p or k - p - 1 degrees of freedom, or normal) and standard
         error.
-    tau2_ci : {"QP", "PL"} or None
+    tau2_ci : {"QP", "PL", "J", "BJ"} or None
         Interval of tau2: Q-profile, or profile likelihood under a GLMM.
     level : float
         Level of every interval, between 0 and 1.
@@ -187,6 +193,7 @@ class ModelSpec:
             elif value not in allowed:
                 listed = ", ".join(repr(v) for v in allowed)
                 raise OptionError(f"{name} under model={self.model!r} must be one of {listed}; got {value!r}")
+        self._check_tau2_ci()
         self._resolve_guard()
         if not isinstance(self.level, int | float) or not 0.0 < float(self.level) < 1.0:
             raise OptionError(f"level must lie between 0 and 1 (0.95 for 95%); got {self.level!r}")
@@ -232,12 +239,23 @@ class ModelSpec:
             if not low <= number <= high:
                 raise OptionError(f"{named}: {name} must lie between {low:g} and {high:g}; got {number:g}")
 
+    def _check_tau2_ci(self) -> None:
+        """Refuse a profile likelihood of tau2 where tau2 is not the maximum of a likelihood."""
+        if self.tau2_ci == "PL" and self.tau2_method not in ("ML", "REML"):
+            raise OptionError(
+                f"tau2_ci='PL' needs tau2_method='REML' or 'ML', a likelihood; got {self.tau2_method!r}"
+            )
+
     def _resolve_guard(self) -> None:
         """Give ``ci_guard`` its default, and refuse a guard where no HKSJ standard error is used."""
         uses_hksj = self.ci_method == "HKSJ" or (self.pi_method or "").startswith("hk_")
         if self.ci_guard == "default":
             object.__setattr__(self, "ci_guard", "se" if uses_hksj else "none")
         check_option("ci_guard", self.ci_guard, CiGuard)
+        if self.ci_guard == "iqwig6" and self.model != "random":
+            raise OptionError(
+                f"ci_guard='iqwig6' compares with a random-effects model; model={self.model!r} has none"
+            )
         if self.ci_guard != "none" and not uses_hksj:
             raise OptionError(
                 f"ci_guard={self.ci_guard!r} is not used: ci_method={self.ci_method!r} and "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
@@ -9,6 +11,19 @@ from scipy import special
 from meta.inference.p_values import chi2_p, f_p
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """What became of the HKSJ interval under its guard, shape (B,).
+
+    ``factor`` multiplies the Wald covariance; ``df`` are the degrees of freedom of the interval kept, NaN
+    where that is the Wald one; ``replaced`` says where ``ci`` or ``iqwig6`` did not keep the HKSJ interval.
+    """
+
+    factor: Floats
+    df: Floats
+    replaced: NDArray[np.bool_]
 
 
 def two_sided_quantile(level: float, df: Floats) -> Floats:
@@ -47,6 +62,56 @@ def hksj_factor(residual_q: Floats, free: Floats, guard: str) -> Floats:
     """
     factor = residual_q / np.where(free > 0.0, free, np.nan)
     return np.maximum(factor, 1.0) if guard == "se" else factor
+
+
+def adjust_interval(
+    residual_q: Floats,
+    free: Floats,
+    guard: str,
+    level: float,
+    variances: Floats,
+    rival: Floats | None,
+) -> Adjustment:
+    """Adjust the Wald covariance as Hartung, Knapp, Sidik and Jonkman do, under a guard.
+
+    Parameters
+    ----------
+    residual_q, free : arrays of shape (B,)
+        See ``hksj_factor``.
+    guard : {"none", "se", "ci", "iqwig6"}
+        ``ci``: where the HKSJ interval is narrower than the Wald one, the latter is kept, with its standard
+        error and normal quantile. ``iqwig6``: where the HKSJ interval is narrower than the Wald interval of
+        the DerSimonian-Laird model, the standard error is not taken smaller than the Wald one (``se``); with
+        moderators, where that holds of any coefficient.
+    level : float
+        Level of the intervals compared.
+    variances : array of shape (B, p)
+        Wald variances of the coefficients.
+    rival : array of shape (B, p), or None
+        Those of the DerSimonian-Laird model, which ``iqwig6`` needs.
+
+    Returns
+    -------
+    Adjustment
+
+    References
+    ----------
+    Jackson, Law, Rücker & Schwarzer (2017), Statistics in Medicine 36, 3923-3934 (``ci``); IQWiG (2022),
+    General Methods 6.1 (``iqwig6``).
+    """
+    factor = hksj_factor(residual_q, free, "se" if guard == "se" else "none")
+    nowhere = np.zeros(free.shape, dtype=bool)
+    if guard in ("none", "se"):
+        return Adjustment(factor, free, nowhere)
+    student = two_sided_quantile(level, free)
+    normal = two_sided_quantile(level, np.full(free.shape, np.nan))
+    if guard == "ci":
+        narrower = np.asarray(student * np.sqrt(factor) < normal, dtype=bool)
+        return Adjustment(np.where(narrower, 1.0, factor), np.where(narrower, np.nan, free), narrower)
+    assert rival is not None, "iqwig6 compares with the DerSimonian-Laird model"
+    ours = student[:, None] * np.sqrt(factor[:, None] * variances)
+    narrower = np.asarray((ours < normal[:, None] * np.sqrt(rival)).any(axis=1), dtype=bool)
+    return Adjustment(np.where(narrower, np.maximum(factor, 1.0), factor), free, narrower)
 
 
 def wald_interval(value: Floats, se: Floats, quantile: Floats) -> tuple[Floats, Floats]:

@@ -13,7 +13,7 @@ from meta.effects.sizes import EffectSizes
 from meta.kernels.status import Status
 from meta.models.design import Design
 from meta.models.rows import FittedRows
-from meta.options import ModelSpec
+from meta.options import WITHOUT_TAU2, ModelSpec
 from meta.results import (
     Coefficients,
     Estimate,
@@ -32,6 +32,19 @@ from meta.results import (
 )
 
 Mask = NDArray[np.bool_]
+
+#: Why an estimate of tau2 may lie outside its interval.
+OUTSIDE = (
+    "tau2 lies outside its own interval: the estimate ({method}) and the interval ({ci}) answer two equations"
+    ", which can part where studies are few or their variances very unequal"
+)
+
+#: What a guard did where it did not keep the HKSJ interval.
+GUARD_NOTES = {
+    "ci": "the Wald interval is kept, since the HKSJ interval is narrower (guard ci)",
+    "iqwig6": "the HKSJ interval is narrower than the DerSimonian-Laird Wald interval, so its standard error "
+    "is not taken smaller than the Wald one (guard iqwig6)",
+}
 
 
 def assemble_fit(
@@ -311,7 +324,7 @@ def _r2(rows: FittedRows, i: int, spec: ModelSpec, null: FittedRows) -> float | 
     values are reported as 0.
     """
     before, after = float(null.tau2[0]), float(rows.tau2[i])
-    if spec.model == "common":
+    if spec.model in WITHOUT_TAU2:
         before, after = float(null.q[0] / null.q_df[0]), float(rows.q[i] / rows.q_df[i])
     if not (np.isfinite(before) and np.isfinite(after)) or before <= 0.0:
         return None
@@ -368,7 +381,12 @@ def _notes(rows: FittedRows, i: int, spec: ModelSpec) -> list[str]:
     """Say in words what a number alone would hide."""
     notes = []
     if rows.tau2_interval_empty[i]:
-        notes.append(f"the Q-profile set for tau2 is empty at level {spec.level:g} and reported as [0, 0]")
+        name = "Q-profile" if spec.tau2_ci == "QP" else f"generalised-Q ({spec.tau2_ci})"
+        notes.append(f"the {name} set for tau2 is empty at level {spec.level:g} and reported as [0, 0]")
+    elif not rows.tau2_low[i] <= rows.tau2[i] <= rows.tau2_high[i] and np.isfinite(rows.tau2_high[i]):
+        notes.append(OUTSIDE.format(method=spec.tau2_method, ci=spec.tau2_ci))
+    if rows.guard_replaced is not None and rows.guard_replaced[i]:
+        notes.append(GUARD_NOTES[spec.ci_guard])
     if rows.notes is not None:
         notes.extend(rows.notes[i])
     return notes

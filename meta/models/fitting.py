@@ -16,7 +16,7 @@ from meta.models.design import Design, build_design, design_notes
 from meta.models.glmm import infer_glmm
 from meta.models.normal import infer_normal
 from meta.models.rows import FittedRows
-from meta.models.weights import given_weights
+from meta.models.weights import given_weights, inverse_variances
 from meta.options import ModelSpec
 from meta.results import Fit, Floats, Refits
 
@@ -219,8 +219,11 @@ def _fit_normal(
             f"sampling variances must be > 0; analysis {row + 1} uses study {study + 1} with v={value} "
             f"({int(bad.sum())} such values in all)"
         )
+    if spec.model == "ivhet":
+        weights = inverse_variances(v)
     batch = fit_batch(y, v, mask, matrix, tau2_method=spec.tau2_method, weights=weights)
-    return infer_normal(batch, y, v, mask, matrix, spec, intercept_only, weights)
+    rival = fit_batch(y, v, mask, matrix, tau2_method="DL") if spec.ci_guard == "iqwig6" else None
+    return infer_normal(batch, y, v, mask, matrix, spec, intercept_only, weights, rival)
 
 
 def _glmm_counts(effects: EffectSizes, spec: ModelSpec) -> tuple[Floats, Floats]:

@@ -8,16 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta.inference.heterogeneity import h2_from_q, h2_from_tau2, i2_from_q, i2_from_tau2
-from meta.inference.intervals import hksj_factor, joint_test, two_sided_quantile, wald_interval
+from meta.inference.intervals import (
+    Adjustment,
+    adjust_interval,
+    joint_test,
+    two_sided_quantile,
+    wald_interval,
+)
 from meta.inference.p_values import chi2_p, two_sided_p
 from meta.inference.prediction import prediction_interval
-from meta.inference.tau2_intervals import Tau2Interval, profile_q
+from meta.inference.tau2_intervals import Tau2Interval, find_interval
 from meta.kernels.batch import BatchFit
 from meta.kernels.given_weights import share_given
 from meta.kernels.status import Status
 from meta.kernels.weighted import share_weights
 from meta.models.rows import FittedRows
-from meta.options import ModelSpec
+from meta.options import WITHOUT_TAU2, ModelSpec
 from meta.results import Floats
 
 Mask = NDArray[np.bool_]
@@ -32,6 +38,7 @@ def infer_normal(
     spec: ModelSpec,
     intercept_only: bool,
     weights: Floats | None = None,
+    rival: BatchFit | None = None,
 ) -> FittedRows:
     """Turn a batch of inverse-variance fits into finished numbers.
 
@@ -46,11 +53,13 @@ def infer_normal(
     design : array of shape (k, p)
         Design matrix; rows of studies that no analysis uses may hold zeros or NaN.
     spec : ModelSpec
-        Model ``random`` or ``common``.
+        Model ``random``, ``common``, ``uwls`` or ``ivhet``.
     intercept_only : bool
         No moderators: a prediction interval exists, a moderator test does not.
     weights : array of shape (k,) or (B, k), optional
         The weights given to ``fit_batch``.
+    rival : BatchFit, optional
+        The DerSimonian-Laird fit of the same arrays, with which the guard ``iqwig6`` compares.
 
     Returns
     -------
@@ -60,11 +69,15 @@ def infer_normal(
     """
     wald = batch.covariance
     free = (batch.k - batch.p).astype(np.float64)
-    adjusted = _adjust(batch, free, spec)
-    covariance = adjusted if spec.ci_method == "HKSJ" else wald
+    hksj = _adjust(batch, free, spec, rival)
+    adjusted = hksj.factor[:, None, None] * wald
+    # UWLS is the common-effect fit with the factor of HKSJ at tau2 = 0, never cut off (Stanley & Doucouliagos
+    # 2015, Statistics in Medicine 34, 2116-2127, eq. 4)
+    covariance = adjusted if spec.ci_method == "HKSJ" or spec.model == "uwls" else wald
     single = batch.status == Status.SINGLE_STUDY
     covariance = np.where(single[:, None, None], wald, covariance)
-    df = np.where(single, np.nan, free) if spec.ci_method in ("t", "HKSJ") else np.full(free.shape, np.nan)
+    nothing = np.full(free.shape, np.nan)
+    df = np.where(single, np.nan, {"HKSJ": hksj.df, "t": free}.get(spec.ci_method or "", nothing))
     failed = np.isnan(batch.tau2)
     se = np.sqrt(_diagonal(covariance))
     value = batch.coefficients
@@ -75,21 +88,27 @@ def infer_normal(
     prediction = _predict(batch, adjusted, spec, intercept_only)
     test = _test_moderators(value, covariance, df, design, intercept_only)
     i2, h2 = _share_variation(batch, free, spec)
-    nothing = np.full(free.shape, np.nan)
+    typical = batch.typical_variance
     return FittedRows(
         value=value, se=se, low=low, high=high, statistic=statistic,
         p_value=two_sided_p(statistic, df[:, None]), covariance=covariance, df=np.where(failed, np.nan, df),
         tau2=batch.tau2, tau2_low=interval.low, tau2_high=interval.high, tau2_interval_empty=interval.empty,
         q=batch.q, q_df=np.where(failed, np.nan, free), q_p=chi2_p(batch.q, free),
         q_wald=nothing, q_wald_df=nothing.copy(), q_wald_p=nothing.copy(),
-        i2=i2, h2=h2, typical_variance=batch.typical_variance,
+        i2=i2, h2=h2, typical_variance=typical,
+        i2_low=i2_from_tau2(interval.low, typical), i2_high=i2_from_tau2(interval.high, typical),
+        h2_low=h2_from_tau2(interval.low, typical), h2_high=h2_from_tau2(interval.high, typical),
         prediction_low=prediction[0], prediction_high=prediction[1], prediction_df=prediction[2],
         population_value=nothing.copy(), population_low=nothing.copy(), population_high=nothing.copy(),
         one_sided_low=nothing.copy(), one_sided_high=nothing.copy(),
         test_statistic=test.statistic, test_df=np.where(failed, np.nan, test.df),
-        test_df2=np.where(failed, np.nan, test.df2), test_p=test.p, loglik=batch.loglik, k=batch.k,
+        test_df2=np.where(failed, np.nan, test.df2), test_p=test.p, k=batch.k,
+        loglik=nothing.copy() if spec.model in ("uwls", "ivhet") else batch.loglik,
         status=batch.status, weights=_share(batch, v, mask, weights),
         wald_covariance=wald, hksj_covariance=adjusted,
+        parameters=np.full(free.shape, batch.p + (spec.model == "random"), dtype=np.int64),
+        restricted=spec.tau2_method == "REML",
+        guard_replaced=hksj.replaced & (spec.ci_method == "HKSJ") & ~single,
     )
 
 
@@ -115,18 +134,25 @@ def _diagonal(covariance: Floats) -> Floats:
     return np.stack([covariance[:, j, j] for j in range(covariance.shape[1])], axis=1)
 
 
-def _adjust(batch: BatchFit, free: Floats, spec: ModelSpec) -> Floats:
-    """Return the HKSJ covariance after its guard, shape (B, p, p); NaN without a degree of freedom."""
-    return hksj_factor(batch.residual_q, free, spec.ci_guard)[:, None, None] * batch.covariance
+def _adjust(batch: BatchFit, free: Floats, spec: ModelSpec, rival: BatchFit | None) -> Adjustment:
+    """Return what HKSJ and its guard make of the Wald covariance; NaN without a degree of freedom."""
+    other = None if rival is None else _diagonal(rival.covariance)
+    variances = _diagonal(batch.covariance)
+    return adjust_interval(batch.residual_q, free, spec.ci_guard, spec.level, variances, other)
 
 
 def _tau2_interval(
     batch: BatchFit, y: Floats, v: Floats, mask: Mask, design: Floats, spec: ModelSpec, free: Floats
 ) -> Tau2Interval:
     """Return the interval of tau2 that the spec asks for."""
-    wanted = spec.tau2_ci == "QP" and spec.model == "random"
-    rows = np.flatnonzero((free > 0.0) & ~np.isnan(batch.tau2)) if wanted else np.empty(0, dtype=np.intp)
-    return profile_q(y, v, mask, design, spec.level, rows)
+    if spec.tau2_ci is None or spec.model not in ("random", "ivhet"):
+        nothing = np.full(free.shape, np.nan)
+        return Tau2Interval(nothing, nothing.copy(), np.zeros(free.shape, dtype=bool))
+    rows = np.flatnonzero((free > 0.0) & ~np.isnan(batch.tau2))
+    restricted = spec.tau2_method == "REML"
+    return find_interval(
+        spec.tau2_ci, y, v, mask, design, spec.level, rows, batch.tau2, restricted=restricted
+    )
 
 
 def _predict(
@@ -150,7 +176,7 @@ def _predict(
 
 def _share_variation(batch: BatchFit, free: Floats, spec: ModelSpec) -> tuple[Floats, Floats]:
     """Return I2 (percent) and H2: from tau2 and the typical variance, under a common effect from Q."""
-    if spec.model == "common":
+    if spec.model in WITHOUT_TAU2:
         return i2_from_q(batch.q, free), h2_from_q(batch.q, free)
     return i2_from_tau2(batch.tau2, batch.typical_variance), h2_from_tau2(batch.tau2, batch.typical_variance)
 

@@ -23,7 +23,8 @@ class FittedRows:
     NaN without a GLMM or with moderators. ``i2_low`` to ``h2_high`` are None where no interval of tau2 was
     asked for; ``parameters`` counts coefficients and variance components; ``posteriors`` and ``components``
     hold one entry an analysis, None under other models. ``wald_covariance`` and ``hksj_covariance`` (the
-    latter after the guard ``se``) are (B, p, p), for predictions at values of moderators; None under a GLMM.
+    latter after the guard) are (B, p, p), for predictions at values of moderators; None under a GLMM.
+    ``guard_replaced`` says where the guard ``ci`` or ``iqwig6`` did not keep the HKSJ interval.
     """
 
     value: Floats
@@ -74,6 +75,7 @@ class FittedRows:
     notes: tuple[tuple[str, ...], ...] | None = None
     wald_covariance: Floats | None = None
     hksj_covariance: Floats | None = None
+    guard_replaced: NDArray[np.bool_] | None = None
 
 
 #: Fields of shape (B, p); ``covariance`` is (B, p, p).

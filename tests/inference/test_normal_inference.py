@@ -10,7 +10,7 @@ from meta.inference.heterogeneity import h2_from_q, i2_from_q, i2_from_tau2
 from meta.inference.intervals import hksj_factor, joint_test, quadratic_form, two_sided_quantile
 from meta.inference.p_values import chi2_p, f_p, two_sided_p
 from meta.inference.prediction import prediction_interval
-from meta.inference.tau2_intervals import profile_q
+from meta.inference.tau2_intervals import find_interval
 
 
 def test_tails_keep_their_digits() -> None:
@@ -86,12 +86,18 @@ def test_prediction_from_three_studies_on(method: str) -> None:
 
 def test_an_empty_q_profile_set_is_said_to_be_empty() -> None:
     y, v = np.array([0.1, 0.12, 0.09, 0.11, 0.105]), np.array([0.1, 0.2, 0.15, 0.12, 0.3])
-    interval = profile_q(y, v, np.ones((1, 5), dtype=bool), np.ones((5, 1)), 0.95, np.array([0]))
+    interval = find_interval(
+        "QP", y, v, np.ones((1, 5), dtype=bool), np.ones((5, 1)), 0.95, np.array([0]), np.zeros(1),
+        restricted=True,
+    )  # fmt: skip
     assert (interval.low[0], interval.high[0], interval.empty[0]) == (0.0, 0.0, True)
 
 
 def test_rows_not_asked_for_have_no_interval() -> None:
     y, v = np.array([0.1, 0.5, 0.9]), np.full(3, 0.01)
-    interval = profile_q(y, v, np.ones((2, 3), dtype=bool), np.ones((3, 1)), 0.95, np.array([1]))
+    interval = find_interval(
+        "QP", y, v, np.ones((2, 3), dtype=bool), np.ones((3, 1)), 0.95, np.array([1]), np.zeros(2),
+        restricted=True,
+    )  # fmt: skip
     assert np.isnan(interval.low[0])
     assert interval.low[1] < interval.high[1]
