@@ -8,12 +8,14 @@ the studies it leaves out.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from meta.kernels.glmm_tables import Tables
 from meta.kernels.quadrature import LADDER, Rule
 
 Floats = NDArray[np.float64]
@@ -22,10 +24,58 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(slots=True)
+class Value:
+    """Log-likelihood (R,), gradient (q, R), Hessian (q, q, R) in coefficients, what a ``Kind`` adds, tau."""
+
+    loglik: Floats
+    gradient: Floats
+    hessian: Floats
+
+
+class Kind(ABC):
+    """A likelihood other than one count with one linear predictor: how it is evaluated, cell by cell.
+
+    ``further`` parameters stand between the coefficients and tau in every ``theta``; ``states`` numbers of
+    each cell are kept from call to call.
+    """
+
+    further: int = 0
+    states: int = 0
+
+    @abstractmethod
+    def evaluate(self, cells: Cells, theta: Floats) -> Value:
+        """Evaluate the marginal log-likelihood with its derivatives at ``theta`` (q, R)."""
+
+    @abstractmethod
+    def evaluate_common(self, cells: Cells, theta: Floats) -> Value:
+        """Evaluate at tau = 0; the curvature in tau is twice the slope in tau2."""
+
+    @abstractmethod
+    def raise_levels(self, cells: Cells, theta: Floats) -> Bools:
+        """Move each integral up the ladder until the next rung no longer moves it; which rows changed."""
+
+    @abstractmethod
+    def information(self, cells: Cells, theta: Floats) -> Floats:
+        """Return the information about the studies' own means at tau = 0, shape (R,)."""
+
+    @abstractmethod
+    def empirical(self, cells: Cells) -> tuple[Floats, Floats]:
+        """Return each study's own value and its variance (C,), finite whatever the counts."""
+
+    @abstractmethod
+    def start(self, cells: Cells) -> Floats:
+        """Return where the further parameters start, shape (further, R)."""
+
+
+@dataclass(slots=True)
 class Cells:
     """The studies of all analyses, shape (C,) each.
 
-    ``design`` is (p, C), ``analyses`` the number of analyses (rows).
+    ``design`` is (p, C), ``analyses`` the number of analyses (rows); ``offset`` is added to the linear
+    predictor. ``kind`` is None for one count with one linear predictor (binomial or Poisson, or, with
+    ``tables``, noncentral hypergeometric); otherwise it evaluates the likelihood, from ``data`` (d, C) and
+    with ``state`` (s, C), which is kept from call to call. Under ``tables`` the first row of ``data`` is the
+    table of each cell, and ``events`` are counted from those observed (0).
 
     ``level`` is the rung of ``rules`` each integral stands on and ``eta`` its last mode, both kept from
     call to call. Without ``settle`` a single rule is taken for what it is: its own approximation is
@@ -42,13 +92,23 @@ class Cells:
     constant: Floats
     level: NDArray[np.int8]
     eta: Floats
+    offset: Floats
+    data: Floats
+    state: Floats
+    tables: Tables | None = None
+    kind: Kind | None = None
     rules: tuple[Rule, ...] = LADDER
     settle: bool = True
+
+    @property
+    def further(self) -> int:
+        """How many parameters stand between the coefficients and tau."""
+        return 0 if self.kind is None else self.kind.further
 
     def take(self, rows: Ints) -> Cells:
         """Return the cells of the analyses ``rows``, renumbered so; one may be taken several times."""
         if rows.size == self.analyses and np.array_equal(rows, np.arange(rows.size)):
-            return replace(self, level=self.level.copy(), eta=self.eta.copy())
+            return replace(self, level=self.level.copy(), eta=self.eta.copy(), state=self.state.copy())
         order = np.argsort(rows, kind="stable")
         # copies of one analysis lie side by side within each study
         copies = np.bincount(rows, minlength=self.analyses)
@@ -69,6 +129,9 @@ class Cells:
             constant=self.constant[index],
             level=self.level[index],
             eta=self.eta[index],
+            offset=self.offset[index],
+            data=np.take(self.data, index, axis=1),
+            state=np.take(self.state, index, axis=1),
         )
 
     def add(self, values: Floats) -> Floats:
@@ -127,6 +190,9 @@ def build_cells(
         constant=saturated_loglik(binomial, e, n),
         level=np.zeros(row.size, dtype=np.int8),
         eta=np.full(row.size, np.nan),
+        offset=np.zeros(row.size),
+        data=np.empty((0, row.size)),
+        state=np.empty((0, row.size)),
         rules=rules,
         settle=rules is LADDER,
     )

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
-from meta.kernels.glmm_cells import Bools, Cells, Floats, Ints
+from meta.kernels.glmm_cells import Bools, Cells, Floats, Ints, Value
+from meta.kernels.glmm_counts import EXP_LIMIT, count_density, count_moments, fall_from_mode
+from meta.kernels.glmm_tables import moments_at
 from meta.kernels.quadrature import LADDER, Rule, hermite_rule, panel_rule
 
 #: Doubles in one (nodes, C) temporary: about ten of them stay in a second-level cache.
@@ -25,10 +26,6 @@ LOG_INTEGRAL_TOL = 2e-11
 #: The mode only centres the rule: a last Newton step below this many posterior standard deviations is
 #: accurate to its square.
 MODE_TOL = 1e-5
-#: A cell whose mode has a probability beyond this takes 1 - p + p exp(rise) as it stands.
-NEARLY_CERTAIN = 0.9
-#: ... with 1 - p no smaller than this, so that its logarithm exists.
-SMALLEST = 1e-300
 #: Newton steps to a mode: 2 to 5 are typical; far out on the exponential it takes one a unit of the link.
 MODE_STEPS = 1000
 #: A rule has missed part of an integrand when the mean slope of h, or its product with the distance from
@@ -39,24 +36,13 @@ MISSED = 1e-4
 SUPPORT_DROP = 40.0
 #: Halvings that find the edge of that set, from outside: to a twenty-fifth of a standard deviation.
 SUPPORT_HALVINGS = 8
-#: Beyond this exponent exp() overflows; the integrand is zero long before.
-EXP_LIMIT = 650.0
 #: Half-width of the central difference of the exact gradient (second-order error 1e-9), used only with a
 #: fixed rule.
 DIFFERENCE = 1e-4
 
 
 @dataclass(slots=True)
-class Value:
-    """Log-likelihood (R,), gradient (q, R), Hessian (q, q, R) in the p coefficients and tau (q = p + 1)."""
-
-    loglik: Floats
-    gradient: Floats
-    hessian: Floats
-
-
-@dataclass(slots=True)
-class _Marginal:
+class Marginal:
     """Per cell: log-integral and its derivatives in (a, tau), shape (C,) each."""
 
     log: Floats
@@ -72,18 +58,20 @@ def linear_predictor(cells: Cells, theta: Floats) -> Floats:
     a = np.zeros(cells.row.size)
     for j in range(cells.design.shape[0]):
         a += cells.design[j] * theta[j][cells.row]
-    return np.asarray(a * cells.sign)
+    return np.asarray((a + cells.offset) * cells.sign)
 
 
 def evaluate_common(cells: Cells, theta: Floats) -> Value:
     """Evaluate at tau = 0 exactly; the curvature in tau is twice the slope in tau2."""
+    if cells.kind is not None:
+        return cells.kind.evaluate_common(cells, theta)
     a = linear_predictor(cells, theta)
     mean, variance = mean_variance(cells, a)
     residual = cells.events - mean
     flat = np.zeros_like(a)
-    return _collect(
+    return collect(
         cells,
-        _Marginal(
+        Marginal(
             _log_density(cells, a, mean), residual, flat, -variance, flat, np.square(residual) - variance
         ),
     )
@@ -91,8 +79,10 @@ def evaluate_common(cells: Cells, theta: Floats) -> Value:
 
 def evaluate(cells: Cells, theta: Floats) -> Value:
     """Evaluate the marginal log-likelihood, gradient and Hessian of each analysis at ``theta`` (p + 1, R)."""
+    if cells.kind is not None:
+        return cells.kind.evaluate(cells, theta)
     a, t = linear_predictor(cells, theta), np.abs(theta[-1])[cells.row]
-    return _collect(cells, _marginal(cells, a, t) if cells.settle else _marginal_of_rule(cells, a, t))
+    return collect(cells, _marginal(cells, a, t) if cells.settle else _marginal_of_rule(cells, a, t))
 
 
 def raise_levels(cells: Cells, theta: Floats) -> Bools:
@@ -101,6 +91,8 @@ def raise_levels(cells: Cells, theta: Floats) -> Bools:
     Returns which analyses changed, shape (R,).
     """
     changed = np.zeros(cells.analyses, dtype=bool)
+    if cells.kind is not None:
+        return cells.kind.raise_levels(cells, theta)
     if not cells.settle:
         return changed
     a, t = linear_predictor(cells, theta), np.abs(theta[-1])[cells.row]
@@ -120,36 +112,23 @@ def raise_levels(cells: Cells, theta: Floats) -> Bools:
 
 def mean_variance(cells: Cells, eta: Floats) -> tuple[Floats, Floats]:
     """Return expected events and their variance at ``eta`` (C,), turned round where the cell is."""
-    if cells.binomial:
-        p = expit(eta)
-        return cells.size * p, cells.size * p * expit(-eta)
-    mean = cells.size * np.exp(np.minimum(eta, EXP_LIMIT))
-    return mean, mean
+    if cells.tables is not None:
+        found = moments_at(cells.tables, table_index(cells), eta[None, :])
+        return found.mean[0], found.variance[0]
+    return count_moments(cells.binomial, cells.size, eta)
+
+
+def table_index(cells: Cells) -> Ints:
+    """Return the table of each cell."""
+    index: Ints = cells.data[0].astype(np.int64)
+    return index
 
 
 def _log_density(cells: Cells, eta: Floats, mean: Floats) -> Floats:
-    """Return the log-probability of the events at ``eta``, without cancellation near their own best value."""
-    e = cells.events
-    some = np.where(e > 0, e, 1.0)
-    gap = mean - e
-    near = gap > -0.5 * some
-    with np.errstate(divide="ignore"):
-        # two forms of log(mean / e): near 1 the gap is exact, far below it the ratio is
-        ratio = np.where(near, np.log1p(np.where(near, gap / some, 0.0)), np.log(mean / some))
-    first = np.where(e > 0, e * ratio, 0.0)
-    if not cells.binomial:
-        return np.asarray(cells.constant + (first - gap))
-    rest = cells.size - e
-    # log((n - mean) / rest); rest >= n / 2 after turning round, and n - mean = n expit(-eta)
-    far = gap > 0.5 * rest
-    other = np.where(
-        far, _log_expit(-eta) + np.log(cells.size / rest), np.log1p(np.where(far, 0.0, -gap / rest))
-    )
-    return np.asarray(cells.constant + (first + rest * other))
-
-
-def _log_expit(x: Floats) -> Floats:
-    return np.asarray(np.minimum(x, 0.0) - np.log1p(np.exp(-np.abs(x))))
+    """Return the log-probability of the events at ``eta``, where their mean is ``mean``."""
+    if cells.tables is not None:
+        return np.asarray(-moments_at(cells.tables, table_index(cells), eta[None, :]).log[0])
+    return count_density(cells.binomial, cells.events, cells.size, cells.constant, eta, mean)
 
 
 def _find_modes(cells: Cells, a: Floats, t: Floats) -> tuple[Floats, Floats]:
@@ -160,8 +139,11 @@ def _find_modes(cells: Cells, a: Floats, t: Floats) -> tuple[Floats, Floats]:
     tt = np.square(t)
     pull = tt * (cells.events - mean_variance(cells, a)[0])
     # the mode lies between the linear predictor and the study's own value
-    with np.errstate(divide="ignore"):
-        own = np.log(cells.events / (cells.size - cells.events if cells.binomial else cells.size))
+    if cells.tables is not None:
+        own = cells.tables.own[table_index(cells)]
+    else:
+        with np.errstate(divide="ignore"):
+            own = np.log(cells.events / (cells.size - cells.events if cells.binomial else cells.size))
     low = a + np.where(pull < 0.0, np.minimum(np.maximum(pull, own - a), 0.0), 0.0)
     high = a + np.where(pull > 0.0, np.maximum(np.minimum(pull, own - a), 0.0), 0.0)
     eta = np.where(np.isnan(cells.eta), _first_guess(cells, a, tt), cells.eta)
@@ -191,10 +173,23 @@ def _find_modes(cells: Cells, a: Floats, t: Floats) -> tuple[Floats, Floats]:
 
 def _first_guess(cells: Cells, a: Floats, tt: Floats) -> Floats:
     """Return the compromise of prior and own value, 1/2 added, as if both were normal."""
+    own, variance = empirical(cells)
+    return np.asarray((a * variance + own * tt) / (variance + tt))
+
+
+def empirical(cells: Cells) -> tuple[Floats, Floats]:
+    """Return each study's logit, log rate or log odds ratio and its variance (C,), 1/2 added.
+
+    Turned round with its cell, offset included.
+    """
+    if cells.kind is not None:
+        return cells.kind.empirical(cells)
+    if cells.tables is not None:
+        index = table_index(cells)
+        return cells.tables.rough[index], cells.tables.variance[index]
     e = cells.events + 0.5
     rest = cells.size - cells.events + 0.5 if cells.binomial else cells.size
-    own, variance = np.log(e / rest), 1.0 / e + (1.0 / rest if cells.binomial else 0.0)
-    return np.asarray((a * variance + own * tt) / (variance + tt))
+    return np.log(e / rest), 1.0 / e + (1.0 / rest if cells.binomial else 0.0)
 
 
 def _offsets(
@@ -235,26 +230,13 @@ def _height(
     """Return h(m + du) - h(m), residual and variance at ``du`` (N, C), for the cells ``index``."""
     e, n, tau = cells.events[index], cells.size[index], t[index]
     eta = cells.eta[index]
+    if cells.tables is not None:
+        table = table_index(cells)[index]
+        there = moments_at(cells.tables, table, eta + tau * du)
+        height = moments_at(cells.tables, table, eta[None, :]).log - there.log
+        return height - du * (centre[index] + 0.5 * du), -there.mean, there.variance
     rise = np.minimum(tau * du, EXP_LIMIT)
-    growth = np.expm1(rise)
-    height = e * rise - du * (centre[index] + 0.5 * du)
-    if not cells.binomial:
-        mode = n * np.exp(np.minimum(eta, EXP_LIMIT))
-        mean = mode * (1.0 + growth)
-        return height - mode * growth, e - mean, mean
-    p, q = expit(eta), expit(-eta)
-    excess = p * growth
-    part, whole = p * (1.0 + growth), 1.0 + excess
-    certain = p > NEARLY_CERTAIN
-    if certain.any():
-        # here both sums cancel
-        part = np.where(certain, p * np.exp(rise), part)
-        whole = np.where(certain, np.maximum(q, SMALLEST) + part, whole)
-        height -= n * np.where(certain, np.log(whole), np.log1p(np.where(certain, 0.0, excess)))
-    else:
-        height -= n * np.log1p(excess)
-    mean = n * (part / whole)
-    return height, e - mean, mean * (q / whole)
+    return fall_from_mode(cells.binomial, e, n, eta, rise, e * rise - du * (centre[index] + 0.5 * du))
 
 
 def _blocks(cells: Cells, pending: Ints, level: NDArray[np.int8]) -> list[tuple[Ints, Rule]]:
@@ -331,16 +313,16 @@ def _second_moments(w: Floats, wr: Floats, r: Floats, v: Floats, u: Floats) -> t
     return wrr, wrru, wrru * u, wv, wvu, wvu * u
 
 
-def _marginal(cells: Cells, a: Floats, t: Floats) -> _Marginal:
+def _marginal(cells: Cells, a: Floats, t: Floats) -> Marginal:
     """Differentiate under the integral sign: exact once the rule has settled (Louis's identity)."""
     (r, ru, rr, rru, rruu, v, vu, vuu), log = _moments(cells, a, t, of_rule=False)
     # by symmetry the slope in tau and the mixed curvature vanish at tau = 0; the rule leaves a rounding
     # there
     ru_exact, mixed = np.where(t > 0.0, ru, 0.0), np.where(t > 0.0, rru - r * ru - vu, 0.0)
-    return _Marginal(log, r, ru_exact, rr - np.square(r) - v, mixed, rruu - np.square(ru) - vuu)
+    return Marginal(log, r, ru_exact, rr - np.square(r) - v, mixed, rruu - np.square(ru) - vuu)
 
 
-def _marginal_of_rule(cells: Cells, a: Floats, t: Floats) -> _Marginal:
+def _marginal_of_rule(cells: Cells, a: Floats, t: Floats) -> Marginal:
     """Differentiate what a fixed rule gives, moving nodes included, so that few nodes too have a maximum."""
     d = DIFFERENCE
     log, ga, gt = _gradient_of_rule(cells, a, t)
@@ -349,7 +331,7 @@ def _marginal_of_rule(cells: Cells, a: Floats, t: Floats) -> _Marginal:
     _, _, t_up = _gradient_of_rule(cells, a, t + d)
     _, _, t_down = _gradient_of_rule(cells, a, np.abs(t - d))
     t_down = np.where(t < d, -t_down, t_down)
-    return _Marginal(
+    return Marginal(
         log,
         ga,
         gt,
@@ -367,8 +349,12 @@ def _gradient_of_rule(cells: Cells, a: Floats, t: Floats) -> tuple[Floats, Float
     """
     (r, ru, u, udu, rdu, *_), log = _moments(cells, a, t, of_rule=True)
     eta = cells.eta
-    mean, v = mean_variance(cells, eta)
-    dv = v * (1.0 - 2.0 * mean / cells.size) if cells.binomial else v
+    if cells.tables is not None:
+        own = moments_at(cells.tables, table_index(cells), eta[None, :])
+        mean, v, dv = own.mean[0], own.variance[0], own.third[0]
+    else:
+        mean, v = mean_variance(cells, eta)
+        dv = v * (1.0 - 2.0 * mean / cells.size) if cells.binomial else v
     with np.errstate(divide="ignore", invalid="ignore"):
         m = np.where(t > 0.0, (eta - a) / t, 0.0)
     ss = 1.0 / (1.0 + np.square(t) * v)
@@ -379,7 +365,7 @@ def _gradient_of_rule(cells: Cells, a: Floats, t: Floats) -> tuple[Floats, Float
     return log, r + m_a * lever + s_a * stretch, ru + m_t * lever + s_t * stretch
 
 
-def _collect(cells: Cells, part: _Marginal) -> Value:
+def collect(cells: Cells, part: Marginal) -> Value:
     """Sum cells into analyses: coefficients through the design and the sign, tau as it is."""
     p = cells.design.shape[0]
     q = p + 1

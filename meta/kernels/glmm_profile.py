@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.special import chdtri
 
-from meta.kernels.glmm import GlmmBatch, check_problem, take_cells
-from meta.kernels.glmm_basis import orthogonal_basis
+from meta.kernels.glmm import GlmmBatch
 from meta.kernels.glmm_cells import Cells, Floats, Ints
 from meta.kernels.glmm_likelihood import raise_levels
+from meta.kernels.glmm_problem import Problem, make_basis, take_cells
 from meta.kernels.glmm_scan import total_spread
 from meta.kernels.glmm_search import MAX_ROUNDS, climb_settled, write_back
 from meta.kernels.glmm_walk import Walk, walk
@@ -34,13 +33,7 @@ class _Top:
 
 
 def profile_coefficients(
-    family: str,
-    events: ArrayLike,
-    size: ArrayLike,
-    mask: ArrayLike,
-    design: ArrayLike,
-    batch: GlmmBatch,
-    level: float,
+    problem: Problem, batch: GlmmBatch, level: float, *, held: bool = False
 ) -> tuple[Floats, Floats]:
     """Return profile-likelihood bounds of every coefficient.
 
@@ -49,12 +42,14 @@ def profile_coefficients(
 
     Parameters
     ----------
-    family, events, size, mask, design
-        As given to ``fit_glmm``.
+    problem : Problem
+        Checked input, from ``check_problem`` or ``build_problem``.
     batch : GlmmBatch
-        What ``fit_glmm`` returned for them.
+        What ``fit_problem`` (or ``fit_glmm``) returned for it.
     level : float
         Level of the interval.
+    held : bool
+        tau2 is held at 0 (a common effect).
 
     Returns
     -------
@@ -65,7 +60,7 @@ def profile_coefficients(
     low, high = np.full_like(batch.beta, np.nan), np.full_like(batch.beta, np.nan)
     p = batch.beta.shape[1]
     for j in range(p):
-        top = _prepare(family, events, size, mask, design, batch, j)
+        top = _prepare(problem, batch, j)
         if not top.rows.size:
             continue
         count = top.rows.size
@@ -75,21 +70,13 @@ def profile_coefficients(
         best = theta[p - 1].copy()
         theta[p - 1] = best + direction * np.sqrt(2.0 * cut) * top.error[twice]
         start = Walk(p - 1, best, direction, direction * np.inf, top.loglik[twice], cut)
-        free = (*range(p - 1), p)
+        free = _others(top, p - 1, held)
         bound = _walk_settled(top.cells.take(twice), theta, start, free) / top.unit[twice]
         low[top.rows, j], high[top.rows, j] = bound[:count], bound[count:]
     return low, high
 
 
-def profile_tau2(
-    family: str,
-    events: ArrayLike,
-    size: ArrayLike,
-    mask: ArrayLike,
-    design: ArrayLike,
-    batch: GlmmBatch,
-    level: float,
-) -> tuple[Floats, Floats]:
+def profile_tau2(problem: Problem, batch: GlmmBatch, level: float) -> tuple[Floats, Floats]:
     """Return profile-likelihood bounds of tau2, shape (B,).
 
     The lower one is 0 wherever tau2 = 0 itself lies within the cut.
@@ -97,21 +84,21 @@ def profile_tau2(
     cut = 0.5 * float(chdtri(1, 1.0 - level))
     low, high = np.full_like(batch.tau2, np.nan), np.full_like(batch.tau2, np.nan)
     p = batch.beta.shape[1]
-    top = _prepare(family, events, size, mask, design, batch, p - 1)
+    top = _prepare(problem, batch, p - 1)
     if not top.rows.size:
         return low, high
-    tau = top.theta[p]
-    spread = total_spread(top.cells, top.theta[:p])
+    tau, last = top.theta[-1], top.theta.shape[0] - 1
+    spread = total_spread(top.cells, top.theta[:-1])
     width = np.sqrt(2.0 * cut) * np.sqrt(np.nan_to_num(batch.covariance[top.rows, p, p]))
-    free = tuple(range(p))
+    free = tuple(range(last))
     theta = top.theta.copy()
-    theta[p] = tau + np.where(width > 0.0, np.minimum(width, 2.0 * (tau + spread)), spread)
+    theta[-1] = tau + np.where(width > 0.0, np.minimum(width, 2.0 * (tau + spread)), spread)
     up = np.ones(tau.size)
     high[top.rows] = np.square(
         _walk_settled(
             top.cells.take(np.arange(tau.size)),
             theta,
-            Walk(p, tau, up, np.full(tau.size, np.inf), top.loglik, cut),
+            Walk(last, tau, up, np.full(tau.size, np.inf), top.loglik, cut),
             free,
         )
     )
@@ -119,15 +106,13 @@ def profile_tau2(
     below = np.flatnonzero(batch.common_loglik[top.rows] < top.loglik - cut)
     if below.size:
         theta = np.take(top.theta, below, axis=1)
-        theta[p] = np.maximum(tau[below] - width[below], 0.3 * tau[below])
-        down = Walk(p, tau[below], -up[below], np.zeros(below.size), top.loglik[below], cut)
+        theta[-1] = np.maximum(tau[below] - width[below], 0.3 * tau[below])
+        down = Walk(last, tau[below], -up[below], np.zeros(below.size), top.loglik[below], cut)
         low[top.rows[below]] = np.square(_walk_settled(top.cells.take(below), theta, down, free))
     return low, high
 
 
-def likelihood_ratios(
-    family: str, events: ArrayLike, size: ArrayLike, mask: ArrayLike, design: ArrayLike, batch: GlmmBatch
-) -> Floats:
+def likelihood_ratios(problem: Problem, batch: GlmmBatch, *, held: bool = False) -> Floats:
     """Return twice the log-likelihood lost by holding each coefficient at 0, shape (B, p).
 
     NaN where there is no answer.
@@ -135,42 +120,41 @@ def likelihood_ratios(
     statistic = np.full_like(batch.beta, np.nan)
     p = batch.beta.shape[1]
     for j in range(p):
-        top = _prepare(family, events, size, mask, design, batch, j)
+        top = _prepare(problem, batch, j)
         if not top.rows.size:
             continue
         theta = top.theta.copy()
         # what the coefficient explained becomes spread around 0
-        theta[p] = np.hypot(theta[p], theta[p - 1])
+        if not held:
+            theta[-1] = np.hypot(theta[-1], theta[p - 1])
         theta[p - 1] = 0.0
-        held = climb_settled(top.cells, theta, (*range(p - 1), p))
-        lost = np.maximum(0.0, 2.0 * (top.loglik - held.value.loglik))
-        statistic[top.rows, j] = np.where(held.converged, lost, np.nan)
+        null = climb_settled(top.cells, theta, _others(top, p - 1, held))
+        lost = np.maximum(0.0, 2.0 * (top.loglik - null.value.loglik))
+        statistic[top.rows, j] = np.where(null.converged, lost, np.nan)
     return statistic
 
 
-def _prepare(
-    family: str,
-    events: ArrayLike,
-    size: ArrayLike,
-    mask: ArrayLike,
-    design: ArrayLike,
-    batch: GlmmBatch,
-    j: int,
-) -> _Top:
+def _prepare(problem: Problem, batch: GlmmBatch, j: int) -> _Top:
     """Lay out the fitted analyses with coefficient ``j`` last: to hold it is to hold that of the basis."""
-    problem = check_problem(family, events, size, mask, design)
     p = batch.beta.shape[1]
     order = [*(i for i in range(p) if i != j), j]
     rows = np.flatnonzero(np.isin(batch.status, FITTED))
-    basis = orthogonal_basis(np.ascontiguousarray(problem.design[:, order]), problem.mask)
+    basis = make_basis(problem, order)
     cells, basis = take_cells(problem, basis, rows), basis.take(rows)
     unit = basis.triangle[p - 1, p - 1]
-    gamma = basis.to_gamma(np.ascontiguousarray(batch.beta[rows][:, order].T))
+    beta = np.concatenate([batch.beta[rows][:, order], batch.further[rows]], axis=1)
+    gamma = basis.to_gamma(np.ascontiguousarray(beta.T))
     theta = np.concatenate([gamma, np.sqrt(batch.tau2[rows])[None, :]])
     if rows.size:
         raise_levels(cells, theta)
     error = np.sqrt(batch.covariance[rows, j, j]) * unit
     return _Top(rows, cells, theta, batch.loglik[rows], error, unit)
+
+
+def _others(top: _Top, fixed: int, held: bool) -> tuple[int, ...]:
+    """Return the parameters that move while ``fixed`` is held; tau too, unless it is held at 0."""
+    last = top.theta.shape[0] - 1
+    return tuple(i for i in range(last if held else last + 1) if i != fixed)
 
 
 def _walk_settled(cells: Cells, theta: Floats, start: Walk, free: tuple[int, ...]) -> Floats:

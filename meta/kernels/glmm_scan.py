@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from meta.kernels.glmm_cells import Bools, Cells, Floats, Ints
+from meta.kernels.glmm_likelihood import empirical
 from meta.kernels.glmm_search import Climb, climb, dot, factorise, part, solve
 from meta.kernels.quadrature import LADDER, Rule
 
@@ -30,19 +31,13 @@ class Starts:
     theta: Floats
 
 
-def empirical(cells: Cells) -> tuple[Floats, Floats]:
-    """Return each study's logit or log rate and its variance (C,), 1/2 added; turned round with its cell."""
-    e = cells.events + 0.5
-    rest = cells.size - cells.events + 0.5 if cells.binomial else cells.size
-    return np.log(e / rest), 1.0 / e + (1.0 / rest if cells.binomial else 0.0)
-
-
 def first_coefficients(cells: Cells) -> Floats:
     """Return least squares on the empirical values (p, R): the columns are orthogonal with mean square 1."""
-    own = empirical(cells)[0] * cells.sign
+    own = empirical(cells)[0] * cells.sign - cells.offset
     count = cells.add(np.ones_like(own))
     gamma = [cells.add(x * own) / count for x in cells.design]
-    return np.array(gamma).reshape(cells.design.shape[0], cells.analyses)
+    start = np.array(gamma).reshape(cells.design.shape[0], cells.analyses)
+    return start if cells.kind is None else np.concatenate([start, cells.kind.start(cells)])
 
 
 def total_spread(cells: Cells, gamma: Floats) -> Floats:
@@ -56,7 +51,7 @@ def total_spread(cells: Cells, gamma: Floats) -> Floats:
         fitted += cells.design[j] * gamma[j][cells.row]
     weight = 1.0 / variance
     total, count = cells.add(weight), cells.add(np.ones_like(own))
-    excess = (cells.add(weight * np.square(own - fitted * cells.sign)) - count) / total
+    excess = (cells.add(weight * np.square(own - (fitted + cells.offset) * cells.sign)) - count) / total
     return np.asarray(np.sqrt(np.maximum(excess, 0.0) + count / total))
 
 
@@ -75,7 +70,7 @@ def find_starts(cells: Cells, common: Climb, slope: Floats, searched: Bools) -> 
         Which analyses to scan.
     """
     rows = np.flatnonzero(searched)
-    p = cells.design.shape[0]
+    p = cells.design.shape[0] + cells.further
     gamma0 = np.take(common.theta[:p], rows, axis=1)
     spread = total_spread(cells, common.theta[:p])[rows]
     tau = np.array((0.0, *SCAN))[:, None] * spread

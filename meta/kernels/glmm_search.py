@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from meta.kernels.glmm_cells import Bools, Cells, Floats, Ints
-from meta.kernels.glmm_likelihood import Value, evaluate, raise_levels
+from meta.kernels.glmm_cells import Bools, Cells, Floats, Ints, Value
+from meta.kernels.glmm_likelihood import evaluate, raise_levels
 
 Evaluate = Callable[[Cells, Floats], Value]
 
@@ -276,3 +276,4 @@ def write_back(cells: Cells, here: Cells, active: Ints) -> None:
     chosen[active] = True
     place = np.flatnonzero(chosen[cells.row])
     cells.eta[place], cells.level[place] = here.eta, here.level
+    cells.state[:, place] = here.state

@@ -20,7 +20,8 @@ from meta.inference.intervals import joint_test, two_sided_quantile, wald_interv
 from meta.inference.p_values import chi2_p, two_sided_p
 from meta.inference.population_mean import PopulationMeans, population_mean
 from meta.inference.prediction import prediction_interval
-from meta.kernels.glmm import GlmmBatch, fit_glmm
+from meta.kernels.glmm import GlmmBatch, fit_glmm, fit_problem
+from meta.kernels.glmm_problem import Problem, check_problem
 from meta.kernels.glmm_profile import likelihood_ratios, profile_coefficients, profile_tau2
 from meta.kernels.masks import turn_chunks
 from meta.kernels.status import Status
@@ -36,8 +37,9 @@ FAMILY = {"binomial_normal": "binomial", "poisson_normal": "poisson"}
 
 @dataclass(frozen=True, slots=True)
 class _Data:
-    """What every step needs: family, counts and mask (B, k), design (k, p)."""
+    """What every step needs: family, counts and mask (B, k), design (k, p), and the same as a problem."""
 
+    problem: Problem
     family: str
     events: Floats
     size: Floats
@@ -76,8 +78,9 @@ def infer_glmm(
     used = np.atleast_2d(np.asarray(mask, dtype=bool))
     e = np.where(used, events, 0.0)
     n = np.where(used, size, 1.0)
-    data = _Data(FAMILY[spec.model], e, n, used, design)
-    batch = fit_glmm(data.family, e, n, used, design)
+    problem = check_problem(FAMILY[spec.model], e, n, used, design)
+    data = _Data(problem, FAMILY[spec.model], e, n, used, design)
+    batch = fit_problem(problem)
     single = _single_studies(data, batch, spec)
     p = batch.beta.shape[1]
     free = (batch.k - p).astype(np.float64)
@@ -148,10 +151,8 @@ def _intervals(
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Return bounds, statistic and p of each coefficient, shape (B, p)."""
     if spec.ci_method == "profile":
-        low, high = profile_coefficients(
-            data.family, data.events, data.size, data.mask, data.design, batch, spec.level
-        )
-        ratio = likelihood_ratios(data.family, data.events, data.size, data.mask, data.design, batch)
+        low, high = profile_coefficients(data.problem, batch, spec.level)
+        ratio = likelihood_ratios(data.problem, batch)
         return low, high, np.sign(batch.beta) * np.sqrt(ratio), chi2_p(ratio, np.ones_like(ratio))
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = batch.beta / se
@@ -189,7 +190,7 @@ def _single_studies(data: _Data, batch: GlmmBatch, spec: ModelSpec) -> _Singles:
 def _tau2_interval(data: _Data, batch: GlmmBatch, spec: ModelSpec) -> tuple[Floats, Floats]:
     if spec.tau2_ci is None:
         return _nothing(batch.k.size), _nothing(batch.k.size)
-    return profile_tau2(data.family, data.events, data.size, data.mask, data.design, batch, spec.level)
+    return profile_tau2(data.problem, batch, spec.level)
 
 
 def empirical_values(family: str, events: Floats, size: Floats) -> tuple[Floats, Floats, Mask]:

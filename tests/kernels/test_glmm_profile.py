@@ -9,6 +9,7 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import chdtri
 
 from meta.kernels.glmm import fit_glmm
+from meta.kernels.glmm_problem import check_problem
 from meta.kernels.glmm_profile import likelihood_ratios, profile_coefficients, profile_tau2
 from meta.kernels.status import Status
 
@@ -65,11 +66,11 @@ def test_bounds_lie_where_the_profile_has_lost_the_cut(name: str) -> None:
     given_data = arguments(name)
     family, events, size = given_data[:3]
     fit = fit_glmm(*given_data)
-    low, high = profile_coefficients(*given_data, fit, 0.95)
+    low, high = profile_coefficients(check_problem(*given_data), fit, 0.95)
     assert low[0, 0] < fit.beta[0, 0] < high[0, 0]
     for bound in (low[0, 0], high[0, 0]):
         assert best_over_tau(family, events, size, bound) == pytest.approx(fit.loglik[0] - CUT, abs=1e-7)
-    tau2_low, tau2_high = profile_tau2(*given_data, fit, 0.95)
+    tau2_low, tau2_high = profile_tau2(check_problem(*given_data), fit, 0.95)
     at_high = best_over_mu(family, events, size, np.sqrt(tau2_high[0]), fit.beta[0, 0])
     assert at_high == pytest.approx(fit.loglik[0] - CUT, abs=1e-7)
     if tau2_low[0] == 0.0:
@@ -83,7 +84,7 @@ def test_bounds_lie_where_the_profile_has_lost_the_cut(name: str) -> None:
 def test_likelihood_ratio_against_zero(name: str) -> None:
     given_data = arguments(name)
     fit = fit_glmm(*given_data)
-    ratio = likelihood_ratios(*given_data, fit)[0, 0]
+    ratio = likelihood_ratios(check_problem(*given_data), fit)[0, 0]
     null = best_over_tau(*given_data[:3], 0.0)
     assert ratio == pytest.approx(2.0 * (fit.loglik[0] - null), abs=1e-6)
 
@@ -94,13 +95,13 @@ def test_a_side_that_never_drops_is_infinite() -> None:
     k = events.size
     data = ("binomial", events, np.ones(k), np.ones((1, k), dtype=bool), np.ones((k, 1)))
     fit = fit_glmm(*data)
-    low, high = profile_coefficients(*data, fit, 0.95)
+    low, high = profile_coefficients(check_problem(*data), fit, 0.95)
     assert low[0, 0] == -np.inf
     # upwards a mean of 50% or less is out of reach, and tau = 0 is best
     at_high = best_over_tau("binomial", events, np.ones(k), high[0, 0])
     assert at_high == pytest.approx(fit.loglik[0] - CUT, abs=1e-7)
     assert dense_loglik("binomial", events, np.ones(k), high[0, 0], 0.0) == pytest.approx(at_high, abs=1e-7)
-    tau2_low, tau2_high = profile_tau2(*data, fit, 0.95)
+    tau2_low, tau2_high = profile_tau2(check_problem(*data), fit, 0.95)
     assert tau2_low[0] == 0.0
     assert tau2_high[0] == np.inf
 
@@ -114,7 +115,7 @@ def test_bounds_of_each_coefficient() -> None:
     design = np.column_stack([np.ones(k), np.linspace(2000.0, 2022.0, k)])
     data = ("binomial", events, size, np.ones((1, k), dtype=bool), design)
     fit = fit_glmm(*data)
-    low, high = profile_coefficients(*data, fit, 0.95)
+    low, high = profile_coefficients(check_problem(*data), fit, 0.95)
     middle = design - np.array([0.0, 2011.0])
     for bound in (low[0, 1], high[0, 1]):
         start = [fit.beta[0, 0] + 2011.0 * fit.beta[0, 1], 0.6]
@@ -127,7 +128,7 @@ def test_bounds_of_each_coefficient() -> None:
             options={"xatol": 1e-7, "fatol": 1e-12, "maxiter": 800},
         )
         assert -found.fun == pytest.approx(fit.loglik[0] - CUT, abs=1e-7)
-    ratios = likelihood_ratios(*data, fit)
+    ratios = likelihood_ratios(check_problem(*data), fit)
     alone = fit_glmm(*data[:4], design[:, :1])
     assert ratios[0, 1] == pytest.approx(2.0 * (fit.loglik[0] - alone.loglik[0]), abs=1e-8)
 
@@ -146,7 +147,13 @@ def test_a_wider_level_gives_wider_bounds(counts: list[tuple[int, int]], level: 
     fit = fit_glmm(*data)
     if fit.status[0] not in (Status.OK, Status.BOUNDARY, Status.SEVERAL_MAXIMA):
         return
-    narrow, wide = profile_coefficients(*data, fit, level), profile_coefficients(*data, fit, level + 0.09)
+    narrow, wide = (
+        profile_coefficients(check_problem(*data), fit, level),
+        profile_coefficients(check_problem(*data), fit, level + 0.09),
+    )
     assert wide[0][0, 0] <= narrow[0][0, 0] < fit.beta[0, 0] < narrow[1][0, 0] <= wide[1][0, 0]
-    narrow2, wide2 = profile_tau2(*data, fit, level), profile_tau2(*data, fit, level + 0.09)
+    narrow2, wide2 = (
+        profile_tau2(check_problem(*data), fit, level),
+        profile_tau2(check_problem(*data), fit, level + 0.09),
+    )
     assert wide2[0][0] <= narrow2[0][0] <= fit.tau2[0] <= narrow2[1][0] <= wide2[1][0]
