@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from meta.errors import OptionError
 
-Model = Literal["random", "common", "uwls", "ivhet", "binomial_normal", "poisson_normal", "bayes"]
+Model = Literal["random", "common", "uwls", "ivhet", "mantel_haenszel", "binomial_normal", "poisson_normal", "bayes"]
 Tau2Method = Literal[
     "REML", "DL", "HE", "HS", "HSk", "SJ", "ML", "EB", "PM", "PMM", "GENQ", "DL2", "posterior"
 ]
@@ -31,7 +31,7 @@ Status = Literal[
 GLMMS = ("binomial_normal", "poisson_normal")
 
 #: The models that know no variance between studies: no tau2, I2 and H2 from Q.
-WITHOUT_TAU2 = ("common", "uwls")
+WITHOUT_TAU2 = ("common", "uwls", "mantel_haenszel")
 
 
 #: Priors of tau under ``bayes``, with what their parameters are called; those of ``uniform`` may be left out
@@ -103,6 +103,7 @@ _MODEL_CHOICES: dict[str, _Choices] = {
     "common": _Choices((None,), ("HKSJ", "Wald", "t"), (None,), (None,), ("weights",)),
     "uwls": _Choices((None,), ("t",), (None,), (None,)),
     "ivhet": _Choices(("DL",), ("Wald",), (None,), ("QP", None)),
+    "mantel_haenszel": _Choices((None,), ("Wald",), (None,), (None,)),
     "binomial_normal": _Choices(("ML",), ("profile", "Wald", "t"), ("t_k1", "t_k2", "z", None), ("PL", None)),
     "poisson_normal": _Choices(("ML",), ("profile", "Wald", "t"), ("t_k1", "t_k2", "z", None), ("PL", None)),
     "bayes": _Choices(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,6 +13,7 @@ from meta.effects.sizes import EffectSizes
 from meta.errors import ModelError
 from meta.kernels.batch_fit import fit_batch
 from meta.models.assemble import assemble_fit, assemble_refits, empty_fit
+from meta.models.count_pooling import fit_counts, known_counts
 from meta.models.design import Design, build_design, design_notes
 from meta.models.glmm import infer_glmm
 from meta.models.normal import infer_normal
@@ -71,13 +73,7 @@ def fit_rows(effects: EffectSizes, spec: ModelSpec, mask: Mask, design: Design) 
     usable = usable_studies(effects, spec, design)
     masks = np.ascontiguousarray(mask & usable)
     matrix = np.where(usable[:, None], design.matrix, 0.0)
-    if spec.is_glmm:
-        events, size = _glmm_counts(effects, spec)
-        events = np.where(usable, events, 0.0)
-        size = np.where(usable, size, 1.0)
-        return infer_glmm(events, size, masks, matrix, spec, design.intercept_only)
-    weights = given_weights(effects, spec, np.logical_or.reduce(masks, axis=0))
-    return _fit_normal(effects.y, effects.v, masks, matrix, spec, design.intercept_only, weights)
+    return _WAYS.get(spec.model, _INVERSE_VARIANCE).fit(effects, spec, masks, matrix, design.intercept_only)
 
 
 def design_for(effects: EffectSizes, spec: ModelSpec) -> Design:
@@ -93,12 +89,36 @@ def usable_studies(effects: EffectSizes, spec: ModelSpec, design: Design) -> Mas
 
 def _known_studies(effects: EffectSizes, spec: ModelSpec) -> Mask:
     """Return which studies hold what the model of ``spec`` is fitted to, moderators apart, shape (k,)."""
-    if spec.is_glmm:
-        events, size = _glmm_counts(effects, spec)
-        return np.asarray(np.isfinite(events) & np.isfinite(size) & (size > 0), dtype=bool)
+    return _WAYS.get(spec.model, _INVERSE_VARIANCE).known(effects, spec)
+
+
+def _known_effects(effects: EffectSizes, _spec: ModelSpec) -> Mask:
+    """Return which studies have an effect size and its variance."""
     # an effect size without sampling variance (no event and nothing added) has a reason, and no weight
     without = np.array([reason is None for reason in effects.reasons], dtype=bool)
     return np.asarray(np.isfinite(effects.y) & np.isfinite(effects.v) & without, dtype=bool)
+
+
+def _fit_effects(
+    effects: EffectSizes, spec: ModelSpec, masks: Mask, matrix: Floats, intercept_only: bool
+) -> FittedRows:
+    weights = given_weights(effects, spec, np.logical_or.reduce(masks, axis=0))
+    return _fit_normal(effects.y, effects.v, masks, matrix, spec, intercept_only, weights)
+
+
+def _known_group(effects: EffectSizes, spec: ModelSpec) -> Mask:
+    """Return which studies have the counts of their one group."""
+    events, size = _glmm_counts(effects, spec)
+    return np.asarray(np.isfinite(events) & np.isfinite(size) & (size > 0), dtype=bool)
+
+
+def _fit_group(
+    effects: EffectSizes, spec: ModelSpec, masks: Mask, matrix: Floats, intercept_only: bool
+) -> FittedRows:
+    events, size = _glmm_counts(effects, spec)
+    known = _known_group(effects, spec)
+    counts = np.where(known, events, 0.0), np.where(known, size, 1.0)
+    return infer_glmm(*counts, masks, matrix, spec, intercept_only)
 
 
 def fit_many(
@@ -239,3 +259,22 @@ def _glmm_counts(effects: EffectSizes, spec: ModelSpec) -> tuple[Floats, Floats]
         )
     empty = np.empty(0)
     return effects.counts.get(events, empty), effects.counts.get(size, empty)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a kind of model reads the studies: which it can use, (k,), and the fit of each row of a mask."""
+
+    known: Callable[[EffectSizes, ModelSpec], Mask]
+    fit: Callable[[EffectSizes, ModelSpec, Mask, Floats, bool], FittedRows]
+
+
+_INVERSE_VARIANCE = _Way(_known_effects, _fit_effects)
+_ONE_GROUP = _Way(_known_group, _fit_group)
+
+#: The way of each model; those that are not here weigh (y, v) by inverse variance.
+_WAYS: dict[str, _Way] = {
+    "binomial_normal": _ONE_GROUP,
+    "poisson_normal": _ONE_GROUP,
+    "mantel_haenszel": _Way(known_counts, fit_counts),
+}
