@@ -16,6 +16,7 @@ from meta.effects.measures import (
     to_analysis,
     to_natural,
 )
+from meta.effects.sizes import EffectSizes
 from meta.errors import EffectError
 
 LAWS = settings(deadline=None, max_examples=100, derandomize=True)
@@ -23,8 +24,8 @@ LAWS = settings(deadline=None, max_examples=100, derandomize=True)
 
 def test_registry_holds_what_this_version_offers() -> None:
     offered = (
-        "RR OR RD AS PETO YUQ PHI IRR IRD IRSD MD SMD SMDH ROM VR CVR COR UCOR ZCOR PCOR ZPCOR PR PLN PLO PAS "
-        "PFT IR IRLN IRS IRFT MN MNLN SDLN CVLN MC SMCC SMCR SMCRH ROMC OR2DN D2ORN GEN"
+        "RR OR RD AS PETO YUQ PHI IRR IRD IRSD MD SMD SMDH ROM VR CVR COR UCOR ZCOR PCOR ZPCOR PR PLN PLO "
+        "PAS PFT IR IRLN IRS IRFT MN MNLN SDLN CVLN MC SMCC SMCR SMCRH ROMC OR2DN D2ORN GEN"
     )
     assert sorted(MEASURES) == sorted(offered.split())
     assert set(FORMULAS) == set(MEASURES) - {"GEN"}
@@ -55,15 +56,37 @@ def test_units_and_warnings() -> None:
 
 
 @LAWS
-@given(st.floats(1e-6, 1.0 - 1e-6), st.sampled_from(["PR", "PLO"]))
+@given(st.floats(1e-6, 1.0 - 1e-6), st.sampled_from(["PR", "PLN", "PLO", "PAS"]))
 def test_back_transform_inverts_transform_of_proportions(p: float, code: str) -> None:
     assert to_natural(code, to_analysis(code, p)) == pytest.approx(p, rel=1e-9)
 
 
 @LAWS
-@given(st.floats(1e-9, 1e9), st.sampled_from(["IR", "IRLN", "OR", "RR", "RD", "GEN"]))
+@given(st.floats(1e-9, 1e9), st.sampled_from(["IR", "IRLN", "IRS", "OR", "RR", "RD", "GEN"]))
 def test_back_transform_inverts_transform_elsewhere(value: float, code: str) -> None:
     assert to_natural(code, to_analysis(code, value)) == pytest.approx(value, rel=1e-12)
+
+
+@LAWS
+@given(st.floats(-0.999999, 0.999999), st.sampled_from(["COR", "ZCOR", "ZPCOR", "PHI"]))
+def test_back_transform_inverts_transform_of_correlations(r: float, code: str) -> None:
+    assert to_natural(code, to_analysis(code, r)) == pytest.approx(r, rel=1e-9, abs=1e-15)
+
+
+@LAWS
+@given(st.integers(0, 5000), st.floats(0.01, 1e6))
+def test_freeman_tukey_root_of_a_study_turns_back_into_its_rate(events: int, time: float) -> None:
+    back = to_natural("IRFT", to_analysis("IRFT", events / time, time), time)
+    assert back == pytest.approx(events / time, rel=1e-9)
+
+
+def test_roots_and_arcsines_stop_at_the_ends_of_their_range() -> None:
+    ends = np.array([-np.inf, -0.1, 0.0, 10.0, np.inf, np.nan])
+    np.testing.assert_array_equal(to_natural("PAS", ends), [0.0, 0.0, 0.0, 1.0, 1.0, np.nan])
+    np.testing.assert_array_equal(to_natural("IRS", ends), [0.0, 0.0, 0.0, 100.0, np.inf, np.nan])
+    found = to_natural("IRFT", ends, 4.0)
+    np.testing.assert_array_equal(found[[0, 1, 2, 4, 5]], [0.0, 0.0, 0.0, np.inf, np.nan])
+    np.testing.assert_array_equal(to_natural("ZCOR", ends[[0, 2, 4]]), [-1.0, 0.0, 1.0])
 
 
 @LAWS
@@ -95,10 +118,13 @@ def test_freeman_tukey_takes_one_size_a_value() -> None:
 
 
 @pytest.mark.parametrize("function", [to_natural, to_analysis])
-def test_freeman_tukey_without_sizes_is_refused(function: object) -> None:
+@pytest.mark.parametrize(("code", "size"), [("PFT", "n"), ("IRFT", "time")])
+def test_freeman_tukey_without_sizes_is_refused(function: object, code: str, size: str) -> None:
     assert callable(function)
-    with pytest.raises(EffectError, match=r"measure PFT needs .*n"):
-        function("PFT", 0.5)
+    with pytest.raises(EffectError, match=rf"measure {code} needs (the harmonic mean of )?{size} to trans"):
+        function(code, 0.5)
+    with pytest.raises(EffectError, match=f"measure {code} needs {size} to transform back: take effect_s"):
+        EffectSizes.from_arrays([0.1], [0.1], measure=code)
 
 
 def test_ends_and_missing_pass_through() -> None:
