@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from meta.kernels.blocks import Clusters, Root, build_clusters, take_root
+from meta.kernels.component_profile import profile_bounds
 from meta.kernels.component_search import Problem, find_maxima
 from meta.kernels.masks import Columns, Floats, Frame, Mask, Rows, add_studies, pair_up, row_chunks, turn_rows
 from meta.kernels.status import Status
@@ -42,6 +43,8 @@ class MultilevelBatch:
         (X'M^-1 X)^-1.
     between, within : arrays of shape (B,)
         Variance components, squared units of ``y``.
+    low, high : arrays of shape (2, B)
+        Profile likelihood bounds of ``between`` and ``within``; NaN where none were asked for.
     separable : array of bool, shape (B,)
         Some cluster holds more than one row; where none does, ``within`` is 0 by convention.
     q : array of shape (B,)
@@ -62,6 +65,8 @@ class MultilevelBatch:
     covariance: Floats
     between: Floats
     within: Floats
+    low: Floats
+    high: Floats
     separable: Mask
     q: Floats
     typical_variance: Floats
@@ -73,7 +78,15 @@ class MultilevelBatch:
 
 
 def fit_multilevel(
-    y: Floats, v: Floats, mask: Mask, design: Floats, cluster: Rows, rho: Floats, *, restricted: bool
+    y: Floats,
+    v: Floats,
+    mask: Mask,
+    design: Floats,
+    cluster: Rows,
+    rho: Floats,
+    *,
+    restricted: bool,
+    drop: float | None = None,
 ) -> MultilevelBatch:
     """Fit y = X b + u_cluster + w_row + e to B subsets of k rows.
 
@@ -91,6 +104,9 @@ def fit_multilevel(
         Correlation of the sampling errors of rows of one cluster, the same for all its rows; less than 1.
     restricted : bool
         REML, else ML.
+    drop : float, optional
+        Half a quantile of chi-squared with one degree of freedom: profile likelihood intervals of both
+        components, the costliest numbers.
 
     Returns
     -------
@@ -114,7 +130,7 @@ def fit_multilevel(
     rows = np.union1d(rows, np.flatnonzero((out.k == 1) & (design.shape[1] == 1)))
     for chunk in row_chunks(rows, present.size * SIDE_BY_SIDE, design.shape[1]):
         columns, frame = turn_rows(*data, chunk, mean=False)
-        _fit_chunk(out, chunk, columns, frame, clusters, order[present], restricted)
+        _fit_chunk(out, chunk, columns, frame, clusters, order[present], restricted, drop)
     return out
 
 
@@ -127,6 +143,8 @@ def _blank(mask: Mask, p: int) -> MultilevelBatch:
         np.full((rows, p, p), np.nan),
         lost[0],
         lost[1],
+        np.full((2, rows), np.nan),
+        np.full((2, rows), np.nan),
         np.zeros(rows, dtype=bool),
         lost[2],
         lost[3],
@@ -155,6 +173,7 @@ def _fit_chunk(
     clusters: Clusters,
     order: Rows,
     restricted: bool,
+    drop: float | None,
 ) -> None:
     """Fit the analyses of one chunk and write them into ``out``."""
     zero = np.zeros(chunk.size)
@@ -185,6 +204,9 @@ def _fit_chunk(
     out.coefficients[rows] = np.ldexp(coefficients, frame.exponent).T
     out.covariance[rows] = (covariance * unit2).transpose(2, 0, 1)
     out.between[rows], out.within[rows] = best.x[0] * unit2, best.x[1] * unit2
+    if drop is not None:
+        low, high = profile_bounds(problem, best.x, best.loglik, drop)
+        out.low[:, rows], out.high[:, rows] = low * unit2, high * unit2
     out.separable[rows] = separable[going]
     out.q[rows] = at_zero.q[going]
     out.typical_variance[rows] = np.where(single, np.nan, typical)[going] * unit2
