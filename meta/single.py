@@ -108,7 +108,7 @@ def fit_sheet(
     sheet = _read(Path(path), columns, choices.get("moderators"), schema, dialect)
     chosen = _keep(sheet, where or {})
     base, implied = DEFAULT_PROFILES.get(measure, (OTHER_PROFILE, {}))
-    if profile_name is None and choices.get("model", "") in ("random", "common"):
+    if profile_name is None and choices.get("model", "") in ("random", "common", "uwls", "ivhet"):
         base, implied = OTHER_PROFILE, {}
     spec = override_spec(
         load_profile(profile_name or base), {**(implied if profile_name is None else {}), **choices}

@@ -57,3 +57,15 @@ def _as_number(cell: object) -> float:
         return float(cell)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return float("nan")
+
+
+def inverse_variances(v: Floats) -> Floats:
+    """Return the weights of the model ``ivhet``: those of a common effect, whatever tau2 is.
+
+    With them the variance of the mean is sum w^2 (v + tau2) / (sum w)^2.
+
+    References
+    ----------
+    Doi et al. (2015), Contemporary Clinical Trials 45, 130-138.
+    """
+    return 1.0 / np.where(v > 0.0, v, np.nan)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from meta.effects.measures import find_measure
-from meta.options import DisplayUnit, ModelSpec
+from meta.options import WITHOUT_TAU2, DisplayUnit, ModelSpec
 from meta.results import Fit, Subgroups
 from meta.tables.numbers import (
     bounds_text,
@@ -42,12 +42,16 @@ _SPOKEN_NAME = 80
 _MODELS = {
     "random": "Random effects by inverse variance",
     "common": "Common effect by inverse variance",
+    "uwls": "Unrestricted weighted least squares (UWLS)",
+    "ivhet": "Inverse variance heterogeneity (IVhet)",
     "binomial_normal": "Binomial–normal GLMM on counts, no continuity correction",
     "poisson_normal": "Poisson–normal GLMM on counts, no continuity correction",
 }
 _SHORT_MODELS = {
     "random": "random effects",
     "common": "common effect",
+    "uwls": "UWLS",
+    "ivhet": "IVhet",
     "binomial_normal": "median setting",
     "poisson_normal": "median setting",
 }
@@ -81,7 +85,7 @@ def overall_label(fit: Fit) -> str:
 def heterogeneity_text(fit: Fit) -> str:
     """Return ``τ² = 0.236, I² = 93%`` for a subgroup's row, or nothing."""
     parts = []
-    if fit.tau2 is not None and fit.spec.model != "common":
+    if fit.tau2 is not None and fit.spec.model not in WITHOUT_TAU2:
         parts.append(f"τ² {_equals(tau2_text(fit.tau2.value))}")
     if fit.heterogeneity is not None and fit.heterogeneity.i2 is not None:
         parts.append(f"I² = {percent_text(fit.heterogeneity.i2)}")
@@ -95,7 +99,7 @@ def _equals(text: str) -> str:
 def heterogeneity_note(fit: Fit) -> str:
     """Return the line on heterogeneity: tau2 with its interval, I2, the test."""
     parts = []
-    if fit.tau2 is not None and fit.spec.model != "common":
+    if fit.tau2 is not None and fit.spec.model not in WITHOUT_TAU2:
         text = f"τ² {_equals(tau2_text(fit.tau2.value))}"
         if fit.tau2.low is not None and fit.tau2.high is not None:
             text += f" [{tau2_text(fit.tau2.low)}, {tau2_text(fit.tau2.high)}]"
@@ -156,6 +160,13 @@ def moderator_note(fit: Fit) -> str:
     return f"{words} Test of moderators: {kind}, {p_text(test.p)}."
 
 
+def weights_words(spec: ModelSpec) -> str:
+    """Return what the weights are where they are not the inverse variances, or nothing."""
+    if spec.weights is None:
+        return ""
+    return ", equal weights" if spec.weights == "equal" else f", weights: {spec.weights}"
+
+
 def interval_words(spec: ModelSpec) -> str:
     """Return the name of the interval of the mean."""
     words = _INTERVALS[str(spec.ci_method)]
@@ -172,7 +183,8 @@ def model_note(fit: Fit, sized: str = "", studies: bool = True) -> str:
     spec = fit.spec
     if fit.k == 0:
         return "No study of this analysis can be used, so nothing is estimated or drawn."
-    method = f", τ² by {spec.tau2_method}" if spec.model == "random" else ""
+    method = f", τ² by {spec.tau2_method}" if spec.model in ("random", "ivhet") else ""
+    method += weights_words(spec)
     parts = [f"Pooled intervals: {interval_words(spec)}"]
     if not studies:
         return f"{_MODELS[spec.model]}{method}. {parts[0]}."

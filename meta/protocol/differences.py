@@ -12,6 +12,8 @@ from meta.protocol.selection import filter_text
 _MODELS = {
     "random": "random effects by inverse variance",
     "common": "common effect by inverse variance",
+    "uwls": "unrestricted weighted least squares (UWLS)",
+    "ivhet": "inverse variance heterogeneity model (IVhet)",
     "binomial_normal": "binomial–normal GLMM",
     "poisson_normal": "Poisson–normal GLMM",
 }
@@ -103,6 +105,8 @@ def _option_changes(new: ModelSpec, old: ModelSpec) -> Iterator[str]:
     if new.tau2_ci != old.tau2_ci:
         names = (_said(_TAU2_INTERVALS, new.tau2_ci), _said(_TAU2_INTERVALS, old.tau2_ci))
         yield _instead("interval of τ²", *names)
+    if new.weights != old.weights:
+        yield _instead("weights", new.weights or "inverse variance", old.weights or "inverse variance")
     if new.level != old.level:
         yield _instead("level of intervals", _percent(new.level), _percent(old.level))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from meta.options import WITHOUT_TAU2
 from meta.report.pieces import Node, Sentence, join, show_level, show_percent, show_tau2, squared
 from meta.report.words import MEASURES, NOT_ASSESSED, NUMBER_WORDS
 
@@ -171,7 +172,7 @@ def _boundary_caveat(fit: Node) -> Caveat | None:
     """Say that tau2 is estimated at zero, and how large it may be all the same."""
     tau2 = fit.at("tau2")
     k = fit.at("k").number() or 0
-    if tau2.at("value").number() != 0.0 or k < 2 or fit.at("spec", "model").text() == "common":
+    if tau2.at("value").number() != 0.0 or k < 2 or fit.at("spec", "model").text() in WITHOUT_TAU2:
         return None
     upper = tau2.at("high").number()
     if upper is None or upper == 0.0:

@@ -161,6 +161,8 @@ def _method_title(analysis: Node) -> str:
     models = {
         "random": "random effects, inverse variance",
         "common": "common effect, inverse variance",
+        "uwls": "unrestricted weighted least squares",
+        "ivhet": "inverse variance heterogeneity model",
         "binomial_normal": "binomial-normal GLMM",
         "poisson_normal": "Poisson-normal GLMM",
     }

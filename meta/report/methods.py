@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meta.options import WITHOUT_TAU2
 from meta.report.pieces import Node, Sentence, join, show_level
 from meta.report.words import MEASURES, OVERLAP_RULES, PREDICTIONS, TAU2_INTERVALS, TAU2_METHODS
 
@@ -10,6 +11,9 @@ _GLMMS = {
     "poisson_normal": ("Poisson", "log", "log rates", "rates"),
 }
 
+
+#: The models on (y, v) whose words stand here.
+INVERSE_VARIANCE = ("random", "common", "uwls", "ivhet")
 
 Part = tuple[str, list[Sentence]]
 
@@ -32,7 +36,7 @@ def methods_parts(measure: str, spec: Node) -> list[Part]:
     model = spec.at("model").text()
     if model in _GLMMS:
         parts = _glmm_parts(measure, spec, model)
-    elif model in ("random", "common"):
+    elif model in INVERSE_VARIANCE:
         parts = _inverse_variance_parts(measure, spec, model)
     else:
         return [("Model", [_not_described("model", model, spec)])]
@@ -57,9 +61,11 @@ def _inverse_variance_parts(measure: str, spec: Node, model: str) -> list[Part]:
     words = MEASURES.get(measure)
     made: list[Sentence] = [_not_described("measure", measure, spec)]
     if words is not None:
-        made = [(f"{words.made}, each study weighted by the inverse of its variance.",)]
+        made = [(f"{words.made}, {_weighted(spec)}.",)]
         made += [(words.zeros,)] if words.zeros else []
-    if model == "common":
+    if model in _OWN_WORDS:
+        made.append((_OWN_WORDS[model],))
+    elif model == "common":
         made.append(
             (
                 "A common-effect model is fitted: all studies are taken to estimate one and the same value, "
@@ -69,7 +75,35 @@ def _inverse_variance_parts(measure: str, spec: Node, model: str) -> list[Part]:
         )
     else:
         made.append(_tau2_sentence(spec))
+    if spec.at("weights").text():
+        made.append((_WEIGHTS_GIVEN,))
     return [("Model", made), ("Interval", [_interval_sentence(spec, model)])]
+
+
+_OWN_WORDS = {
+    "uwls": "The estimate of unrestricted weighted least squares (UWLS, Stanley and Doucouliagos 2015) is "
+    "that of the common-effect model; its standard error is the one there times the square root of Q over "
+    "its degrees of freedom, also where that is below one. There is no between-study variance and no "
+    "prediction interval.",
+    "ivhet": "The inverse variance heterogeneity model (IVhet, Doi and colleagues 2015) is fitted: the "
+    "estimate is that of the common-effect model, and its variance lets each study vary by tau² besides, "
+    "estimated by the method of DerSimonian and Laird. No prediction interval belongs to it.",
+}
+
+_WEIGHTS_GIVEN = (
+    "The variance of the estimate is that of a mean with these weights, each study varying by tau² and its "
+    "own sampling variance."
+)
+
+
+def _weighted(spec: Node) -> str:
+    """Say by what each study is weighted."""
+    weights = spec.at("weights").text()
+    if not weights:
+        return "each study weighted by the inverse of its variance"
+    if weights == "equal":
+        return "all studies weighted alike"
+    return f"each study weighted by the column {weights} of the sheet"
 
 
 def _tau2_sentence(spec: Node) -> Sentence:
@@ -89,6 +123,8 @@ def _interval_sentence(spec: Node, model: str) -> Sentence:
     head = join("The ", show_level(spec.at("level")), " confidence interval ")
     if method == "Wald":
         return join(head, "is the Wald interval, with a normal quantile.")
+    if method == "t" and model == "uwls":
+        return join(head, "takes that standard error and a t quantile with k − 1 degrees of freedom.")
     if method == "t":
         return join(head, "takes the Wald standard error and a t quantile with k − 1 degrees of freedom.")
     if method == "profile":
@@ -140,8 +176,9 @@ def _shared_parts(measure: str, spec: Node, model: str) -> list[Part]:
     """Return the parts on prediction, heterogeneity and the studies themselves."""
     parts: list[Part] = []
     spread: list[Sentence] = []
-    if model != "common":
+    if model not in (*WITHOUT_TAU2, "ivhet"):
         parts.append(("Prediction", [_prediction_sentence(spec)]))
+    if model not in WITHOUT_TAU2:
         spread.append(_tau2_interval_sentence(spec))
     if model in _GLMMS:
         spread.append(
@@ -157,7 +194,7 @@ def _shared_parts(measure: str, spec: Node, model: str) -> list[Part]:
                 "which is taken from the counts with 0.5 added where a cell is zero.",
             )
         )
-    elif model == "common":
+    elif model in WITHOUT_TAU2:
         spread.append(("Q is Cochran's; H² is Q over its degrees of freedom, and I² follows from it.",))
     else:
         spread.append(

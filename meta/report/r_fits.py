@@ -8,6 +8,7 @@ from typing import Any
 from meta.bias.asymmetry import INVERSE_SIZE
 from meta.effects.measures import find_measure
 from meta.errors import ReportError
+from meta.options import WITHOUT_TAU2
 from meta.report.r_code import r_compare, r_number, r_string, r_title
 
 #: Relative tolerances of comparisons. Closed forms and Fisher scoring agree to nearly all digits (1e-9 seen);
@@ -92,6 +93,8 @@ def _common_tau2(result: Mapping[str, Any], column: str, level_text: Sequence[st
     if len(here) < 2:
         return [*lines, "# Nothing to compare: fewer than two groups."]
     fits = [result["fits"][i] for i in here]
+    if fits[0]["spec"].get("weights") not in (None, "equal"):
+        return [*lines, "# Not compared: the weights of a column."]
     lines += [
         f"levels <- c({', '.join(level_text[i] for i in here)})",
         f"inside <- {column} %in% levels",
@@ -119,13 +122,40 @@ def _normal_call(
     note = []
     if spec["model"] == "common" and spec["ci_method"] == "HKSJ":
         note = ["# metafor warns that this interval is not meant for common-effect models."]
-    return [*note, f"fit <- rma(yi, vi, data = {data},{mods} {_rma_options(spec, test)})"]
+    if spec["model"] == "uwls":
+        test = "knha"
+        note = ['# UWLS in metafor: the common effect with test = "knha", about which metafor warns.']
+    if spec["tau2_method"] in _NOT_IN_METAFOR:
+        note.append("# metafor has no such estimator of tau2: its value is taken from results.json.")
+    return [*note, f"fit <- rma(yi, vi, data = {data},{mods} {_rma_options(fit, test)})"]
 
 
-def _rma_options(spec: Mapping[str, Any], test: str) -> str:
+#: Estimators of tau2 that metafor does not offer.
+_NOT_IN_METAFOR = ("DL2", "DL_MH")
+
+
+def _rma_options(fit: Mapping[str, Any], test: str) -> str:
+    spec = fit["spec"]
     method = spec["tau2_method"] or "EE"
     level = r_number(100 * spec["level"])
-    return f'method = "{method}", test = "{test}",\n           level = {level}, control = tight'
+    options = f'test = "{test}",\n           level = {level}, control = tight'
+    if method in _NOT_IN_METAFOR:
+        return f'method = "DL", tau2 = {r_number(fit["tau2"]["value"])}, {options}'
+    return f'method = "{method}", {_rma_weights(fit)}{options}'
+
+
+def _rma_weights(fit: Mapping[str, Any]) -> str:
+    """Return the argument for weights that are not the inverse variances, or nothing."""
+    weights = fit["spec"].get("weights")
+    if fit["spec"]["model"] == "ivhet":
+        return "weights = 1 / vi, "
+    if weights is None:
+        return ""
+    if weights == "equal" and fit["spec"]["tau2_method"] != "GENQ":
+        return "weighted = FALSE, "
+    # in the order of effects.csv, and in percent: the scale of weights does not matter
+    shares = [r_number(study["weight"]) for study in fit["studies"] if study["used"]]
+    return f"\n           weights = c({', '.join(shares)}),\n           "
 
 
 def _mods(design: str | None, intercept: bool) -> str:
@@ -192,7 +222,7 @@ def _estimate(fit: Mapping[str, Any], data: str) -> list[str]:
 def _normal_extras(fit: Mapping[str, Any], data: str) -> list[str]:
     """Compare heterogeneity, tau2 with its interval, and the prediction interval."""
     heterogeneity, tau2 = fit["heterogeneity"], fit["tau2"]
-    lines = _tau2(fit) if fit["spec"]["model"] == "random" else []
+    lines = _tau2(fit) if fit["spec"]["model"] not in WITHOUT_TAU2 else []
     if heterogeneity is not None:
         lines += r_compare("Q", heterogeneity["q"], "fit$QE", _TOLERANCE["exact"])
         lines += r_compare("I2, percent", heterogeneity["i2"], "fit$I2", _TOLERANCE["exact"])
@@ -226,14 +256,14 @@ def _prediction(fit: Mapping[str, Any], data: str) -> list[str]:
     if method.endswith("k2"):
         lines += [
             "# By hand: metafor's predict() takes k - 1 degrees of freedom here.",
-            f"plain <- rma(yi, vi, data = {data}, {_rma_options(spec, test)})",
+            f"plain <- rma(yi, vi, data = {data}, {_rma_options(fit, test)})",
             f"half <- qt({_upper(spec)}, plain$k - 2) * sqrt(plain$tau2 + plain$se^2)",
             "new <- list(pi.lb = plain$b[1] - half, pi.ub = plain$b[1] + half)",
         ]
     else:
         lines += [
             f'# predict() does this after test = "{test}".',
-            f"new <- predict(rma(yi, vi, data = {data}, {_rma_options(spec, test)}))",
+            f"new <- predict(rma(yi, vi, data = {data}, {_rma_options(fit, test)}))",
         ]
     lines += r_compare("prediction low", prediction["low"], "new$pi.lb", _TOLERANCE["exact"])
     return lines + r_compare("prediction high", prediction["high"], "new$pi.ub", _TOLERANCE["exact"])
@@ -330,7 +360,7 @@ def _coefficients(fit: Mapping[str, Any], names: Sequence[str]) -> list[str]:
         if fit["spec"]["ci_method"] != "profile":
             lines += r_compare("  low", found["low"][i], f"fit$ci.lb[{i + 1}]", loose)
             lines += r_compare("  high", found["high"][i], f"fit$ci.ub[{i + 1}]", loose)
-    return lines + (_tau2(fit) if fit["spec"]["model"] != "common" else [])
+    return lines + (_tau2(fit) if fit["spec"]["model"] not in WITHOUT_TAU2 else [])
 
 
 def _moderator_test(fit: Mapping[str, Any]) -> list[str]:

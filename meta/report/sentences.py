@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meta.options import WITHOUT_TAU2
 from meta.report.caveats import leading_caveat
 from meta.report.pieces import (
     Link,
@@ -274,7 +275,7 @@ def heterogeneity_sentences(fit: Node, unit: Unit) -> list[Sentence]:
         )
     tau2, spread = fit.at("tau2"), fit.at("heterogeneity")
     figures: list[Sentence] = []
-    if tau2.exists and fit.at("spec", "model").text() != "common":
+    if tau2.exists and fit.at("spec", "model").text() not in WITHOUT_TAU2:
         bounds = ranged(show_tau2(tau2.at("low")), show_tau2(tau2.at("high")))
         known = plain(bounds) != MISSING
         figures.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from meta.options import WITHOUT_TAU2
 from meta.report.origins import source_cell
 from meta.report.pieces import (
     Link,
@@ -112,7 +113,7 @@ def _pooled_rows(analysis: Node, unit: Unit) -> list[Row]:
 
 def _spread_rows(fit: Node) -> list[Row]:
     tau2, spread = fit.at("tau2"), fit.at("heterogeneity")
-    common = fit.at("spec", "model").text() == "common"
+    common = fit.at("spec", "model").text() in WITHOUT_TAU2
     glmm = spread.at("q_wald").exists or fit.at("spec", "model").text().endswith("_normal")
     rows = []
     if tau2.exists and not common and fit.at("k").number() != 1:

@@ -10,6 +10,15 @@ TAU2_METHODS: dict[str, str] = {
     "HE": "the method of Hedges and Olkin (HE)",
     "PM": "the method of Paule and Mandel (PM)",
     "ML": "maximum likelihood (ML)",
+    "HS": "the method of Hunter and Schmidt",
+    "HSk": "the method of Hunter and Schmidt, corrected for small samples (Brannick and colleagues 2019)",
+    "SJ": "the two-step estimator of Sidik and Jonkman (2005)",
+    "EB": "empirical Bayes (the same root as Paule and Mandel's)",
+    "PMM": "the median-unbiased form of Paule and Mandel's method (Viechtbauer 2021)",
+    "GENQ": "the generalised method of moments with the weights given (DerSimonian and Kacker 2007)",
+    "DL2": "the two-step method of DerSimonian and Kacker (2007), which starts from the method of moments",
+    "DL_MH": "the method of moments of DerSimonian and Laird with Q about the Mantel–Haenszel estimate, as "
+    "in Review Manager 5",
 }
 
 TAU2_INTERVALS: dict[str, str] = {

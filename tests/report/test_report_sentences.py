@@ -163,7 +163,7 @@ class TestMethods:
         [
             ("XYZ", {}, "The measure XYZ has no description in words here"),
             ("RR", {"model": "multilevel"}, "The model multilevel has no description"),
-            ("RR", {"tau2_method": "SJ"}, "The estimator of tau² SJ has no description"),
+            ("RR", {"tau2_method": "XX"}, "The estimator of tau² XX has no description"),
             (
                 "RR",
                 {"ci_guard": "iqwig6"},
