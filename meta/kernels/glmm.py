@@ -207,7 +207,7 @@ def _fit_tau(basis: Basis, rows: Ints, cells: Cells, common: Climb, best: GlmmBa
     slope = 0.5 * common.value.hessian[-1, -1]
     # a saturated fit cannot be bettered; one study, or single people alike, say nothing about tau
     searched = (best.deviance[rows] > SATURATED) & (best.k[rows] > 1)
-    if cells.binomial and q == 2 and cells.kind is None:
+    if cells.binomial and q == 2:
         searched &= cells.add((cells.size > 1.0) | (cells.offset != 0.0)) > 0.0
     at_zero = (slope <= SLOPE_RTOL * information) | ~searched
     starts = find_starts(cells, common, np.where(at_zero, 0.0, slope), searched)

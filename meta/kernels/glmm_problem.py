@@ -139,7 +139,8 @@ def take_cells(problem: Problem, basis: Basis, rows: Ints) -> Cells:
         cells.constant = problem.constant[place]
     if problem.data is not None:
         data = np.ascontiguousarray(problem.data[(slice(None), *place)])
-        cells = replace(cells, data=data, tables=problem.tables, kind=problem.kind)
+        cells = replace(cells, data=data, tables=problem.tables)
     if problem.kind is not None:
+        cells.kind = problem.kind
         cells.state = np.full((problem.kind.states, study.size), np.nan)
     return cells

@@ -209,7 +209,7 @@ def _problem_of_arms(data: TwoGroups, rules: tuple[Rule, ...]) -> Problem:
     return Problem(
         data.binomial,
         np.zeros(data.mask.shape),
-        np.ones(data.mask.shape),
+        data.size1 + data.size2,
         data.mask,
         data.design,
         rules,
