@@ -11,10 +11,15 @@ if TYPE_CHECKING:
     from meta.effects.compute import effect_sizes as effect_sizes
     from meta.effects.sizes import EffectSizes as EffectSizes
     from meta.errors import MetaError as MetaError
+    from meta.models.comparison import ContrastTest as ContrastTest
+    from meta.models.comparison import ModelComparison as ModelComparison
+    from meta.models.comparison import compare_fits as compare_fits
+    from meta.models.comparison import test_contrast as test_contrast
     from meta.models.fitting import fit_many as fit_many
     from meta.models.fitting import fit_model as fit_model
     from meta.models.predictions import Predictions as Predictions
     from meta.models.predictions import predict_at as predict_at
+    from meta.models.predictions import predict_curve as predict_curve
     from meta.models.subgroups import fit_subgroups as fit_subgroups
     from meta.options import DisplayUnit as DisplayUnit
     from meta.options import ModelSpec as ModelSpec
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from meta.plots.funnel import funnel_plot as funnel_plot
     from meta.plots.refits import cumulative_plot as cumulative_plot
     from meta.plots.refits import leave_one_out_plot as leave_one_out_plot
+    from meta.plots.regression import regression_plot as regression_plot
     from meta.profiles.loader import profile as profile
     from meta.profiles.loader import profile_names as profile_names
     from meta.protocol.reader import read_protocol as read_protocol
@@ -40,10 +46,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ContrastTest": "meta.models.comparison",
     "DisplayUnit": "meta.options",
     "EffectSizes": "meta.effects.sizes",
     "Fit": "meta.results",
     "MetaError": "meta.errors",
+    "ModelComparison": "meta.models.comparison",
     "ModelSpec": "meta.options",
     "Permutation": "meta.sensitivity.permutation",
     "Predictions": "meta.models.predictions",
@@ -51,6 +59,7 @@ _HOMES = {
     "SmallStudyTest": "meta.bias.asymmetry",
     "Subgroups": "meta.results",
     "check_sample_size": "meta.bias.asymmetry",
+    "compare_fits": "meta.models.comparison",
     "compare_versions": "meta.releases.versions",
     "cumulate": "meta.sensitivity.cumulative",
     "cumulative_plot": "meta.plots.refits",
@@ -65,10 +74,13 @@ _HOMES = {
     "leave_one_out_plot": "meta.plots.refits",
     "permute": "meta.sensitivity.permutation",
     "predict_at": "meta.models.predictions",
+    "predict_curve": "meta.models.predictions",
     "profile": "meta.profiles.loader",
     "profile_names": "meta.profiles.loader",
     "read_protocol": "meta.protocol.reader",
+    "regression_plot": "meta.plots.regression",
     "run_review": "meta.pipeline",
+    "test_contrast": "meta.models.comparison",
     "verify_release": "meta.releases.verify",
 }
 
