@@ -86,7 +86,8 @@ def predict_at(fit: Fit, values: Values) -> Predictions:
     -------
     Predictions
         The interval of the mean is that of ``spec.ci_method`` and its guard (under ``profile`` Wald's: a
-        profile at each point would cost a fit each), k - p degrees of freedom under ``t`` and ``HKSJ``. The
+        profile at each point would cost a fit each; none under the cluster-robust ones, whose degrees of
+        freedom belong to each contrast), k - p degrees of freedom under ``t`` and ``HKSJ``. The
         prediction interval is that of ``spec.pi_method``, its degrees of freedom k - p (``t_k1``, ``hk_k1``)
         or k - p - 1 (``t_k2``, ``hk_k2``): what k - 1 and k - 2 are with one coefficient.
 
@@ -135,26 +136,33 @@ def predict_at(fit: Fit, values: Values) -> Predictions:
     )
 
 
-def single_numeric(moderators: Moderators | None) -> str | None:
-    """Return the column of a regression on one numeric column (its powers and splines too), else None."""
-    if moderators is None:
+def curve_column(fit: Fit) -> str | None:
+    """Return the column of a regression on one numeric column (powers and splines of it too), else None."""
+    if fit.moderators is None or fit.coefficients is None:
         return None
-    columns = {factor.column for factor in moderators.factors}
-    numeric = all(f.kind != "levels" and f.low is not None for f in moderators.factors)
-    return columns.pop() if len(columns) == 1 and numeric else None
+    factors = fit.moderators.factors
+    columns = {factor.column for factor in factors}
+    ranged = all(f.low is not None and f.high is not None and f.low < f.high for f in factors)
+    return columns.pop() if len(columns) == 1 and ranged else None
 
 
-def curve_of(fit: Fit, points: int = 61) -> Predictions | None:
-    """Predict along the range of a single numeric moderator, ends included; None for any other regression."""
-    column = single_numeric(fit.moderators)
-    if column is None or fit.moderators is None or fit.coefficients is None:
-        return None
-    low, high = fit.moderators.factors[0].low, fit.moderators.factors[0].high
-    if low is None or high is None or not low < high:
-        return None
-    return predict_at(
-        fit, {column: [low + (high - low) * i / (points - 1) for i in range(points - 1)] + [high]}
-    )
+def predict_curve(fit: Fit, points: int = 61) -> Predictions:
+    """Predict along the range of the moderator of a regression on a single numeric column, ends included.
+
+    Raises
+    ------
+    ModelError
+        If the regression is on anything else, or has no estimate.
+    """
+    column = curve_column(fit)
+    if column is None or fit.moderators is None:
+        raise ModelError(
+            f"a curve needs an estimated regression on one numeric column; got {fit.spec.moderators!r}, "
+            f"status {fit.status}"
+        )
+    factor = fit.moderators.factors[0]
+    low, high = float(factor.low or 0.0), float(factor.high or 0.0)
+    return predict_at(fit, {column: np.linspace(low, high, points).tolist()})
 
 
 def _read_values(moderators: Moderators, values: Values) -> tuple[dict[str, tuple[Cell, ...]], int]:
@@ -210,34 +218,21 @@ def _mean_interval(
     fit: Fit, x: Floats, value: Floats
 ) -> tuple[float | None, Floats, Floats, Floats, tuple[str, ...]]:
     """Return df, standard error, bounds of the mean, and what is to be said of them."""
-    spec, free = fit.spec, float(fit.k - x.shape[1])
-    covariance = np.asarray(fit.covariance)
-    se = _standard_errors(x, covariance)
+    spec = fit.spec
+    se = _standard_errors(x, np.asarray(fit.covariance))
     if spec.ci_method not in _PLAIN:
         nothing = np.full(value.shape, np.nan)
-        return None, se, nothing, nothing, (f"no interval of predictions under {spec.ci_method}",)
-    student = spec.ci_method in ("t", "HKSJ")
-    df = np.full(value.shape, free if student else np.nan)
-    low, high = wald_interval(value, se, two_sided_quantile(spec.level, df))
+        return None, se, nothing, nothing.copy(), (f"no interval of predictions under {spec.ci_method}",)
+    df: float | None = None
+    if spec.ci_method in ("t", "HKSJ"):
+        df = float(fit.k - x.shape[1])
+        if fit.moderator_test is not None:
+            # None where the guard kept the Wald interval, and with it the normal quantile
+            df = fit.moderator_test.df2
+    quantile = two_sided_quantile(spec.level, np.full(value.shape, np.nan if df is None else df))
+    low, high = wald_interval(value, se, quantile)
     notes = ("intervals of predictions are Wald's",) if spec.ci_method == "profile" else ()
-    if spec.ci_guard not in ("none", "se") and fit.wald_covariance is not None:
-        return _guard_interval(fit, x, value, free)
-    return (free if student else None), se, low, high, notes
-
-
-def _guard_interval(
-    fit: Fit, x: Floats, value: Floats, free: float
-) -> tuple[float | None, Floats, Floats, Floats, tuple[str, ...]]:
-    """Return the wider of the HKSJ and the Wald interval at each setting (the guard ``ci``)."""
-    wald = _standard_errors(x, np.asarray(fit.wald_covariance))
-    hksj = _standard_errors(x, np.asarray(fit.hksj_covariance))
-    normal = two_sided_quantile(fit.spec.level, np.full(value.shape, np.nan))
-    student = two_sided_quantile(fit.spec.level, np.full(value.shape, free))
-    kept = normal * wald > student * hksj
-    se = np.where(kept, wald, hksj)
-    low, high = wald_interval(value, se, np.where(kept, normal, student))
-    df = free if not kept.any() else None
-    return df, se, low, high, ("each interval is the wider of the HKSJ and the Wald interval",)
+    return df, se, low, high, notes
 
 
 def _prediction_interval(fit: Fit, x: Floats, value: Floats) -> tuple[Floats, Floats, tuple[str, ...]]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
+from extraction.names import suggest
 from meta.effects.measures import default_unit, find_measure
 from meta.errors import PlotError
+from meta.models.predictions import Predictions
 from meta.options import DisplayUnit
 from meta.plots import captions, theme
 from meta.plots.axes import Extent
@@ -19,43 +21,31 @@ from meta.results import Fit, Study
 from meta.tables.numbers import level_text
 
 
-@dataclass(frozen=True, slots=True)
-class FittedLine:
-    """A fitted line over a moderator, natural scale, with the interval of the mean where there is one.
-
-    All sequences have one length; ``low`` and ``high`` may be empty.
-    """
-
-    x: Sequence[float]
-    value: Sequence[float]
-    low: Sequence[float] = ()
-    high: Sequence[float] = ()
-
-
 def regression_plot(
     fit: Fit,
-    moderator: Mapping[str, float | None],
+    curve: Predictions | None = None,
     *,
-    name: str,
-    line: FittedLine | None = None,
+    column: str | None = None,
+    name: str | None = None,
     unit: DisplayUnit | None = None,
     title: str | None = None,
     notes: Sequence[str] = (),
     provenance: str | None = None,
     width_mm: float = 120.0,
 ) -> Figure:
-    """Draw each study by a moderator and its value, its area by weight or people, and the fitted line.
+    """Draw each study by a moderator and its value, its area by weight or people, and the fitted curve.
 
     Parameters
     ----------
     fit : Fit
         The model with moderators.
-    moderator : mapping of str to (float or None)
-        Value by study label; studies without one are not drawn and counted in a note.
-    name : str
-        Words under the axis of the moderator.
-    line : FittedLine, optional
-        The fitted line and its band; none is drawn where there is none.
+    curve : Predictions, optional
+        Along a single numeric moderator (:func:`meta.models.predictions.predict_curve`): the mean, the band
+        of its interval, and the prediction interval as dashed lines. None is drawn where none is given.
+    column : str, optional
+        The moderator across; the one of the curve unless given.
+    name : str, optional
+        Words under its axis; the name of the column unless given.
     unit : DisplayUnit, optional
         How values are shown; that of the measure unless given.
     title, notes, provenance : optional
@@ -66,38 +56,37 @@ def regression_plot(
     Returns
     -------
     matplotlib.figure.Figure
+        Studies without a value or moderator are not drawn, and counted in a note.
 
     Raises
     ------
     PlotError
-        If no study has both a value and a moderator, or the line's arrays differ in length.
+        If the fit has no moderators or not this one, the curve is of another regression or of several
+        columns, or no study used has both a value and a number in the column.
     """
+    across = _pick_column(fit, curve, column)
+    name = name or across
     measure = find_measure(fit.measure)
     shown = unit or default_unit(fit.measure)
-    drawn = [
-        (s, x)
-        for s in fit.studies
-        if s.used and s.value is not None and (x := moderator.get(s.label)) is not None
-    ]
+    cells = _cells(fit, across)
+    drawn = [(s, x) for s, x in cells if s.used and s.value is not None and x is not None]
     if not drawn:
-        raise PlotError(f"a regression plot needs studies with a value and a moderator; none has {name!r}")
+        raise PlotError(f"a regression plot needs studies with a value and a moderator; none has {across!r}")
     sides = square_sides([_size(fit, s) for s, _ in drawn])
     # a circle of a square's area
     points = [
         Point(float(x), float(s.value or 0.0) * shown.factor, side * 0.5642)
         for (s, x), side in zip(drawn, sides, strict=True)
     ]
-    curves, areas, ends = _line_shapes(line, shown.factor)
+    curves, areas, ends = _curve_shapes(curve, across, shown.factor)
     values = [p.y for p in points]
     places = [p.x for p in points]
     missing = sum(1 for s in fit.studies if s.label not in {d.label for d, _ in drawn})
-    level = level_text(fit.spec.level)
-    band = f"Line: the fitted model; band: its {level} interval." if areas else ""
     frame = Frame(
         points=points,
         curves=curves,
         areas=areas,
-        x_extent=Extent([], always=[min(places), max(places), *(line.x if line else ())]),
+        x_extent=Extent([], always=[min(places), max(places), *(curves[0].x if curves else ())]),
         y_extent=Extent(
             [(y, y, y) for y in values],
             pooled=ends,
@@ -116,7 +105,8 @@ def regression_plot(
         description=f"Regression plot of {len(points)} studies. Across: {name}. "
         f"Upwards: {shown.axis}. {captions.moderator_note(fit)}",
         notes=[
-            band,
+            _curve_note(fit, curve, bool(areas), len(curves) > 1),
+            _size_note(fit),
             captions.moderator_note(fit),
             captions.model_note(fit, studies=False),
             f"Not drawn, without a value or moderator: {missing}." if missing else "",
@@ -131,20 +121,83 @@ def regression_plot(
 def _size(fit: Fit, study: Study) -> float | None:
     if not fit.spec.is_glmm:
         return study.weight
-    return study.counts.get("time") if study.counts.get("time") is not None else study.counts.get("n")
+    for names in (("time",), ("n",), ("time1", "time2"), ("n1", "n2")):
+        sizes = [study.counts.get(name) for name in names]
+        if None not in sizes:
+            return sum(size for size in sizes if size is not None)
+    return None
 
 
-def _line_shapes(line: FittedLine | None, factor: float) -> tuple[list[Curve], list[Area], list[float]]:
-    """Return the line, its band, and the values that the axis should hold."""
-    if line is None:
+def _pick_column(fit: Fit, curve: Predictions | None, column: str | None) -> str:
+    """Return the moderator that runs across, or say why there is none."""
+    if fit.moderators is None:
+        raise PlotError("a regression plot takes a fit with moderators; this one has none")
+    if curve is not None and (curve.formula != fit.moderators.formula or len(curve.values) != 1):
+        raise PlotError(
+            f"the curve is of {curve.formula!r} over {', '.join(curve.values)}; a plot of "
+            f"{fit.moderators.formula!r} takes its own, over one column"
+        )
+    known = tuple(fit.moderators.values)
+    across = column or (next(iter(curve.values)) if curve is not None else known[0])
+    if across not in known or (curve is not None and across not in curve.values):
+        raise PlotError(f"no moderator {across!r} in {fit.moderators.formula!r}; {suggest(across, known)}")
+    return across
+
+
+def _cells(fit: Fit, column: str) -> list[tuple[Study, float | None]]:
+    """Return each study with its number in the column, None where it has none."""
+    values = fit.moderators.values[column] if fit.moderators is not None else ()
+    numbers = [float(cell) if isinstance(cell, int | float) else None for cell in values]
+    # rows that are invalid stand behind those that have cells
+    numbers += [None] * (len(fit.studies) - len(numbers))
+    return list(zip(fit.studies, numbers, strict=True))
+
+
+def _curve_note(fit: Fit, curve: Predictions | None, band: bool, dashed: bool) -> str:
+    """Say what is drawn of the model."""
+    if curve is None:
+        return ""
+    level = level_text(fit.spec.level)
+    parts = ["Line: the fitted model"]
+    if band:
+        parts.append(f"band: its {level} interval")
+    if dashed:
+        parts.append(f"dashed: {level} prediction interval")
+    return "; ".join(parts) + "."
+
+
+def _size_note(fit: Fit) -> str:
+    if not fit.spec.is_glmm:
+        return "Circles: area by weight."
+    return "Circles: area by person-time." if {"time", "time1"} & set(fit.totals) else "Circles: area by people."
+
+
+def _curve_shapes(
+    curve: Predictions | None, column: str, factor: float
+) -> tuple[list[Curve], list[Area], list[float]]:
+    """Return the curve, its band, its prediction interval, and the values that the axis should hold."""
+    if curve is None:
         return [], [], []
-    lengths = {len(line.x), len(line.value)} | {len(bound) for bound in (line.low, line.high) if len(bound)}
-    if len(lengths) > 1 or bool(len(line.low)) != bool(len(line.high)):
-        raise PlotError(f"the arrays of a fitted line must have one length; got {sorted(lengths)}")
-    values = [v * factor for v in line.value]
-    low, high = [v * factor for v in line.low], [v * factor for v in line.high]
-    areas = []
-    if low:
-        outline = [*zip(line.x, low, strict=True), *reversed(list(zip(line.x, high, strict=True)))]
-        areas.append(Area(outline, theme.WASH))
-    return [Curve(line.x, values, theme.BLUE, 1.1)], areas, [*values, *low, *high]
+    x = [float(cell) for cell in curve.values[column] if isinstance(cell, int | float)]
+    value, low, high, prediction_low, prediction_high = (
+        [float(v) * factor for v in array]
+        for array in (
+            curve.natural,
+            curve.natural_low,
+            curve.natural_high,
+            curve.natural_prediction_low,
+            curve.natural_prediction_high,
+        )
+    )
+    curves, areas, ends = [Curve(x, value, theme.BLUE, 1.1)], [], list(value)
+    if all(math.isfinite(v) for v in (*low, *high)):
+        areas.append(
+            Area([*zip(x, low, strict=True), *reversed(list(zip(x, high, strict=True)))], theme.WASH)
+        )
+        ends += [*low, *high]
+    if all(math.isfinite(v) for v in (*prediction_low, *prediction_high)):
+        curves += [
+            Curve(x, bound, theme.BLUE, 0.8, (2.0, 2.0)) for bound in (prediction_low, prediction_high)
+        ]
+        ends += [*prediction_low, *prediction_high]
+    return curves, areas, ends

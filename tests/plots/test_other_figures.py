@@ -1,4 +1,4 @@
-"""Leave-one-out, cumulative, funnel and regression plots."""
+"""Leave-one-out, cumulative and funnel plots."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from meta.plots import theme
 from meta.plots.funnel import funnel_plot
 from meta.plots.layout import Disc, Page, Patch, Stroke
 from meta.plots.refits import cumulative_plot, leave_one_out_plot
-from meta.plots.regression import FittedLine, regression_plot
 from meta.results import Fit, Natural
 
 UNIT = DisplayUnit(100.0, "Per 100", "Resistant, per 100 people")
@@ -118,20 +117,3 @@ def test_the_axis_of_a_funnel_can_be_chosen_where_there_are_sizes() -> None:
         funnel_plot(ratio_fit(4), axis="size")
     with pytest.raises(OptionError, match="axis must be one of"):
         funnel_plot(ratio_fit(4), axis="n")  # type: ignore[arg-type]
-
-
-def test_a_regression_plot_draws_the_line_it_is_given() -> None:
-    fit = cohorts_fit()
-    years = {s.label: float(i) for i, s in enumerate(fit.studies) if i != 4}
-    line = FittedLine([0.0, 11.0], [0.1, 0.3], [0.05, 0.2], [0.2, 0.45])
-    page = page_of(regression_plot(fit, years, name="Years of follow-up", line=line, unit=UNIT))
-    assert len(discs(page)) == 11
-    assert overlapping(page) == []
-    assert "Not drawn, without a value or moderator: 1." in texts(page)
-    assert "Years of follow-up" in texts(page)
-    (drawn,) = [s for s in page.shapes if isinstance(s, Patch) and s.fill is None]
-    assert len(drawn.points) == 2
-    with pytest.raises(PlotError, match="none has 'Years'"):
-        regression_plot(fit, {}, name="Years")
-    with pytest.raises(PlotError, match="must have one length"):
-        regression_plot(fit, years, name="Years", line=FittedLine([0.0, 1.0], [0.1]))
