@@ -11,6 +11,7 @@ from meta.crosscheck.ours import take_counts, take_data
 from meta.crosscheck.pymare_engine import ask_pymare
 from meta.crosscheck.statsmodels_engine import ask_statsmodels
 from meta.effects.sizes import EffectSizes
+from meta.options import ModelSpec
 from meta.results import Fit
 
 #: Words before what is compared on effect sizes made from the counts of a GLMM.
@@ -47,7 +48,9 @@ def second_opinions(part: str, effects: EffectSizes, fit: Fit) -> tuple[Opinion,
         return _decline_all(part, fit, reason)
     data = take_data(effects, fit)
     if not fit.spec.is_glmm:
-        return (*ask_pymare(part, "", data, fit), *ask_statsmodels(part, "", data, fit))
+        asked = fit if _is_offered(fit.spec) else None
+        opinions = (*ask_pymare(part, "", data, asked), *ask_statsmodels(part, "", data, asked))
+        return opinions if asked is not None else (*opinions, _decline_reported(part))
     counts = take_counts(effects, fit)
     return (
         *ask_pymare(part, TWIN, data, None),
@@ -55,6 +58,18 @@ def second_opinions(part: str, effects: EffectSizes, fit: Fit) -> tuple[Opinion,
         *ask_glm(part, counts, fit),
         *ask_scipy(part, counts, fit),
     )
+
+
+def _is_offered(spec: ModelSpec) -> bool:
+    """Say whether the engines make the numbers that the fit reports."""
+    plain = spec.model in ("random", "common", "uwls") and spec.weights is None
+    return plain and spec.ci_guard in ("none", "se")
+
+
+def _decline_reported(part: str) -> Opinion:
+    """Return that the reported numbers themselves are compared with nothing; our refits were."""
+    asked = Question(STATSMODELS, version("statsmodels"), "reported numbers", EXACT)
+    return decline(part, asked, "statsmodels and PyMARE have no such model, weights or guard")
 
 
 def _decline_all(part: str, fit: Fit, reason: str) -> tuple[Opinion, ...]:

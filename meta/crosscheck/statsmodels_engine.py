@@ -138,5 +138,7 @@ def _pair_reported(fit: Fit, weighed: dict[str, Rows], q: float, data: Data) -> 
     pairs = [Pair("reported: Q", fit.heterogeneity.q, q, 1.0)] if fit.heterogeneity is not None else []
     if fit.estimate is None:
         return pairs
-    chosen = choose_numbers(*weighed["reported"], data, fit.spec.ci_method or "", fit.spec.ci_guard)
+    # UWLS is weighted least squares at its own scale
+    interval = "HKSJ" if fit.spec.model == "uwls" else fit.spec.ci_method or ""
+    chosen = choose_numbers(*weighed["reported"], data, interval, fit.spec.ci_guard)
     return [*pairs, *pair_mean("reported", reported(fit), chosen, data)]

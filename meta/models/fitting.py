@@ -13,7 +13,7 @@ from meta.effects.sizes import EffectSizes
 from meta.errors import ModelError
 from meta.kernels.batch_fit import fit_batch
 from meta.models.assemble import assemble_fit, assemble_refits, empty_fit
-from meta.models.count_pooling import fit_counts, known_counts
+from meta.models.count_pooling import fit_counts, known_counts, pool_counts
 from meta.models.design import Design, build_design, design_notes
 from meta.models.glmm import infer_glmm
 from meta.models.normal import infer_normal
@@ -103,7 +103,12 @@ def _fit_effects(
     effects: EffectSizes, spec: ModelSpec, masks: Mask, matrix: Floats, intercept_only: bool
 ) -> FittedRows:
     weights = given_weights(effects, spec, np.logical_or.reduce(masks, axis=0))
-    return _fit_normal(effects.y, effects.v, masks, matrix, spec, intercept_only, weights)
+    centre = None
+    if spec.tau2_method == "DL_MH":
+        if not intercept_only:
+            raise ModelError("tau2_method='DL_MH' takes no moderators")
+        centre = pool_counts(effects, masks).value
+    return _fit_normal(effects.y, effects.v, masks, matrix, spec, intercept_only, weights, centre)
 
 
 def _known_group(effects: EffectSizes, spec: ModelSpec) -> Mask:
@@ -229,8 +234,11 @@ def _fit_normal(
     spec: ModelSpec,
     intercept_only: bool,
     weights: Floats | None,
+    q_centre: Floats | None = None,
 ) -> FittedRows:
     """Run the batch kernel and its inference."""
+    if spec.tau2_method == "DL_MH" and q_centre is None:
+        raise ModelError("tau2_method='DL_MH' takes Q about the Mantel-Haenszel estimate: it needs counts")
     bad = mask & ~(v > 0)
     if bad.any():
         row, study = (int(i) for i in np.argwhere(bad)[0])
@@ -241,7 +249,7 @@ def _fit_normal(
         )
     if spec.model == "ivhet":
         weights = inverse_variances(v)
-    batch = fit_batch(y, v, mask, matrix, tau2_method=spec.tau2_method, weights=weights)
+    batch = fit_batch(y, v, mask, matrix, tau2_method=spec.tau2_method, weights=weights, q_centre=q_centre)
     rival = fit_batch(y, v, mask, matrix, tau2_method="DL") if spec.ci_guard == "iqwig6" else None
     return infer_normal(batch, y, v, mask, matrix, spec, intercept_only, weights, rival)
 
