@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +13,7 @@ from meta.kernels.given_weights import estimate_generalised, reweigh
 from meta.kernels.masks import Columns, Floats, Frame, Mask, Rows, add_studies, turn_chunks
 from meta.kernels.status import Status
 from meta.kernels.tau2 import TAU2_METHODS, Estimates, estimate_tau2
-from meta.kernels.weighted import Moments, log_likelihood, solve_coefficients, sum_moments, sum_q, weigh
+from meta.kernels.weighted import Moments, log_likelihood, solve_coefficients, sum_moments, weigh
 
 #: Estimators that need something more: weights, or the value about which Q is taken.
 GIVEN_METHODS = ("GENQ", "DL_MH")
@@ -29,6 +29,7 @@ def fit_batch(
     tau2: ArrayLike | None = None,
     weights: ArrayLike | None = None,
     q_centre: ArrayLike | None = None,
+    likelihood: bool = True,
 ) -> BatchFit:
     """Fit every analysis of a batch.
 
@@ -52,6 +53,8 @@ def fit_batch(
         estimated with them too. Their scale does not matter.
     q_centre : array_like of shape (B,), optional
         Under ``DL_MH`` the value about which Q is taken; NaN where there is none.
+    likelihood : bool
+        Whether ``loglik`` is asked for; else it is NaN.
 
     Returns
     -------
@@ -88,14 +91,16 @@ def fit_batch(
         fixed = estimate_generalised(ys, vs, given, masks, x, np.flatnonzero(free))
         free &= ~np.isnan(fixed)
     saturated = (batch.k == p) & ((batch.k == 1) | (not estimated))
-    for group, method in ((free, tau2_method), (saturated, None)):
-        for chunk, columns, frame in turn_chunks(ys, vs, masks, x, np.flatnonzero(group)):
-            known = None if fixed is None or (estimated and method is None) else fixed[chunk]
-            about = None if centre is None or method is None else centre[chunk]
-            _fit_chunk(
-                batch, chunk, columns, frame, method, known, about,
-                estimated=estimated, restricted=tau2_method == "REML",
-            )  # fmt: skip
+    task = _Task(tau2_method, estimated, fixed, centre, likelihood, tau2_method == "REML")
+    doubtful = [np.empty(0, dtype=np.intp)]
+    for chunk, columns, frame in turn_chunks(ys, vs, masks, x, np.flatnonzero(free)):
+        doubtful.append(_fit_chunk(batch, chunk, columns, frame, task, thorough=False))
+    # few rows of many chunks: searched together
+    for chunk, columns, frame in turn_chunks(ys, vs, masks, x, np.unique(np.concatenate(doubtful))):
+        _fit_chunk(batch, chunk, columns, frame, task, thorough=True)
+    task = replace(task, method=None, fixed=None if estimated else fixed, centre=None)
+    for chunk, columns, frame in turn_chunks(ys, vs, masks, x, np.flatnonzero(saturated)):
+        _fit_chunk(batch, chunk, columns, frame, task, thorough=False)
     if given is not None:
         _blank(batch, reweigh(batch, ys, vs, given, masks, x))
     return batch
@@ -178,65 +183,72 @@ def _empty_batch(k: NDArray[np.int64], p: int) -> BatchFit:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is asked of every row: the estimator, whether it estimates, what is given (B,) instead."""
+
+    method: str | None
+    estimated: bool
+    fixed: Floats | None
+    centre: Floats | None
+    likelihood: bool
+    restricted: bool
+
+
 def _fit_chunk(
-    batch: BatchFit,
-    rows: Rows,
-    columns: Columns,
-    frame: Frame,
-    method: str | None,
-    fixed: Floats | None,
-    centre: Floats | None,
-    *,
-    estimated: bool,
-    restricted: bool,
-) -> None:
-    """Fit one chunk of rows and write it into ``batch``."""
+    batch: BatchFit, rows: Rows, columns: Columns, frame: Frame, task: _Task, *, thorough: bool
+) -> Rows:
+    """Fit one chunk of rows, write it into ``batch``, return the rows that ask for a thorough search."""
     unit2 = np.ldexp(1.0, 2 * frame.exponent)
     at_zero = sum_moments(columns, np.zeros(rows.size))
-    if centre is not None:
-        away = columns.y - (np.ldexp(centre, -frame.exponent) - frame.origin[0])
+    if task.centre is not None:
+        away = columns.y - (np.ldexp(task.centre[rows], -frame.exponent) - frame.origin[0])
         at_zero = replace(at_zero, q=add_studies(weigh(columns, np.zeros(rows.size)) * away * away))
-    if fixed is not None:
-        estimates = Estimates(fixed / unit2, np.zeros(rows.size, dtype=bool))
-    elif method is not None:
-        estimates = estimate_tau2(columns, method, at_zero, frame.origin)
+    if task.fixed is not None:
+        estimates = Estimates(task.fixed[rows] / unit2, np.zeros(rows.size, dtype=bool))
+    elif task.method is not None:
+        estimates = estimate_tau2(columns, task.method, at_zero, frame.origin, thorough=thorough)
     else:
         estimates = Estimates(np.zeros(rows.size), np.zeros(rows.size, dtype=bool))
-    _write_rows(batch, rows, columns, frame, estimates, at_zero, restricted=restricted)
-    failed = np.isnan(estimates.tau2)
+    failed = np.flatnonzero(np.isnan(estimates.tau2))
+    _write_rows(batch, rows, columns, frame, estimates.tau2, at_zero)
+    if task.likelihood:
+        _write_likelihood(batch, rows, columns, frame, estimates.tau2, restricted=task.restricted)
     status = np.full(rows.size, Status.OK, dtype=np.int8)
-    if method is not None and estimated:
+    if task.method is not None and task.estimated:
         status[estimates.tau2 == 0.0] = Status.BOUNDARY
         status[estimates.several] = Status.SEVERAL_MAXIMA
         status[failed] = Status.NOT_CONVERGED
     status[columns.k == 1.0] = Status.SINGLE_STUDY
     batch.status[rows] = status
-    for name in ("coefficients", "covariance", "q", "residual_q", "typical_variance", "loglik"):
-        getattr(batch, name)[rows[failed]] = np.nan
+    if failed.size:
+        for name in ("coefficients", "covariance", "q", "residual_q", "typical_variance", "loglik"):
+            getattr(batch, name)[rows[failed]] = np.nan
+    return rows[:0] if estimates.doubtful is None else rows[estimates.doubtful]
 
 
 def _write_rows(
-    batch: BatchFit,
-    rows: Rows,
-    columns: Columns,
-    frame: Frame,
-    estimates: Estimates,
-    at_zero: Moments,
-    *,
-    restricted: bool,
+    batch: BatchFit, rows: Rows, columns: Columns, frame: Frame, estimate: Floats, at_zero: Moments
 ) -> None:
     """Write a chunk on the scale of the data; a column without tau2 is evaluated at 0, to be blanked."""
-    tau2 = np.where(np.isnan(estimates.tau2), 0.0, estimates.tau2)
+    tau2 = np.where(np.isnan(estimate), 0.0, estimate)
     unit, unit2 = np.ldexp(1.0, frame.exponent), np.ldexp(1.0, 2 * frame.exponent)
     solution = solve_coefficients(columns, frame, tau2)
     free = columns.k - columns.p
     batch.coefficients[rows] = (solution.coefficients * unit).T
     batch.covariance[rows] = (solution.covariance * unit2).transpose(2, 0, 1)
-    batch.tau2[rows] = estimates.tau2 * unit2
+    batch.tau2[rows] = estimate * unit2
     batch.q[rows] = at_zero.q
-    batch.residual_q[rows] = sum_q(columns, tau2)[0]
+    batch.residual_q[rows] = solution.residual_q
     some = free > 0.0
     batch.typical_variance[rows[some]] = (free[some] / at_zero.trace_p[some]) * unit2[some]
-    dimensions = free if restricted else columns.k
+
+
+def _write_likelihood(
+    batch: BatchFit, rows: Rows, columns: Columns, frame: Frame, estimate: Floats, *, restricted: bool
+) -> None:
+    """Write the log-likelihoods of a chunk on the scale of the data."""
+    tau2 = np.where(np.isnan(estimate), 0.0, estimate)
+    dimensions = columns.k - columns.p if restricted else columns.k
     loglik = log_likelihood(columns, tau2, restricted=restricted)
     batch.loglik[rows] = loglik - dimensions * (frame.exponent * np.log(2.0))

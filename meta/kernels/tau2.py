@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from meta.kernels.masks import Columns, Floats, Mask, pair_up
+from meta.kernels.climb import TAU2_RTOL, climb_columns
+from meta.kernels.concave import Limits
+from meta.kernels.masks import Columns, Floats, Mask, add_studies, pair_up
 from meta.kernels.moments import (
     dersimonian_laird,
     hedges_olkin,
@@ -16,8 +18,8 @@ from meta.kernels.moments import (
     sidik_jonkman,
     two_step,
 )
-from meta.kernels.search import TAU2_RTOL, Maxima, find_maxima
-from meta.kernels.weighted import Moments, log_likelihood, sum_moments, sum_q
+from meta.kernels.search import Maxima, find_maxima
+from meta.kernels.weighted import Moments, log_likelihood, pick_slopes, sum_q, sum_slopes
 
 #: Steps of the monotone search. It takes 3 to 8; over variances of ten decades about 30.
 MAX_STEPS = 200
@@ -28,22 +30,32 @@ TAU2_METHODS = ("DL", "HE", "HS", "HSk", "SJ", "PM", "EB", "PMM", "DL2", "REML",
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
-    """tau2 of each column (NaN where not found), and whether its likelihood has several local maxima."""
+    """tau2 of each column (NaN where not found), and whether its likelihood has several local maxima.
+
+    ``doubtful`` columns, whose one maximum could not be told at once, ask for a thorough search (None: none).
+    """
 
     tau2: Floats
     several: Mask
+    doubtful: Mask | None = None
 
 
-def estimate_tau2(columns: Columns, method: str, at_zero: Moments, origin: Floats) -> Estimates:
+def estimate_tau2(
+    columns: Columns, method: str, at_zero: Moments, origin: Floats, *, thorough: bool
+) -> Estimates:
     """Estimate tau2 >= 0 by one of ``TAU2_METHODS``, or by ``DL_MH``.
 
     ``at_zero`` holds the sums at tau2 = 0 (under ``DL_MH`` its ``q`` is that about the Mantel-Haenszel
     estimate), ``origin`` what was taken out of the effects beforehand (``Frame.origin``). Every column has
-    more studies than coefficients.
+    more studies than coefficients. ``thorough`` looks for every maximum of a likelihood; without it columns
+    with one maximum are quick, and the others stay ``doubtful``.
     """
     free = columns.k - columns.p
     if method in ("REML", "ML"):
-        return maximise_likelihood(columns, free / at_zero.trace_p, restricted=method == "REML")
+        typical = free / at_zero.trace_p
+        return maximise_likelihood(
+            columns, at_zero, typical, restricted=method == "REML", thorough=thorough
+        )
     return Estimates(_estimate_moments(columns, method, at_zero, origin), np.zeros(free.shape, dtype=bool))
 
 
@@ -102,7 +114,9 @@ def solve_q(columns: Columns, target: Floats, typical: Floats) -> Floats:
     return answer
 
 
-def maximise_likelihood(columns: Columns, typical: Floats, *, restricted: bool) -> Estimates:
+def maximise_likelihood(
+    columns: Columns, at_zero: Moments, typical: Floats, *, restricted: bool, thorough: bool
+) -> Estimates:
     """Maximise the restricted or full likelihood over tau2 >= 0; of several local maxima keep the best.
 
     References
@@ -111,23 +125,32 @@ def maximise_likelihood(columns: Columns, typical: Floats, *, restricted: bool) 
     """
 
     def slopes(some: Columns, tau2: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-        m = sum_moments(some, tau2)
-        if restricted:
-            return m.qq, m.trace_p, 2.0 * m.qqq, m.trace_pp
-        return m.qq, m.trace_w, 2.0 * m.qqq, m.trace_ww
+        return sum_slopes(some, tau2, restricted=restricted)
 
-    maxima = find_maxima(columns, slopes, cap_tau2(columns), typical)
-    return _keep_best(columns, maxima, restricted=restricted)
+    limits = far_limits(columns, typical, restricted=restricted)
+    if thorough:
+        return _keep_best(columns, find_maxima(columns, slopes, limits), restricted=restricted)
+    tau2 = climb_columns(columns, slopes, limits, pick_slopes(at_zero, restricted=restricted))
+    return Estimates(tau2, np.zeros(tau2.shape, dtype=bool), np.isnan(tau2))
 
 
-def cap_tau2(columns: Columns) -> Floats:
-    """Return a tau2 beyond which both likelihoods fall: 2 s2 (residual variance) + largest variance.
+def far_limits(columns: Columns, typical: Floats, *, restricted: bool) -> Limits:
+    """Return what bounds the slope of the likelihood far out.
 
-    With RSS = (k - p) s2: y'PPy <= RSS / (v_min + tau2)^2 and tr W >= tr P >= (k - p) / (v_max + tau2); the
-    second exceeds the first from tau2 = s2 + v_max on. It is a bound, not a limit set on the answer.
+    Both likelihoods fall beyond 2 s2 + v_max (residual variance, largest variance): with RSS = (k - p) s2,
+    y'PPy <= RSS / (v_min + tau2)^2 and tr W >= tr P >= (k - p) / (v_max + tau2); the second exceeds the first
+    from tau2 = s2 + v_max on. It is a bound, not a limit set on the answer.
     """
-    largest = np.maximum.reduce(np.where(np.isinf(columns.v), 0.0, columns.v), axis=0)
-    return np.asarray(2.0 * residual_variance(columns) + largest)
+    free = columns.k - columns.p
+    rss = residual_variance(columns) * free
+    v = np.where(np.isinf(columns.v), 0.0, columns.v)
+    largest = np.maximum.reduce(v, axis=0)
+    if restricted and columns.basis is not None:
+        leverage = np.add.reduce(columns.basis * columns.basis, axis=0)
+        mean = add_studies(v * np.maximum(1.0 - leverage, 0.0)) / free
+    else:
+        mean = add_studies(v) / columns.k
+    return Limits(2.0 * (rss / free) + largest, rss, free if restricted else columns.k, mean, typical)
 
 
 def _keep_best(columns: Columns, maxima: Maxima, *, restricted: bool) -> Estimates:

@@ -43,15 +43,17 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """Coefficients (p, B) and their covariance (p, p, B) in the units of the columns."""
+    """Coefficients (p, B), their covariance (p, p, B), y'Py (B,), in the units of the columns."""
 
     coefficients: Floats
     covariance: Floats
+    residual_q: Floats
 
 
 def weigh(columns: Columns, tau2: Floats) -> Floats:
     """Return the weights 1 / (v + tau2), shape (k, B); exactly 0 for studies left out."""
-    return 1.0 / (columns.v + tau2)
+    w = columns.v + tau2
+    return np.divide(1.0, w, out=w)
 
 
 def sum_moments(columns: Columns, tau2: Floats) -> Moments:
@@ -79,32 +81,69 @@ def _total(w: Floats) -> Floats:
     return np.asarray(w[0] + add_studies(w[1:]))
 
 
-def _sum_about_mean(columns: Columns, w: Floats) -> Moments:
-    """Sums for a design of ones.
+def sum_slopes(columns: Columns, tau2: Floats, *, restricted: bool) -> tuple[Floats, Floats, Floats, Floats]:
+    """Evaluate y'PPy, tr P (or tr W) and the negative of their derivatives in tau2, each of shape (B,)."""
+    w = weigh(columns, tau2)
+    if columns.basis is not None:
+        return pick_slopes(_sum_about_fit(columns, columns.basis, w), restricted=restricted)
+    power = np.empty_like(w)
+    trace, trace2, total = _sum_traces(w, power, restricted=restricted)
+    u, residual = _weigh_residual(columns, w, total, power)
+    centred = np.subtract(u, add_studies(np.multiply(w, u, out=power)) / total, out=residual)
+    qq = add_studies(np.multiply(u, u, out=u))
+    np.multiply(w, centred, out=u)
+    return qq, trace, 2.0 * add_studies(np.multiply(u, centred, out=u)), trace2
+
+
+def pick_slopes(moments: Moments, *, restricted: bool) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return y'PPy, tr P (or tr W) and the negative of their derivatives in tau2."""
+    if restricted:
+        return moments.qq, moments.trace_p, 2.0 * moments.qqq, moments.trace_pp
+    return moments.qq, moments.trace_w, 2.0 * moments.qqq, moments.trace_ww
+
+
+def _weigh_residual(columns: Columns, w: Floats, total: Floats, scratch: Floats) -> tuple[Floats, Floats]:
+    """Return the weighted residuals from the mean, and the residuals."""
+    residual = columns.y - add_studies(np.multiply(w, columns.y, out=scratch)) / total
+    return w * residual, residual
+
+
+def _sum_traces(w: Floats, scratch: Floats, *, restricted: bool) -> tuple[Floats, Floats, Floats]:
+    """Return tr P and tr PP (or tr W and tr WW) for a design of ones, and the sum of the weights.
 
     The first weight is the heaviest. It is kept apart in the traces: a plain sum(w) - sum(w^2)/sum(w) loses
     six digits where one variance is 1e-10 of the others.
     """
     w0, rest = w[0], w[1:]
-    squares = rest * rest
-    r1, r2, r3 = add_studies(rest), add_studies(squares), add_studies(squares * rest)
+    square = scratch[1:]
+    r1 = add_studies(rest)
+    r2 = add_studies(np.multiply(rest, rest, out=square))
     total = w0 + r1
-    residual = columns.y - add_studies(w * columns.y) / total
-    u = w * residual
-    centred = u - add_studies(w * u) / total
+    if not restricted:
+        return total, w0 * w0 + r2, total
+    r3 = add_studies(np.multiply(square, rest, out=square))
     pp = (
         w0 * w0 * (r1 * r1 + 3.0 * r2)
         + 2.0 * w0 * (r1 * r2 - r3)
         + (r2 * r1 * r1 - 2.0 * r3 * r1 + r2 * r2)
     )
+    return (2.0 * w0 * r1 + (r1 * r1 - r2)) / total, pp / (total * total), total
+
+
+def _sum_about_mean(columns: Columns, w: Floats) -> Moments:
+    """Sums for a design of ones."""
+    power = np.empty_like(w)
+    trace_p, trace_pp, total = _sum_traces(w, power, restricted=True)
+    u, residual = _weigh_residual(columns, w, total, power)
+    centred = u - add_studies(np.multiply(w, u, out=power)) / total
     return Moments(
-        q=add_studies(u * residual),
-        qq=add_studies(u * u),
-        qqq=add_studies(w * centred * centred),
+        q=add_studies(np.multiply(u, residual, out=residual)),
+        qq=add_studies(np.multiply(u, u, out=power)),
+        qqq=add_studies(np.multiply(w * centred, centred, out=centred)),
         trace_w=total,
-        trace_ww=w0 * w0 + r2,
-        trace_p=(2.0 * w0 * r1 + (r1 * r1 - r2)) / total,
-        trace_pp=pp / (total * total),
+        trace_ww=w[0] * w[0] + add_studies(np.multiply(w[1:], w[1:], out=power[1:])),
+        trace_p=trace_p,
+        trace_pp=trace_pp,
     )
 
 
@@ -134,20 +173,24 @@ def _sum_about_fit(columns: Columns, basis: Floats, w: Floats) -> Moments:
 
 
 def solve_coefficients(columns: Columns, frame: Frame, tau2: Floats) -> Solution:
-    """Return the coefficients of the design, their covariance (X'WX)^-1."""
+    """Return the coefficients of the design, their covariance (X'WX)^-1, and y'Py."""
     w = weigh(columns, tau2)
     if columns.basis is None or frame.triangle is None:
         total = _total(w)
         mean = add_studies(w * columns.y) / total
-        return Solution((frame.origin[0] + mean)[None], (1.0 / total)[None, None])
+        residual = columns.y - mean
+        w *= residual
+        w *= residual
+        return Solution((frame.origin[0] + mean)[None], (1.0 / total)[None, None], add_studies(w))
     q, triangle, _ = orthonormalise(columns.basis, w)
-    _, extra = remove_fit(columns.y, q, w)
+    residual, extra = remove_fit(columns.y, q, w)
     # design = basis R = Q (S R): coefficients are R^-1 origin + (S R)^-1 extra
-    inverse = multiply_terms(invert_triangles(frame.triangle), invert_triangles(triangle))
-    coefficients = multiply_terms(invert_triangles(frame.triangle), frame.origin[:, None])[:, 0]
+    outer = invert_triangles(frame.triangle)
+    inverse = multiply_terms(outer, invert_triangles(triangle))
+    coefficients = multiply_terms(outer, frame.origin[:, None])[:, 0]
     coefficients = coefficients + multiply_terms(inverse, extra[:, None])[:, 0]
     covariance = multiply_terms(inverse, np.ascontiguousarray(inverse.transpose(1, 0, 2)))
-    return Solution(coefficients, covariance)
+    return Solution(coefficients, covariance, add_studies(w * residual * residual))
 
 
 def log_likelihood(columns: Columns, tau2: Floats, *, restricted: bool) -> Floats:

@@ -11,6 +11,7 @@ import meta.kernels.masks as masks_module
 from meta.errors import ModelError
 from meta.kernels.batch import BatchFit
 from meta.kernels.batch_fit import TAU2_METHODS, fit_batch
+from meta.kernels.concave import Limits
 from meta.kernels.masks import Columns, add_studies, orthonormalise
 from meta.kernels.search import find_maxima
 from meta.kernels.status import Status
@@ -168,7 +169,8 @@ def test_a_rise_and_a_fall_inside_one_cell_of_the_grid_are_found(excess: float) 
     n, d, _, _ = slopes(COLUMNS, grid)
     rise, fall = np.flatnonzero((n[:-1] > d[:-1]) != (n[1:] > d[1:]))
     assert 15.0 < grid[rise] < grid[fall] < 63.0
-    found = find_maxima(COLUMNS, slopes, np.full(2, 1e4), np.ones(2))
+    limits = Limits(*(np.full(2, a) for a in (1e4, c.sum(), 2.0, lam.mean(), 1.0)))
+    found = find_maxima(COLUMNS, slopes, limits)
     assert found.converged.all()
     assert found.column.tolist().count(0) == 2
     ours = np.sort(found.tau2[found.column == 0])
