@@ -8,11 +8,23 @@ from typing import Any, Literal, get_args
 
 from meta.errors import OptionError
 
-Model = Literal["random", "common", "uwls", "ivhet", "mantel_haenszel", "binomial_normal", "poisson_normal", "bayes"]
-Tau2Method = Literal[
-    "REML", "DL", "HE", "HS", "HSk", "SJ", "ML", "EB", "PM", "PMM", "GENQ", "DL2", "posterior"
+Model = Literal[
+    "random",
+    "common",
+    "uwls",
+    "ivhet",
+    "mantel_haenszel",
+    "binomial_normal",
+    "poisson_normal",
+    "bayes",
+    "three_level",
+    "correlated_effects",
 ]
-CiMethod = Literal["Wald", "t", "HKSJ", "profile", "posterior"]
+Tau2Method = Literal[
+    "REML", "DL", "HE", "HS", "HSk", "SJ", "ML", "EB", "PM", "PMM", "GENQ", "DL2", "DL_MH",
+    "posterior",
+]
+CiMethod = Literal["Wald", "t", "HKSJ", "profile", "posterior", "CR0", "CR1", "CR1p", "CR2"]
 CiGuard = Literal["none", "se", "ci", "iqwig6"]
 PiMethod = Literal["t_k1", "t_k2", "z", "hk_k1", "hk_k2", "posterior"]
 Tau2Ci = Literal["QP", "PL", "J", "BJ", "posterior"]
@@ -33,6 +45,15 @@ GLMMS = ("binomial_normal", "poisson_normal")
 #: The models that know no variance between studies: no tau2, I2 and H2 from Q.
 WITHOUT_TAU2 = ("common", "uwls", "mantel_haenszel")
 
+
+#: The models with variance components between studies and of rows within them.
+MULTILEVEL = ("three_level", "correlated_effects")
+
+#: Cluster-robust intervals, for rows clustered in studies.
+CLUSTER_ROBUST = ("CR0", "CR1", "CR1p", "CR2")
+
+#: Correlation of the sampling errors of rows of one study where none is given (Pustejovsky & Tipton 2022).
+DEFAULT_RHO = 0.6
 
 #: Priors of tau under ``bayes``, with what their parameters are called; those of ``uniform`` may be left out
 #: (then it is flat on all tau, and improper).
@@ -94,13 +115,15 @@ class _Choices:
 
 _MODEL_CHOICES: dict[str, _Choices] = {
     "random": _Choices(
-        ("REML", "DL", "HE", "HS", "HSk", "SJ", "ML", "EB", "PM", "PMM", "GENQ", "DL2"),
-        ("HKSJ", "Wald", "t"),
+        ("REML", "DL", "HE", "HS", "HSk", "SJ", "ML", "EB", "PM", "PMM", "GENQ", "DL2", "DL_MH"),
+        ("HKSJ", "Wald", "t", *CLUSTER_ROBUST),
         ("t_k1", "t_k2", "z", "hk_k1", "hk_k2", None),
         ("QP", "PL", "J", "BJ", None),
-        ("weights",),
+        ("weights", "cluster"),
     ),
-    "common": _Choices((None,), ("HKSJ", "Wald", "t"), (None,), (None,), ("weights",)),
+    "common": _Choices(
+        (None,), ("HKSJ", "Wald", "t", *CLUSTER_ROBUST), (None,), (None,), ("weights", "cluster")
+    ),
     "uwls": _Choices((None,), ("t",), (None,), (None,)),
     "ivhet": _Choices(("DL",), ("Wald",), (None,), ("QP", None)),
     "mantel_haenszel": _Choices((None,), ("Wald",), (None,), (None,)),
@@ -112,6 +135,20 @@ _MODEL_CHOICES: dict[str, _Choices] = {
         ("posterior", None),
         ("posterior", None),
         ("prior", "prior_parameters"),
+    ),
+    "three_level": _Choices(
+        ("REML", "ML"),
+        ("CR2", "CR1", "CR1p", "CR0", "Wald", "t"),
+        ("t_k1", "t_k2", "z", None),
+        ("PL", None),
+        ("cluster",),
+    ),
+    "correlated_effects": _Choices(
+        ("REML", "ML"),
+        ("CR2", "CR1", "CR1p", "CR0", "Wald", "t"),
+        ("t_k1", "t_k2", "z", None),
+        ("PL", None),
+        ("cluster", "rho"),
     ),
 }
 
@@ -129,11 +166,13 @@ class ModelSpec:
         ``random`` and ``common`` weigh (y, v) by inverse variance; the other two are GLMMs on counts.
     tau2_method : str or None
         Estimator of tau2: ``REML``, ``ML``, ``DL``, ``DL2`` (two-step), ``HE``, ``HS``, ``HSk``, ``SJ``,
-        ``EB``, ``PM``, ``PMM`` (median-unbiased) or ``GENQ`` (needs ``weights``); ``ML`` under a GLMM, None
+        ``EB``, ``PM``, ``PMM`` (median-unbiased), ``GENQ`` (needs ``weights``) or ``DL_MH`` (Q about the
+        Mantel-Haenszel estimate, needs counts of two groups); ``ML`` under a GLMM, None
         under ``common``.
-    ci_method : {"HKSJ", "Wald", "t", "profile"}
+    ci_method : {"HKSJ", "Wald", "t", "profile", "CR0", "CR1", "CR1p", "CR2"}
         Interval of the mean (of each coefficient, with moderators); ``profile`` only, and by default, under a
-        GLMM.
+        GLMM. The CRs are cluster-robust, with Satterthwaite degrees of freedom; CR2 is the default of
+        ``three_level`` and ``correlated_effects``.
     ci_guard : {"se", "ci", "iqwig6", "none"}
         ``se``: the HKSJ standard error is never smaller than the Wald one. ``ci``: the wider of the HKSJ and
         Wald intervals. ``iqwig6``: as ``se``, but only where the HKSJ interval is narrower than the
@@ -152,9 +191,11 @@ class ModelSpec:
         Column of the sheet that holds the weight of each study in the mean, or ``"equal"``; None: inverse
         variance.
     cluster : str or None
-        Column of the sheet that says which rows belong together (rows of one study).
+        Column of the sheet that says which rows belong together (rows of one study); for the models
+        ``three_level`` and ``correlated_effects`` and the cluster-robust intervals, and needed there.
     rho : float or None
-        Correlation, 0 to 1, of the sampling errors of rows in one cluster.
+        Correlation, 0 or more and below 1, of the sampling errors of rows of one study under
+        ``correlated_effects``; 0.6 unless given.
     prior, prior_parameters : str and tuple of float, or None
         Prior of tau under ``bayes``: ``half_normal`` or ``half_cauchy`` (scale), ``uniform`` (upper end;
         without one flat on all tau, and improper), ``log_normal`` (mean and standard deviation of log tau2).
@@ -201,6 +242,7 @@ class ModelSpec:
         if self.moderators is not None and not isinstance(self.moderators, str):
             raise OptionError(f"moderators must be a formula such as '~ year'; got {self.moderators!r}")
         self._check_further(choices)
+        self._check_clusters()
         if self.model == "bayes":
             self._check_prior()
         if self.tau2_method == "GENQ" and self.weights is None:
@@ -220,6 +262,25 @@ class ModelSpec:
                 object.__setattr__(self, name, tuple(float(number) for number in value))
             elif isinstance(value, bool) or not isinstance(value, kind):
                 raise OptionError(f"{name} must be {_KIND_WORDS[kind]}; got {value!r}")
+
+    def _check_clusters(self) -> None:
+        """Ask for clusters where they are needed, refuse them elsewhere, and give ``rho`` its default."""
+        robust = self.ci_method in CLUSTER_ROBUST
+        if (robust or self.model in MULTILEVEL) and self.cluster is None:
+            why = f"ci_method={self.ci_method!r}" if self.model not in MULTILEVEL else f"model={self.model!r}"
+            raise OptionError(f"{why} needs cluster: the column that says which rows are of one study")
+        if self.cluster is not None and not robust and self.model not in MULTILEVEL:
+            raise OptionError(
+                f"cluster={self.cluster!r} is not used under model={self.model!r} with "
+                f"ci_method={self.ci_method!r}; name a cluster-robust one ({', '.join(CLUSTER_ROBUST)})"
+            )
+        if robust and self.weights is not None:
+            raise OptionError(f"weights={self.weights!r} have no cluster-robust interval ({self.ci_method})")
+        if self.model == "correlated_effects":
+            rho = DEFAULT_RHO if self.rho is None else float(self.rho)
+            if not 0.0 <= rho < 1.0:
+                raise OptionError(f"rho must be 0 or more and below 1; got {self.rho!r}")
+            object.__setattr__(self, "rho", rho)
 
     def _check_prior(self) -> None:
         """Refuse a prior that does not exist, parameters it does not take, and moderators."""

@@ -132,7 +132,10 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Coefficients:
-    """Regression coefficients on the analysis scale (a single intercept where there are no moderators)."""
+    """Regression coefficients on the analysis scale (a single intercept where there are no moderators).
+
+    ``df`` are the degrees of freedom of each under a cluster-robust interval; None elsewhere.
+    """
 
     names: tuple[str, ...]
     value: Floats
@@ -141,6 +144,7 @@ class Coefficients:
     high: Floats
     statistic: Floats
     p: Floats
+    df: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,13 +244,17 @@ class Information:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One variance component of a multilevel model; ``levels`` counts the groups it varies over."""
+    """One variance component of a multilevel model; ``levels`` counts the groups it varies over.
+
+    ``i2`` is its share of all variation, percent: those of all components add up to the I2 of the analysis.
+    """
 
     name: str
     value: float
     low: float | None
     high: float | None
     levels: int
+    i2: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from meta.effects.compute import study_intervals
 from meta.effects.measures import SUMMED, to_natural
 from meta.effects.sizes import EffectSizes
 from meta.kernels.status import Status
+from meta.models.clusters import cluster_names
 from meta.models.design import Design
 from meta.models.rows import FittedRows
 from meta.options import WITHOUT_TAU2, ModelSpec
@@ -87,7 +88,7 @@ def assemble_fit(
         if rows.weights is not None and coefficients is not None
         else None,
         studies=_studies(effects, spec, rows, i, design, used),
-        excluded=_excluded(effects, design, used),
+        excluded=_excluded(effects, spec, design, used),
         totals={name: float(np.sum(effects.counts[name][used])) for name in effects.counts if name in SUMMED},
         notes=(*notes, *_notes(rows, i, spec)),
         information=_information(rows, i),
@@ -304,7 +305,8 @@ def _coefficients(rows: FittedRows, i: int, design: Design) -> Coefficients:
     value, se, low, high, statistic, p = (
         array[i].copy() for array in (rows.value, rows.se, rows.low, rows.high, rows.statistic, rows.p_value)
     )
-    return Coefficients(design.names, value, se, low, high, statistic, p)
+    df = None if rows.coefficient_df is None else rows.coefficient_df[i].copy()
+    return Coefficients(design.names, value, se, low, high, statistic, p, df)
 
 
 def _moderator_test(rows: FittedRows, i: int) -> ModeratorTest | None:
@@ -331,8 +333,10 @@ def _r2(rows: FittedRows, i: int, spec: ModelSpec, null: FittedRows) -> float | 
     return 100.0 * max(0.0, (before - after) / before)
 
 
-def _reason(effects: EffectSizes, design: Design, j: int) -> str:
+def _reason(effects: EffectSizes, spec: ModelSpec, design: Design, j: int) -> str:
     """Say why study ``j`` cannot be used."""
+    if spec.cluster is not None and cluster_names(effects, spec)[j] is None:
+        return f"{spec.cluster} not reported"
     if design.reasons[j] is not None:
         return str(design.reasons[j])
     return effects.reasons[j] or "not in this analysis"
@@ -354,7 +358,7 @@ def _studies(
             y=_number(effects.y[j]),
             v=_number(effects.v[j]),
             used=bool(used[j]),
-            reason=None if used[j] else _reason(effects, design, j),
+            reason=None if used[j] else _reason(effects, spec, design, j),
             rows=effects.rows[j],
         )
         for j in range(effects.k)
@@ -369,10 +373,10 @@ def _excluded_study(row: Excluded) -> Study:
     )
 
 
-def _excluded(effects: EffectSizes, design: Design, used: Mask) -> tuple[Excluded, ...]:
+def _excluded(effects: EffectSizes, spec: ModelSpec, design: Design, used: Mask) -> tuple[Excluded, ...]:
     """List the studies that are valid but of no use to this model."""
     return tuple(
-        Excluded(effects.labels[j], _reason(effects, design, int(j)), effects.rows[j])
+        Excluded(effects.labels[j], _reason(effects, spec, design, int(j)), effects.rows[j])
         for j in np.flatnonzero(~used)
     )
 

@@ -13,13 +13,15 @@ from meta.effects.sizes import EffectSizes
 from meta.errors import ModelError
 from meta.kernels.batch_fit import fit_batch
 from meta.models.assemble import assemble_fit, assemble_refits, empty_fit
+from meta.models.clusters import cluster_codes
 from meta.models.count_pooling import fit_counts, known_counts, pool_counts
 from meta.models.design import Design, build_design, design_notes
 from meta.models.glmm import infer_glmm
+from meta.models.multilevel import infer_multilevel, make_robust
 from meta.models.normal import infer_normal
 from meta.models.rows import FittedRows
 from meta.models.weights import given_weights, inverse_variances
-from meta.options import ModelSpec
+from meta.options import MULTILEVEL, ModelSpec
 from meta.results import Fit, Floats, Refits
 
 Mask = NDArray[np.bool_]
@@ -92,16 +94,19 @@ def _known_studies(effects: EffectSizes, spec: ModelSpec) -> Mask:
     return _WAYS.get(spec.model, _INVERSE_VARIANCE).known(effects, spec)
 
 
-def _known_effects(effects: EffectSizes, _spec: ModelSpec) -> Mask:
-    """Return which studies have an effect size and its variance."""
+def _known_effects(effects: EffectSizes, spec: ModelSpec) -> Mask:
+    """Return which studies have an effect size and its variance, and name their cluster where it counts."""
     # an effect size without sampling variance (no event and nothing added) has a reason, and no weight
     without = np.array([reason is None for reason in effects.reasons], dtype=bool)
-    return np.asarray(np.isfinite(effects.y) & np.isfinite(effects.v) & without, dtype=bool)
+    known = np.asarray(np.isfinite(effects.y) & np.isfinite(effects.v) & without, dtype=bool)
+    return known if spec.cluster is None else known & (cluster_codes(effects, spec) >= 0)
 
 
 def _fit_effects(
     effects: EffectSizes, spec: ModelSpec, masks: Mask, matrix: Floats, intercept_only: bool
 ) -> FittedRows:
+    if spec.cluster is not None:
+        return _fit_clustered(effects, spec, masks, matrix, intercept_only)
     weights = given_weights(effects, spec, np.logical_or.reduce(masks, axis=0))
     centre = None
     if spec.tau2_method == "DL_MH":
@@ -109,6 +114,19 @@ def _fit_effects(
             raise ModelError("tau2_method='DL_MH' takes no moderators")
         centre = pool_counts(effects, masks).value
     return _fit_normal(effects.y, effects.v, masks, matrix, spec, intercept_only, weights, centre)
+
+
+def _fit_clustered(
+    effects: EffectSizes, spec: ModelSpec, masks: Mask, matrix: Floats, intercept_only: bool
+) -> FittedRows:
+    codes = cluster_codes(effects, spec)
+    if spec.model in MULTILEVEL:
+        _check_variances(effects.v, masks)
+        return infer_multilevel(effects.y, effects.v, masks, matrix, codes, spec, intercept_only)
+    # weighted as if rows were independent; only the interval knows better
+    rows = _fit_effects(effects, replace(spec, ci_method="Wald", cluster=None), masks, matrix, intercept_only)
+    parts = np.zeros_like(rows.tau2), rows.tau2
+    return make_robust(rows, effects.y, effects.v, masks, matrix, codes, spec, intercept_only, parts)
 
 
 def _known_group(effects: EffectSizes, spec: ModelSpec) -> Mask:
@@ -163,6 +181,8 @@ def fit_many(
             "fit_many takes inverse-variance models without moderators; "
             f"got {chosen.model!r}, moderators {chosen.moderators!r}"
         )
+    if chosen.cluster is not None:
+        raise ModelError(f"fit_many takes no clusters; got cluster={chosen.cluster!r}")
     find_measure(measure)
     ys, vs = (np.asarray(a, dtype=np.float64) for a in (y, v))
     given = np.asarray(True if mask is None else mask, dtype=bool)
@@ -214,6 +234,11 @@ def fit_rearranged(
     ``orders`` (B, k) says which of the ``used`` studies stands at each row of the design, with its variance
     (its counts) and weight; ``signs`` (B, k) multiplies each effect, from which ``shift`` is taken first.
     """
+    if spec.cluster is not None:
+        raise ModelError(
+            f"a permutation moves single rows, and those of one study ({spec.cluster}) depend on each other: "
+            "not offered with cluster"
+        )
     matrix = design.matrix[used]
     mask = np.ones(orders.shape, dtype=bool)
     if spec.is_glmm:
@@ -239,6 +264,16 @@ def _fit_normal(
     """Run the batch kernel and its inference."""
     if spec.tau2_method == "DL_MH" and q_centre is None:
         raise ModelError("tau2_method='DL_MH' takes Q about the Mantel-Haenszel estimate: it needs counts")
+    _check_variances(v, mask)
+    if spec.model == "ivhet":
+        weights = inverse_variances(v)
+    batch = fit_batch(y, v, mask, matrix, tau2_method=spec.tau2_method, weights=weights, q_centre=q_centre)
+    rival = fit_batch(y, v, mask, matrix, tau2_method="DL") if spec.ci_guard == "iqwig6" else None
+    return infer_normal(batch, y, v, mask, matrix, spec, intercept_only, weights, rival)
+
+
+def _check_variances(v: Floats, mask: Mask) -> None:
+    """Refuse a sampling variance that is not positive where it is used."""
     bad = mask & ~(v > 0)
     if bad.any():
         row, study = (int(i) for i in np.argwhere(bad)[0])
@@ -247,11 +282,6 @@ def _fit_normal(
             f"sampling variances must be > 0; analysis {row + 1} uses study {study + 1} with v={value} "
             f"({int(bad.sum())} such values in all)"
         )
-    if spec.model == "ivhet":
-        weights = inverse_variances(v)
-    batch = fit_batch(y, v, mask, matrix, tau2_method=spec.tau2_method, weights=weights, q_centre=q_centre)
-    rival = fit_batch(y, v, mask, matrix, tau2_method="DL") if spec.ci_guard == "iqwig6" else None
-    return infer_normal(batch, y, v, mask, matrix, spec, intercept_only, weights, rival)
 
 
 def _glmm_counts(effects: EffectSizes, spec: ModelSpec) -> tuple[Floats, Floats]:

@@ -186,14 +186,14 @@ def _test_moderators(
 ) -> _JointTest:
     """Test all coefficients but the intercept together; all, if the design has no column of ones."""
     rows = value.shape[0]
-    tested = [j for j in range(value.shape[1]) if j != _find_intercept(design)]
+    tested = [j for j in range(value.shape[1]) if j != find_intercept(design)]
     if intercept_only or not tested:
         return _JointTest(*(np.full(rows, np.nan) for _ in range(4)))
     statistic, p = joint_test(value[:, tested], covariance[:, tested][:, :, tested], df2)
     return _JointTest(statistic, np.full(rows, float(len(tested))), df2, p)
 
 
-def _find_intercept(design: Floats) -> int | None:
+def find_intercept(design: Floats) -> int | None:
     """Return the index of the first column of ones, over the studies that have a design at all."""
     present = np.isfinite(design).all(axis=1) & (design != 0.0).any(axis=1)
     for j in range(design.shape[1]):

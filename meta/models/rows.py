@@ -73,6 +73,7 @@ class FittedRows:
     components: tuple[tuple[Component, ...], ...] | None = None
     posteriors: tuple[Posterior | None, ...] | None = None
     notes: tuple[tuple[str, ...], ...] | None = None
+    coefficient_df: Floats | None = None
     wald_covariance: Floats | None = None
     hksj_covariance: Floats | None = None
     guard_replaced: NDArray[np.bool_] | None = None

@@ -1,11 +1,16 @@
-"""Leave one out: how far does any single study carry the answer."""
+"""Leave one out: how far does any single study carry the answer.
+
+Where rows are clustered in studies, a study goes with all its rows.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from meta.effects.sizes import EffectSizes
 from meta.errors import ModelError
+from meta.models.clusters import cluster_names
 from meta.models.fitting import design_for, refit, usable_studies
 from meta.options import ModelSpec
 from meta.results import Refits
@@ -25,8 +30,8 @@ def leave_one_out(effects: EffectSizes, spec: ModelSpec | None = None) -> Refits
     Returns
     -------
     Refits
-        Row i lacks the study ``labels[i]``, and equals the fit of the data without it to the last bit
-        (without moderators).
+        Row i lacks the study ``labels[i]`` (under ``spec.cluster`` all its rows), and equals the fit of the
+        data without it to the last bit (without moderators).
 
     Raises
     ------
@@ -41,7 +46,21 @@ def leave_one_out(effects: EffectSizes, spec: ModelSpec | None = None) -> Refits
             "leave one out needs at least two studies; "
             f"there {'is' if places.size == 1 else 'are'} {places.size}"
         )
+    if chosen.cluster is not None:
+        return _leave_clusters_out(effects, chosen, used)
     mask = np.repeat(used[None, :], places.size, axis=0)
     mask[np.arange(places.size), places] = False
     labels = tuple(effects.labels[j] for j in places)
     return refit(effects, chosen, mask, kind="leave_one_out", labels=labels)
+
+
+def _leave_clusters_out(effects: EffectSizes, spec: ModelSpec, used: NDArray[np.bool_]) -> Refits:
+    """Leave out the rows of one study at a time, in the order of their first rows."""
+    names = cluster_names(effects, spec)
+    studies = tuple(dict.fromkeys(name for name, here in zip(names, used, strict=True) if here and name))
+    if len(studies) < 2:
+        raise ModelError(
+            f"leave one out needs at least two studies ({spec.cluster}); there is {len(studies)}"
+        )
+    mask = np.array([[name != study for name in names] for study in studies], dtype=bool) & used
+    return refit(effects, spec, mask, kind="leave_one_out", labels=studies)
