@@ -25,13 +25,14 @@ ShiftKind = Literal["difference", "ratio"]
 #: A shift below this share of the estimate is rounding: interval and prediction leave the estimate alone.
 NO_SHIFT = 1e-9
 
-#: What the pooled value of a proportion or rate stands for under each transform. Where effects are normal on
+#: What the pooled value of a measure stands for under each transform. Where effects are normal on
 #: a scale, the middle of that scale turned back is the median setting; a mean of raw values is a mean.
 _CENTRES = {
     "identity": "a mean over settings",
     "logit": "the median setting",
     "log": "the median setting",
     "arcsine": "the median setting",
+    "fisher_z": "the median setting",
     "square_root": "the median setting",
     "double_arcsine": "the middle of the double arcsine scale",
     "double_root": "the middle of the double root scale",
@@ -270,8 +271,12 @@ def _why_no_estimate(fit: Fit) -> str | None:
 
 
 def is_same_quantity(one: Measure, other: Measure) -> bool:
-    """Say whether two measures estimate one quantity: a proportion is one on whatever scale it is pooled."""
-    return one.code == other.code or (one.kind == other.kind and one.kind in ("proportion", "rate"))
+    """Say whether two measures estimate one quantity, on whatever scale it is pooled: they share its name.
+
+    Peto's odds ratio is an odds ratio too.
+    """
+    names = (one.name.removeprefix("Peto "), other.name.removeprefix("Peto "))
+    return one.code == other.code or (one.kind == other.kind and names[0] == names[1])
 
 
 def _why_not_compared(old: Measure, new: Measure, natural: Natural | None, main: Fit | None) -> str | None:
@@ -285,7 +290,7 @@ def _why_not_compared(old: Measure, new: Measure, natural: Natural | None, main:
 def _remarks(fit: Fit | None, main: Fit | None, old: Measure, new: Measure) -> Iterator[str]:
     """Say what to know before an alternative is compared with the main analysis."""
     centre, main_centre = _CENTRES.get(new.transform, ""), _CENTRES.get(old.transform, "")
-    if new.kind in ("proportion", "rate") and centre != main_centre:
+    if is_same_quantity(old, new) and centre != main_centre:
         yield f"{centre}, set beside {main_centre} of the main analysis"
     if fit is None or main is None:
         return

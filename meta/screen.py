@@ -212,16 +212,22 @@ def sensitivity_summary(found: Sensitivity) -> dict[str, Any]:
 
 def print_fit(result: SingleFit) -> None:
     """Print a fit: the studies in the unit of display, then name and value a line."""
-    from meta.tables.numbers import column_decimals, count_text, interval_text
+    from meta.effects.measures import SUMMED
+    from meta.tables.numbers import column_decimals, count_text, interval_text, number_text, sheet_decimals
 
     studies, factor = result.fit.studies, result.unit.factor
     counts = list(dict.fromkeys(name for study in studies for name in study.counts))
     shown = [[None if x is None else x * factor for x in (s.value, s.low, s.high)] for s in studies]
     decimals = column_decimals(shown)
+    places = {n: sheet_decimals(s.counts.get(n) for s in studies) for n in counts if n not in SUMMED}
+
+    def cell(x: float | None, name: str) -> str:
+        return number_text(x, places[name]) if name in places else count_text(x)
+
     rows = [
         (
             study.label,
-            *(count_text(study.counts.get(name)) for name in counts),
+            *(cell(study.counts.get(name), name) for name in counts),
             study.reason or interval_text(value, low, high, decimals),
         )
         for study, (value, low, high) in zip(studies, shown, strict=True)

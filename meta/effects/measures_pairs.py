@@ -139,7 +139,7 @@ CHANGES = (
         citation="Morris & DeShon (2002), Psychol Methods 7, 105-125", null=0.0,
     ),
     Measure(
-        "SMCC", "standardised mean change", "mean change over the SD of the change",
+        "SMCC", "mean change in its own SDs", "mean change over the SD of the change",
         "standardised_difference", "identity", BEFORE_AFTER, _CHANGE,
         citation="Gibbons, Hedeker & Davis (1993), J Educ Stat 18, 271-279", null=0.0,
         variances=("LS", "LS2"),

@@ -115,14 +115,19 @@ def find_implausible(
         if not abs(y[i]) >= IMPLAUSIBLE:
             warnings.append(None)
             continue
-        text = f"{labels[i]}: a {measure.name} of {y[i]:.2f} is implausibly large"
+        text = f"{labels[i]}: a {measure.name} of {_two_decimals(y[i])} is implausibly large"
         if otherwise is not None and np.isfinite(otherwise[i]):
             text += (
                 "; are the standard deviations standard errors? Taken as such they would give "
-                f"{otherwise[i]:.2f}"
+                f"{_two_decimals(otherwise[i])}"
             )
         warnings.append(text)
     return tuple(warnings)
+
+
+def _two_decimals(value: float) -> str:
+    """Return a number of a sentence, with a minus sign as wide as a digit."""
+    return f"{value:.2f}".replace("-", "\u2212")
 
 
 def _with_errors_as_sds(measure: Measure, values: Mapping[str, Floats]) -> Floats | None:

@@ -21,6 +21,7 @@ from meta.plots.forest_rows import (
     all_studies,
     count_columns,
     group_lines,
+    measured_columns,
     overall_lines,
     study_lines,
     table_columns,
@@ -146,6 +147,7 @@ def _forest_panel(
         weighted=weighted,
         decimals=_decimals(fit, subgroups, unit, measure),
         sides=dict(zip((s.label for s in studies), square_sides(sizes), strict=True)),
+        measured=measured_columns(studies),
     )
     lines = study_lines(shared, studies) if subgroups is None else group_lines(shared, studies, subgroups)
     pooled_row = None

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from meta.effects.measures import Measure
+from meta.effects.measures import SUMMED, Measure
 from meta.options import DisplayUnit, ModelSpec
 from meta.plots import captions, theme
 from meta.plots.layout import Align
@@ -14,7 +14,15 @@ from meta.plots.marks import Bar, Bound, Diamond, Mark, Square
 from meta.plots.panel import Line
 from meta.plots.table import Cell, Column, Row
 from meta.results import Excluded, Fit, Study, Subgroups
-from meta.tables.numbers import MISSING, count_text, interval_text, level_text, percent_text
+from meta.tables.numbers import (
+    MISSING,
+    count_text,
+    interval_text,
+    level_text,
+    number_text,
+    percent_text,
+    sheet_decimals,
+)
 
 #: Heads of the count columns, unless the caller names them.
 COUNT_HEADINGS: Mapping[str, str] = {
@@ -30,8 +38,6 @@ COUNT_HEADINGS: Mapping[str, str] = {
     "controls": "Variables controlled",
     "r": "r",
 }
-#: Counts that are summed in the overall row.
-_SUMMED = ("events", "n", "time")
 #: Space before a subgroup and before the overall row, mm.
 _BLOCK_GAP = 2.6
 _OVERALL_GAP = 1.2
@@ -65,7 +71,11 @@ class Descriptor:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What the rows of one forest plot have in common; ``counts`` names the counts of each count column."""
+    """What the rows of one forest plot have in common.
+
+    ``counts`` names the counts of each count column; ``measured`` gives the decimals of those that are no
+    counts but means, spreads or correlations.
+    """
 
     spec: ModelSpec
     measure: Measure
@@ -75,6 +85,7 @@ class Shared:
     weighted: bool
     decimals: int
     sides: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def middle(self) -> int:
@@ -155,8 +166,8 @@ def _study_line(shared: Shared, study: Study, indent: bool) -> Line:
         sign = d.sign if study.label in d.marked else ""
         cells.append(Cell(text + sign, color=theme.GREY))
     for names in shared.counts:
-        there = [study.counts.get(name) for name in names]
-        text = " / ".join(count_text(x) for x in there) if any(x is not None for x in there) else MISSING
+        there = any(study.counts.get(name) is not None for name in names)
+        text = " / ".join(_number(shared, study, name) for name in names) if there else MISSING
         cells.append(Cell(text, color=color))
     factor = shared.unit.factor
     value, low, high = (None if x is None else x * factor for x in (study.value, study.low, study.high))
@@ -173,6 +184,18 @@ def _study_line(shared: Shared, study: Study, indent: bool) -> Line:
     cells.append(Cell(interval_text(value, low, high, shared.decimals)))
     mark = Square(value, _or_nan(low), _or_nan(high), shared.sides[study.label])
     return Line(Row(tuple(cells)), mark)
+
+
+def _number(shared: Shared, study: Study, name: str) -> str:
+    """Return a count of a study, or a mean with the decimals of its column."""
+    x = study.counts.get(name)
+    return number_text(x, shared.measured[name]) if name in shared.measured else count_text(x)
+
+
+def measured_columns(studies: Sequence[Study]) -> dict[str, int]:
+    """Return the columns of means, spreads and correlations, each with the decimals that its cells share."""
+    names = dict.fromkeys(name for s in studies for name in s.counts if name not in SUMMED)
+    return {name: sheet_decimals(s.counts.get(name) for s in studies) for name in names}
 
 
 def _or_nan(x: float | None) -> float:
@@ -246,7 +269,7 @@ def overall_lines(shared: Shared, fit: Fit) -> list[Line]:
     before = 1 + len(shared.descriptors)
     cells = [Cell(captions.overall_label(fit), "bold", span=before, flows=True)]
     for names in shared.counts:
-        summed = all(name.rstrip("12") in _SUMMED and name in fit.totals for name in names)
+        summed = all(name in fit.totals for name in names)
         cells.append(
             Cell(" / ".join(count_text(fit.totals[name]) for name in names) if summed else "", "bold")
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from meta.effects.measures import SUMMED
 from meta.report.origins import address_pieces, rows_text
 from meta.report.pieces import (
     Node,
@@ -20,7 +21,7 @@ from meta.report.pieces import (
 )
 from meta.report.views import Column, Table, row
 from meta.report.words import COUNT_HEADINGS, NOT_ASSESSED
-from meta.tables.numbers import MISSING, column_decimals
+from meta.tables.numbers import MISSING, column_decimals, sheet_decimals
 
 #: Cells up to this many letters need no width of their own; those beyond the second number are sentences.
 SHORT_TEXT = 14
@@ -39,6 +40,7 @@ class _Shape:
     short: list[tuple[str, Column]]
     long: list[tuple[str, Column]]
     decimals: int
+    measured: dict[str, int]
 
 
 def study_table(analysis: Node, unit: Unit, anchor: str) -> Table:
@@ -101,6 +103,11 @@ def _shape(analysis: Node, unit: Unit, studies: list[Node], entries: list[Node])
         short=[(name, column) for name, column in texts if not column.kind],
         long=[(name, column) for name, column in texts if column.kind],
         decimals=column_decimals(values),
+        measured={
+            name: sheet_decimals(s.at("counts", name).number() for s in studies)
+            for name in counts
+            if name not in SUMMED
+        },
     )
 
 
@@ -146,7 +153,7 @@ def _cells(study: Node, entry: Node, unit: Unit, shape: _Shape) -> list[Piece | 
     return [
         study.at("label").label(),
         *(_descriptor_cell(d, label) for d in shape.described),
-        *(show_count(study.at("counts", name)) for name in shape.counts),
+        *(_count_cell(study.at("counts", name), shape.measured.get(name)) for name in shape.counts),
         bracketed(value, low, high),
         *([reason] if shape.reasons else []),
         *([show_percent(study.at("weight"))] if shape.weights else []),
@@ -156,6 +163,11 @@ def _cells(study: Node, entry: Node, unit: Unit, shape: _Shape) -> list[Piece | 
         rows_text(study.at("rows")),
         *(entry.at("cells", name).text() or MISSING for name, _ in shape.long),
     ]
+
+
+def _count_cell(count: Node, decimals: int | None) -> Piece:
+    """Return a count; or a mean, spread or correlation with the decimals of its column."""
+    return show_count(count) if decimals is None else show_number(count, decimals)
 
 
 def _descriptor_cell(descriptor: Node, label: str) -> str:

@@ -104,11 +104,19 @@ def count_text(x: Number) -> str:
 
     At most two (person-years, means), or three significant digits of what is below 0.1.
     """
+    return number_text(x, _count_decimals(x))
+
+
+def sheet_decimals(values: Iterable[Number]) -> int:
+    """Return the decimals that a column of means, spreads or correlations shares: those of its finest cell."""
+    return max((_count_decimals(x) for x in values), default=0)
+
+
+def _count_decimals(x: Number) -> int:
     if x is None or math.isnan(x) or math.isinf(x) or float(x).is_integer():
-        return number_text(x, 0)
+        return 0
     most = max(2, 2 - math.floor(math.log10(abs(x)))) if abs(x) < 0.1 else 2
-    decimals = next((d for d in range(1, most) if math.isclose(round(x, d), x, rel_tol=1e-9)), most)
-    return number_text(x, decimals)
+    return next((d for d in range(1, most) if math.isclose(round(x, d), x, rel_tol=1e-9)), most)
 
 
 def declared_text(x: Number) -> str:

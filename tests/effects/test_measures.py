@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from meta.alternatives import is_same_quantity
 from meta.effects.formulas import FORMULAS
 from meta.effects.measures import (
     MEASURES,
@@ -18,6 +22,7 @@ from meta.effects.measures import (
 )
 from meta.effects.sizes import EffectSizes
 from meta.errors import EffectError
+from meta.report.measure_words import MEASURES as WORDS
 
 LAWS = settings(deadline=None, max_examples=100, derandomize=True)
 
@@ -135,3 +140,44 @@ def test_ends_and_missing_pass_through() -> None:
     np.testing.assert_array_equal(to_natural("RD", ends), ends)
     np.testing.assert_array_equal(to_analysis("PLO", [0.0, 1.0]), [-np.inf, np.inf])
     np.testing.assert_array_equal(to_analysis("IRLN", [0.0, 1.0]), [-np.inf, 0.0])
+
+
+def test_the_readme_lists_every_measure() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    section = text.partition("## Measures")[2].partition("\n## ")[0]
+    assert [code for code in MEASURES if not re.search(rf"\b{code}\b", section)] == []
+
+
+def test_the_report_has_words_for_every_measure() -> None:
+    assert set(WORDS) == set(MEASURES)
+    ratios = {code for code, measure in MEASURES.items() if measure.is_ratio}
+    assert {code for code, words in WORDS.items() if words.ratio} == ratios
+    assert {words.null for words in WORDS.values()} == {None, 0.0, 1.0}
+    assert WORDS["IRR"].zeros == (
+        "Where an arm has no events, 0.5 is added to the events of both arms; a study without events in both "
+        "arms has no rate ratio and is shown with this reason."
+    )
+    assert WORDS["PHI"].zeros == "Nothing is added to zero cells."
+    assert WORDS["MD"].zeros == ""
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("PLO", "PAS", True),
+        ("IRLN", "IRFT", True),
+        ("OR", "PETO", True),
+        ("OR", "D2ORN", True),
+        ("SMD", "SMDH", True),
+        ("SMD", "OR2DN", True),
+        ("COR", "ZCOR", True),
+        ("OR", "RR", False),
+        ("SMD", "MD", False),
+        ("SMCR", "SMCC", False),
+        ("COR", "PCOR", False),
+        ("RD", "IRD", False),
+    ],
+)
+def test_measures_of_one_quantity_can_be_set_beside_each_other(one: str, other: str, same: bool) -> None:
+    assert is_same_quantity(MEASURES[one], MEASURES[other]) is same
+    assert is_same_quantity(MEASURES[other], MEASURES[one]) is same

@@ -146,3 +146,21 @@ def test_an_interval_never_collapses(value: float, relative: float) -> None:
 )
 def test_what_was_declared_is_shown_as_it_was_given(value, text):
     assert numbers.declared_text(value) == text
+
+
+def test_columns_of_means_share_the_decimals_of_their_finest_cell() -> None:
+    assert numbers.sheet_decimals([24.1, 22.0, None]) == 1
+    assert numbers.sheet_decimals([24.0, 22.0]) == 0
+    assert numbers.sheet_decimals([0.5, 0.25, 0.333333]) == 2
+    assert numbers.sheet_decimals([0.00123456, 2.0]) == 5
+    assert numbers.sheet_decimals([]) == 0
+
+
+def test_small_numbers_of_a_sheet_keep_three_digits() -> None:
+    assert [numbers.count_text(x) for x in (12.0, 453.5, 12.345, 0.05, 0.00123456)] == [
+        "12",
+        "453.5",
+        "12.35",
+        "0.05",
+        "0.00123",
+    ]
