@@ -32,7 +32,7 @@ MAX_STEPS = 25
 
 
 def climb_columns(
-    columns: Columns, slopes: Slopes, limits: Limits, at_zero: tuple[Floats, Floats, Floats, Floats]
+    columns: Columns, slopes: Slopes, limits: Limits, at_zero: tuple[Floats, ...]
 ) -> Floats:
     """Return the tau2 of the one local maximum of each column, shape (B,); NaN where that is not settled.
 
@@ -65,7 +65,7 @@ def climb_columns(
 
 
 def _climb(
-    columns: Columns, slopes: Slopes, limits: Limits, start: tuple[Floats, Floats, Floats, Floats]
+    columns: Columns, slopes: Slopes, limits: Limits, start: tuple[Floats, ...]
 ) -> Point:
     """Climb from 0, where N > D, to a place where D / N = 1; NaN where the steps run out.
 

@@ -135,22 +135,31 @@ def maximise_likelihood(
 
 
 def far_limits(columns: Columns, typical: Floats, *, restricted: bool) -> Limits:
-    """Return what bounds the slope of the likelihood far out.
-
-    Both likelihoods fall beyond 2 s2 + v_max (residual variance, largest variance): with RSS = (k - p) s2,
-    y'PPy <= RSS / (v_min + tau2)^2 and tr W >= tr P >= (k - p) / (v_max + tau2); the second exceeds the first
-    from tau2 = s2 + v_max on. It is a bound, not a limit set on the answer.
-    """
+    """Return what bounds the slope of the likelihood far out."""
     free = columns.k - columns.p
-    rss = residual_variance(columns) * free
+    spread = residual_variance(columns)
     v = np.where(np.isinf(columns.v), 0.0, columns.v)
-    largest = np.maximum.reduce(v, axis=0)
     if restricted and columns.basis is not None:
         leverage = np.add.reduce(columns.basis * columns.basis, axis=0)
         mean = add_studies(v * np.maximum(1.0 - leverage, 0.0)) / free
     else:
         mean = add_studies(v) / columns.k
-    return Limits(2.0 * (rss / free) + largest, rss, free if restricted else columns.k, mean, typical)
+    cap = _cap(spread, v)
+    return Limits(cap, spread * free, free if restricted else columns.k, mean, typical)
+
+
+def cap_tau2(columns: Columns) -> Floats:
+    """Return a tau2 beyond which both likelihoods fall: 2 s2 (residual variance) + largest variance.
+
+    With RSS = (k - p) s2: y'PPy <= RSS / (v_min + tau2)^2 and tr W >= tr P >= (k - p) / (v_max + tau2); the
+    second exceeds the first from tau2 = s2 + v_max on. It is a bound, not a limit set on the answer.
+    """
+    return _cap(residual_variance(columns), np.where(np.isinf(columns.v), 0.0, columns.v))
+
+
+def _cap(spread: Floats, v: Floats) -> Floats:
+    """Return twice the residual variance + the largest variance (0 where a study is left out)."""
+    return np.asarray(2.0 * spread + np.maximum.reduce(v, axis=0))
 
 
 def _keep_best(columns: Columns, maxima: Maxima, *, restricted: bool) -> Estimates:
