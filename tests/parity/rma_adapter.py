@@ -10,21 +10,20 @@ from typing import Any
 import numpy as np
 import pytest
 from oracle import Tally, numbers
+from rma_further import compare_natural, compare_shrunken, tau2_error
 from scipy import special
 
-from meta.inference.intervals import hksj_factor, joint_test, two_sided_quantile, wald_interval
-from meta.inference.shrinkage import shrink
+from meta.inference.intervals import hksj_factor, joint_test
 from meta.kernels.batch import BatchFit
 from meta.kernels.batch_fit import fit_batch
 from meta.kernels.status import Status
-from meta.kernels.tau2_errors import tau2_errors
 from meta.models.normal import infer_normal
 from meta.models.rows import FittedRows
 from meta.options import ModelSpec
 
 #: metafor's name of a method -> (our model, our tau2_method). SJIT goes round the second step of SJ until
 #: tau2 = tau2 Q(tau2) / (k - p), which is the equation of PM. So should DLIT, but it does not: see
-#: ``settle_iterated``.
+#: ``rma_iterated``.
 METHODS: dict[str, tuple[str, str | None]] = {
     "EE": ("common", None),
     "FE": ("common", None),
@@ -44,10 +43,6 @@ METHODS: dict[str, tuple[str, str | None]] = {
     "DLIT": ("random", "PM"),
 }
 
-#: Worst seen 1.2e-8 (against 1e-3 of the typical variance): SJIT stops 9e-12 above a tau2 of 0.
-SJIT_TOLERANCE = 1e-7
-
-DEFAULT_THRESHOLD = "run at metafor's default threshold of 1e-5; ours solves the equation"
 
 #: metafor's name of a test -> (our ci_method, our guard).
 TESTS = {"z": ("Wald", "none"), "t": ("t", "none"), "knha": ("HKSJ", "none"), "adhoc": ("HKSJ", "se")}
@@ -65,18 +60,6 @@ LATER_FIELDS = {
     "transf": "name of a transformation",
     "predict.transf": "back-transformation, held by the tests of measures",
 }
-
-
-def method_of_a_later_issue(case: Mapping[str, Any]) -> bool:
-    """An estimator of tau2 that is not offered: none of the oracle's."""
-    model = case["spec"].get("model", case["spec"])
-    method = model.get("method", "REML")
-    return method not in METHODS and method != "XX"
-
-
-def weights_of_a_later_issue(case: Mapping[str, Any]) -> bool:
-    """Weights given in place of inverse variances, in a way that is not offered: none of the oracle's."""
-    return isinstance(case["spec"].get("weights", ""), list)
 
 
 @dataclass
@@ -253,6 +236,8 @@ def compare_fit(
     _compare_joint_test(tally, case, answer, skip)
     if "se.tau2" in expected and not skip("se.tau2"):
         tally.compare(case, "se.tau2", tau2_error(answer), expected["se.tau2"], scale=1e-3 * typical)
+    if answer.intercept_only and "predict.transf" in expected and not skip("predict.transf"):
+        compare_natural(tally, case, answer)
     if "blup" in expected and not skip("blup"):
         compare_shrunken(tally, case, answer)
     if "fit" in expected and not skip("fit"):
@@ -277,98 +262,13 @@ def compare_fit(
         "confint",
         "R2",
     }
+    if answer.intercept_only:
+        compared |= {"transf", "predict.transf"}
     for name in expected:
-        if name in LATER_FIELDS:
+        if name in LATER_FIELDS and name not in compared:
             tally.defer_field(name)
         elif name not in compared and not skip(name):
             tally.fail(case, f"nobody looked at the field {name}")
-
-
-def tau2_error(answer: Answer) -> float:
-    """Return our standard error of tau2; none under a common effect."""
-    if answer.spec.tau2_method is None:
-        return float("nan")
-    errors = tau2_errors(
-        answer.y,
-        answer.v,
-        answer.mask,
-        answer.design,
-        answer.rows.tau2,
-        answer.spec.tau2_method,
-        answer.weights,
-    )
-    return float(errors[0])
-
-
-def compare_shrunken(tally: Tally, case: Mapping[str, Any], answer: Answer) -> None:
-    """Compare the shrunken effects of the studies, their standard errors and intervals."""
-    used, rows = answer.mask[0], answer.rows
-    value, se = shrink(
-        answer.y[used],
-        answer.v[used],
-        answer.design[used],
-        rows.value[0],
-        rows.covariance[0],
-        float(rows.tau2[0]),
-    )
-    low, high = wald_interval(value, se, two_sided_quantile(answer.spec.level, rows.df[:1]))
-    scale = float(se.max()) if se.size else 0.0
-    for name, ours in (("pred", value), ("se", se), ("pi.lb", low), ("pi.ub", high)):
-        golden = numbers(case["expected"]["blup"][name])
-        golden = golden[~np.isnan(golden)]  # R keeps a place for rows without an effect size
-        tally.compare(case, f"blup {name}", ours, golden, scale=scale)
-
-
-def settle_iterated(
-    tally: Tally, case: Mapping[str, Any], answer: Answer
-) -> tuple[float | None, tuple[str, ...]]:
-    """Account for metafor's tau2 under DLIT and SJIT; return it, and the fields that are thereby settled.
-
-    Everything else is then compared at metafor's tau2. Under other methods nothing is settled.
-    """
-    method = case["spec"].get("method")
-    theirs = case["expected"].get("tau2")
-    if method == "SJIT":
-        typical = float(np.nan_to_num(answer.rows.typical_variance[0]))
-        scale, ours = 1e-3 * typical, answer.rows.tau2[0]
-        if case["spec"]["control"]:
-            tally.compare(case, "tau2 SJIT", ours, theirs, scale=scale, tolerance=SJIT_TOLERANCE)
-        else:
-            tally.excuse_field(case, "tau2", DEFAULT_THRESHOLD)
-            assert answer.batch.residual_q[0] == pytest.approx(answer.batch.k[0] - answer.batch.p, rel=1e-10)
-        return theirs, ("tau2",)
-    if method == "DLIT":
-        _check_iterated_dl(case, answer, float(theirs))
-        for name in ("tau2", "se.tau2"):
-            tally.excuse_field(
-                case, name, "DLIT repeats a moment equation whose expectation it does not renew"
-            )
-        return theirs, ("tau2", "se.tau2")
-    return None, ()
-
-
-def _check_iterated_dl(case: Mapping[str, Any], answer: Answer, theirs: float) -> None:
-    """Show which equation metafor's DLIT solves, and that ours solves that of PM.
-
-    It repeats (Q - (k - p)) / tr(P) with weights 1 / (v + tau2) and keeps k - p, which is the expectation of
-    Q only while the weights are those at tau2 = 0. It ends where tau2 tr(P) = Q(tau2) - (k - p). The moment
-    equation with the right expectation, iterated, ends where Q(tau2) = k - p.
-    """
-    used = answer.mask[0]
-    x, y, v = answer.design[used], answer.y[used], answer.v[used]
-    free = y.size - x.shape[1]
-    if free == 0:
-        return
-    w = np.diag(1.0 / (v + theirs))
-    p = w - w @ x @ np.linalg.solve(x.T @ w @ x, x.T @ w)
-    own = max(0.0, float(y @ p @ y - free) / float(np.trace(p)))
-    rounding = 1e-9 * float(answer.rows.typical_variance[0])
-    if case["spec"]["control"]:  # else run at metafor's default threshold of 1e-5, which may stop it at once
-        assert own == pytest.approx(theirs, rel=1e-7, abs=rounding), case["id"]
-    if answer.rows.tau2[0] > 0.0:
-        assert answer.batch.residual_q[0] == pytest.approx(free, rel=1e-10), case["id"]
-    else:
-        assert answer.batch.q[0] <= free, case["id"]
 
 
 def _factor_of(answer: Answer, free: float) -> float:
