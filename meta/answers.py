@@ -15,8 +15,9 @@ from meta.effects.compute import effect_sizes
 from meta.effects.measures import default_unit, find_measure
 from meta.effects.sizes import EffectSizes, Value
 from meta.errors import MetaError, ProtocolError
-from meta.models.formula import formula_columns
 from meta.models.fitting import fit_model
+from meta.models.formula import formula_columns
+from meta.models.predictions import Predictions, curve_column, predict_curve
 from meta.models.subgroups import fit_subgroups
 from meta.options import DisplayUnit, ModelSpec
 from meta.protocol.plan import Analysis, ModeratorPlan, SubgroupPlan
@@ -26,6 +27,7 @@ from meta.protocol.selection import Selection
 from meta.results import Fit, GroupTest, Refits, Subgroups, to_plain
 from meta.sensitivity.cumulative import cumulate
 from meta.sensitivity.leave_one_out import leave_one_out
+from meta.sensitivity.permutation import Permutation, permute
 
 #: Fewest studies for a table of leave-one-out or cumulative refits: with two, every refit is a single study.
 MIN_REFITS = 3
@@ -42,6 +44,16 @@ STUDY_COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
+class Regression:
+    """A meta-regression of the protocol: its fit, the curve where it can be drawn, its permutation test."""
+
+    plan: ModeratorPlan
+    fit: Fit
+    curve: Predictions | None
+    permutation: Permutation | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What one analysis found: inputs chosen, model fitted, refits, and the protocol's words on them."""
 
@@ -55,7 +67,7 @@ class Answer:
     grown: Refits | None
     alternatives: Alternatives | None
     subgroups: tuple[tuple[SubgroupPlan, Subgroups], ...]
-    regressions: tuple[tuple[ModeratorPlan, Fit], ...]
+    regressions: tuple[Regression, ...]
     small_study: SmallStudyTest | None
     descriptors: tuple[Mapping[str, Any], ...]
     study_table: Mapping[str, Any]
@@ -144,11 +156,7 @@ def answer_analysis(plan: Analysis, selection: Selection, targets: Mapping[str, 
             for group in plan.subgroups
             if usable
         ),
-        regressions=tuple(
-            (moderator, fit_model(effects, replace(spec, moderators=moderator.formula)))
-            for moderator in plan.moderators
-            if pooled
-        ),
+        regressions=tuple(_regress(effects, spec, moderator) for moderator in plan.moderators if pooled),
         small_study=check_sample_size(effects, spec) if plan.small_study and pooled else None,
         descriptors=_descriptors(plan, selection),
         study_table=_study_table(selection),
@@ -163,6 +171,15 @@ def _fit_group(effects: EffectSizes, spec: ModelSpec, group: SubgroupPlan) -> Su
         return found
     none = GroupTest(None, None, None, None, "none", "no test: the protocol asks for none")
     return replace(found, test=none)
+
+
+def _regress(effects: EffectSizes, spec: ModelSpec, plan: ModeratorPlan) -> Regression:
+    """Fit a regression of the protocol; what has no estimate has no curve, and nothing to permute."""
+    chosen = replace(spec, moderators=plan.formula)
+    fit = fit_model(effects, chosen)
+    curve = predict_curve(fit) if curve_column(fit) is not None else None
+    permuted = permute(effects, chosen) if plan.permutation and fit.coefficients is not None else None
+    return Regression(plan, fit, curve, permuted)
 
 
 def _in_words(effects: EffectSizes, group: SubgroupPlan) -> EffectSizes:
@@ -230,13 +247,17 @@ def answer_to_dict(answer: Answer, figures: Mapping[str, str]) -> dict[str, Any]
             ],
             "regressions": [
                 {
-                    "title": moderator.title,
-                    "formula": moderator.formula,
-                    "show": moderator.show,
-                    "caveat": moderator.caveat,
-                    "fit": fit,
+                    "title": regression.plan.title,
+                    "formula": regression.plan.formula,
+                    "show": regression.plan.show,
+                    "caveat": regression.plan.caveat,
+                    "fit": regression.fit,
+                    "curve": regression.curve,
+                    # None where not asked for, as in releases made before there was such a choice
+                    "permutation": regression.plan.permutation or None,
+                    "permutation_test": regression.permutation,
                 }
-                for moderator, fit in answer.regressions
+                for regression in answer.regressions
             ],
             "small_study": answer.small_study,
             "targets": answer.targets,

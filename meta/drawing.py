@@ -21,6 +21,7 @@ from meta.plots.funnel import funnel_plot
 from meta.plots.history import history_plot
 from meta.plots.panel import Threshold
 from meta.plots.refits import cumulative_plot, leave_one_out_plot
+from meta.plots.regression import regression_plot
 from meta.plots.save import figure_bytes
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ MIN_FUNNEL = 3
 def draw_answer(answer: Answer) -> dict[str, Figure]:
     """Draw the figures that an answer can bear, by kind.
 
-    Kinds are ``forest``, ``subgroup-<column>``, ``alternatives``, ``leave_one_out``, ``cumulative`` and
-    ``funnel``.
+    Kinds are ``forest``, ``subgroup-<column>``, ``alternatives``, ``leave_one_out``, ``cumulative``,
+    ``regression-<place>`` and ``funnel``.
 
     Returns
     -------
@@ -100,6 +101,7 @@ def draw_answer(answer: Answer) -> dict[str, Figure]:
             title=f"{plan.title}: as studies appeared",
             provenance=_provenance(answer),
         )
+    figures.update(_draw_regressions(answer))
     if (
         answer.fit is not None
         and answer.fit.estimate is not None
@@ -111,6 +113,23 @@ def draw_answer(answer: Answer) -> dict[str, Figure]:
             unit=answer.unit,
             title=f"{plan.title}: by size of study",
             provenance=_provenance(answer),
+        )
+    return figures
+
+
+def _draw_regressions(answer: Answer) -> dict[str, Figure]:
+    """Draw each regression on a single numeric column, by its place in the protocol from 1 on."""
+    figures = {}
+    for place, regression in enumerate(answer.regressions, start=1):
+        if regression.curve is None:
+            continue
+        words = regression.plan.title or regression.plan.formula
+        figures[f"regression-{place}"] = regression_plot(
+            regression.fit,
+            regression.curve,
+            unit=answer.unit,
+            title=f"{answer.plan.title}: {words[:1].lower()}{words[1:]}",
+            provenance=f"{_provenance(answer)}.regressions.{place - 1}",
         )
     return figures
 

@@ -14,13 +14,16 @@ from extraction.sheet import Sheet, read_sheet
 from meta.effects.compute import effect_sizes
 from meta.effects.measures import COUNTS, PAIRS, column_keywords, default_unit, find_measure
 from meta.errors import EffectError
-from meta.models.formula import formula_columns
 from meta.models.fitting import fit_model
+from meta.models.formula import formula_columns
+from meta.models.predictions import curve_column, predict_curve
 from meta.options import DisplayUnit
 from meta.plots.forest import forest_plot
+from meta.plots.regression import regression_plot
 from meta.plots.save import save_figure
 from meta.profiles.loader import load_profile, override_spec
 from meta.results import Fit
+from meta.sensitivity.permutation import Permutation, permute
 from meta.tables.numbers import (
     count_text,
     decimals_for,
@@ -47,6 +50,14 @@ class SingleFit:
     unit: DisplayUnit
     warnings: tuple[Problem, ...]
     lines: list[tuple[str, str]]
+    permutation: Permutation | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fit as plain dictionaries, the permutation test beside it where there is one."""
+        plain = self.fit.to_dict()
+        if self.permutation is not None:
+            plain["permutation_test"] = self.permutation.to_dict()
+        return plain
 
 
 def fit_sheet(
@@ -65,6 +76,8 @@ def fit_sheet(
     overrides: Mapping[str, Any] | None = None,
     per: float | None = None,
     forest: str | Path | None = None,
+    regression: str | Path | None = None,
+    permutation: bool = False,
 ) -> SingleFit:
     """Read a sheet, fit one model to it, and optionally draw its forest plot.
 
@@ -92,6 +105,10 @@ def fit_sheet(
         Show natural values times this.
     forest : path, optional
         File to draw the forest plot into; its suffix says the format.
+    regression : path, optional
+        File to draw the regression plot into, with the curve where the formula is of one numeric column.
+    permutation : bool
+        Also test by permutation.
 
     Returns
     -------
@@ -137,7 +154,15 @@ def fit_sheet(
         save_figure(
             forest_plot(fit, unit=unit, title=f"{find_measure(measure).name}: {sheet.file}"), Path(forest)
         )
-    return SingleFit(fit, unit, sheet.warnings, _lines(fit, unit))
+    if regression is not None:
+        curve = predict_curve(fit) if curve_column(fit) is not None else None
+        save_figure(
+            regression_plot(fit, curve, unit=unit, title=f"{find_measure(measure).name}: {sheet.file}"),
+            Path(regression),
+        )
+    permuted = permute(effects, spec) if permutation else None
+    lines = [*_lines(fit, unit), *(_permutation_lines(permuted) if permuted is not None else [])]
+    return SingleFit(fit, unit, sheet.warnings, lines, permuted)
 
 
 def _read(
@@ -160,6 +185,20 @@ def _keep(sheet: Sheet, where: Mapping[str, str]) -> Sheet:
         if column not in sheet.columns:
             raise EffectError(f"{sheet.file} has no column {column!r}; {suggest(column, sheet.columns)}")
     return sheet.select(lambda row: all(row.text[column].strip() == value for column, value in where.items()))
+
+
+def _permutation_lines(test: Permutation) -> list[tuple[str, str]]:
+    """Return what a permutation test found as name and text."""
+    what = "flips of signs" if test.kind == "signs" else "orders"
+    how = f"all {count_text(test.draws)} {what}" if test.exact else f"{count_text(test.draws)} random {what}"
+    lines = [("permutation test", how)]
+    for name, p in zip(test.names, test.p, strict=True):
+        lines.append((f"{name}, by permutation", p_text(float(p))))
+    if test.test_p is not None and len(test.names) > 2:
+        lines.append(("all moderators, by permutation", p_text(test.test_p)))
+    # how many were drawn stands above
+    lines.extend(("note", note) for note in test.notes if not note.endswith("drawn at random"))
+    return lines
 
 
 def _lines(fit: Fit, unit: DisplayUnit) -> list[tuple[str, str]]:

@@ -122,6 +122,17 @@ def _positive(_context: click.Context, _option: click.Parameter, value: float | 
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also draw a forest plot (.svg, .pdf or .png).",
 )
+@click.option(
+    "--regression",
+    default=None,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also draw a regression plot of the moderators (.svg, .pdf or .png).",
+)
+@click.option(
+    "--permutation",
+    is_flag=True,
+    help="Also test by permutation: signs without moderators, orders of the studies with them.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole fit as JSON.")
 def fit(
     sheet: Path,
@@ -153,6 +164,8 @@ def fit(
     moderators: str | None,
     per: float | None,
     forest: Path | None,
+    regression: Path | None,
+    permutation: bool,
     as_json: bool,
 ) -> None:
     """Fit one analysis to a sheet, and print it.
@@ -195,9 +208,11 @@ def fit(
             overrides={name: value for name, value in overrides.items() if value is not None},
             per=per,
             forest=forest,
+            regression=regression,
+            permutation=permutation,
         )
     if as_json:
-        print_json(result.fit.to_dict())
+        print_json(result.to_dict())
     else:
         print_warnings(result.warnings)
         print_fit(result)

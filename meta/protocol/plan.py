@@ -158,12 +158,13 @@ class SubgroupPlan(_Part):
 
 
 class ModeratorPlan(_Part):
-    """A meta-regression: a formula over columns, and columns to show beside each study."""
+    """A meta-regression: a formula over columns, columns to show beside each study, a permutation test."""
 
     formula: Words = Field(description="For example '~ followup_years' or '~ weeks + C(design)'")
     title: str = ""
     show: tuple[str, ...] = ()
     caveat: str = ""
+    permutation: bool = False
 
 
 class Threshold(_Part):

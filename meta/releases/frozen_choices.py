@@ -25,7 +25,7 @@ _LISTS: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...] = (
     (("selection", "excluded"), "exclude", ("label", "reason")),
     (("selection", "named"), "overlap.named", ("label", "reason")),
     (("subgroups",), "subgroups", ("by", "title", "overall", "show_test")),
-    (("regressions",), "moderators", ("formula", "title", "show", "caveat")),
+    (("regressions",), "moderators", ("formula", "title", "show", "caveat", "permutation")),
     (("alternatives", "rows"), "alternatives", ("label", "reason", "measure", "profile", "changes")),
     (("descriptors",), "descriptors", ("column", "heading", "sign", "words")),
 )

@@ -64,19 +64,45 @@ def regression_sentences(regression: Node, measure: str) -> list[Sentence]:
     fit = regression.at("fit")
     status = fit.at("status").text()
     if status in WITHOUT_NUMBER or not fit.at("coefficients").exists:
-        return [join("The regression cannot be fitted on ", studies_text(fit), ".")]
+        return [join("The regression cannot be fitted on ", studies_text(fit), "."), *_note_sentences(fit)]
     out = [_slope_sentence(fit, measure)]
     test = fit.at("moderator_test")
     if test.at("df").number() not in (None, 1.0):
         out.append(join(_test_text("All moderators together", test), "."))
+    out += _permutation_sentences(regression.at("permutation_test"))
     if fit.at("r2").exists:
         out.append(join("Its moderators explain ", show_percent(fit.at("r2")), " of tau² (R²)."))
     unused = [s.at("label").label() for s in fit.at("studies").each() if not s.at("used").is_true()]
     if unused:
         out.append((f"Not in this regression: {', '.join(unused)}.",))
+    out += _note_sentences(fit)
     if regression.at("caveat").exists:
         out.append((full_stop(regression.at("caveat").text()),))
     return out
+
+
+def _note_sentences(fit: Node) -> list[Sentence]:
+    """Return what the fit itself notes, as sentences."""
+    notes = [squared(note.text()) for note in fit.at("notes").each()]
+    return [(full_stop(upper_first(note)),) for note in notes]
+
+
+def _permutation_sentences(test: Node) -> list[Sentence]:
+    """Say what a permutation test found: of the moderators together, over which orders of the studies."""
+    if not test.exists:
+        return []
+    words = "orders of the studies against their moderators"
+    p = show_p(test.at("test_p"))
+    if test.at("exact").is_true():
+        how = join("over all ", show_count(test.at("draws")), f" {words}, ", p)
+    else:
+        error = show_significant(test.at("test_p_error"))
+        how = join("over ", show_count(test.at("draws")), f" random {words}, ", p)
+        how = join(*how, " (Monte Carlo standard error ", error, ")")
+    out = [join("Permutation test of the moderators, ", *how, ".")]
+    # how many of the orders were drawn stands in the sentence
+    notes = [note.text() for note in test.at("notes").each() if "drawn at random" not in note.text()]
+    return out + [(full_stop(upper_first(note)),) for note in notes]
 
 
 def _slope_sentence(fit: Node, measure: str) -> Sentence:

@@ -185,8 +185,8 @@ def _analysis_view(root: Node, analysis: Node, unit: Unit, method: MethodView) -
         history_block(root, analysis, unit, history),
         *(_subgroup_block(analysis, group, unit) for group in analysis.at("subgroups").each()),
         *(
-            _regression_block(analysis, regression, measure)
-            for regression in analysis.at("regressions").each()
+            _regression_block(analysis, regression, measure, place)
+            for place, regression in enumerate(analysis.at("regressions").each(), start=1)
         ),
         sensitivity_block(analysis, unit, _figure(analysis, "alternatives", "Forest of alternatives")),
         _left_out_block(analysis, unit),
@@ -244,18 +244,20 @@ def _subgroup_block(analysis: Node, group: Node, unit: Unit) -> Block:
     )
 
 
-def _regression_block(analysis: Node, regression: Node, measure: str) -> Block:
+def _regression_block(analysis: Node, regression: Node, measure: str, place: int) -> Block:
     formula = regression.at("formula").text()
     title = regression.at("title").text() or f"Regression {formula}"
     fit = regression.at("fit")
+    permuted = regression.at("permutation_test")
     tables = (
-        (coefficient_table(fit, measure, f"Coefficients of {formula}"),)
+        (coefficient_table(fit, measure, f"Coefficients of {formula}", permuted),)
         if fit.at("coefficients").exists
         else ()
     )
+    figure = _figure(analysis, f"regression-{place}", f"Regression plot, {title}")
     studies = covariate_table(analysis, regression, f"Studies of {formula}")
     sentences = tuple(regression_sentences(regression, measure))
-    return Block(title, sentences, None, tables, "What the regression rests on, study by study", (studies,))
+    return Block(title, sentences, figure, tables, "What the regression rests on, study by study", (studies,))
 
 
 def _left_out_block(analysis: Node, unit: Unit) -> Block:
@@ -297,7 +299,7 @@ def _small_study_block(analysis: Node, measure: str) -> Block:
             ("The protocol declares no test for small-study effects here; the plot is for looking at.",),
         )
     tables = (
-        (coefficient_table(check.at("fit"), measure, "Coefficients of the regression on 1/n"),)
+        (coefficient_table(check.at("fit"), measure, "Coefficients of the regression on 1/n", Node(None)),)
         if check.at("fit", "coefficients").exists
         else ()
     )

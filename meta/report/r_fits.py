@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from meta.bias.asymmetry import INVERSE_SIZE
 from meta.effects.measures import find_measure
-from meta.errors import ReportError
 from meta.options import WITHOUT_TAU2
 from meta.report.r_code import r_compare, r_number, r_string, r_title
+from meta.report.r_design import design_columns, has_intercept
 
 #: Relative tolerances of comparisons. Closed forms and Fisher scoring agree to nearly all digits (1e-9 seen);
 #: metafor finds the bounds of tau2 by a root search (1e-10 seen); glmer stops where its likelihood is flat,
@@ -46,14 +45,14 @@ def describe_regression(title: str, fit: Mapping[str, Any], headers: Headers, te
             *lines,
             f"# Nothing to compare: {fit['status'].replace('_', ' ')}, {fit['k']} usable studies.",
         ]
-    names = fit["coefficients"]["names"][1:]
-    columns = [_design_column(name, headers, texts) for name in names]
+    columns = design_columns(fit["moderators"], headers, texts)
+    intercept = has_intercept(fit["moderators"])
     lines.append("design <- cbind(" + ",\n                ".join(columns) + ")")
     lines += ["complete <- rowSums(is.na(design)) == 0"]
     call = _glmm_call if _is_glmm(fit) else _normal_call
     # only the columns of numbers: a sheet may have a column called design, which would hide the matrix
-    lines += call(fit, "dat[complete, numbers]", "design[complete, , drop = FALSE]")
-    return lines + _coefficients(fit, names) + _moderator_test(fit)
+    lines += call(fit, "dat[complete, numbers]", "design[complete, , drop = FALSE]", intercept=intercept)
+    return lines + _coefficients(fit, fit["coefficients"]["names"]) + _moderator_test(fit)
 
 
 def describe_subgroups(result: Mapping[str, Any], headers: Headers, texts: Texts) -> list[str]:
@@ -118,7 +117,8 @@ def _normal_call(
     """Return the call of ``rma``."""
     spec = fit["spec"]
     mods = _mods(design, intercept)
-    test = _TESTS[spec["ci_method"], _guard(spec)]
+    guard = _guard(spec)
+    test = _TESTS[spec["ci_method"], "none" if guard in _RIVALS else guard]
     note = []
     if spec["model"] == "common" and spec["ci_method"] == "HKSJ":
         note = ["# metafor warns that this interval is not meant for common-effect models."]
@@ -127,8 +127,26 @@ def _normal_call(
         note = ['# UWLS in metafor: the common effect with test = "knha", about which metafor warns.']
     if spec["tau2_method"] in _NOT_IN_METAFOR:
         note.append("# metafor has no such estimator of tau2: its value is taken from results.json.")
-    return [*note, f"fit <- rma(yi, vi, data = {data},{mods} {_rma_options(fit, test)})"]
+    lines = [*note, f"fit <- rma(yi, vi, data = {data},{mods} {_rma_options(fit, test)})"]
+    if guard in _RIVALS:
+        rival, kept = _RIVALS[guard]
+        plain = _rma_options(fit, "z")
+        if guard == "iqwig6":
+            plain = f'method = "DL", test = "z", level = {r_number(100 * spec["level"])}'
+        lines += [
+            f"# Guard {guard}: the HKSJ interval, unless it is narrower than {rival}.",
+            f"rival <- rma(yi, vi, data = {data},{mods} {plain})",
+            "if (any(fit$ci.ub - fit$ci.lb < rival$ci.ub - rival$ci.lb))",
+            f"  fit <- rma(yi, vi, data = {data},{mods} {_rma_options(fit, kept)})",
+        ]
+    return lines
 
+
+#: What the guards that may replace the HKSJ interval compare it with, and metafor's test that then holds.
+_RIVALS = {
+    "ci": ("the Wald interval", "z"),
+    "iqwig6": ("the Wald interval of the DerSimonian-Laird model", "adhoc"),
+}
 
 #: Estimators of tau2 that metafor does not offer.
 _NOT_IN_METAFOR = ("DL2", "DL_MH")
@@ -225,14 +243,21 @@ def _normal_extras(fit: Mapping[str, Any], data: str) -> list[str]:
     lines = _tau2(fit) if fit["spec"]["model"] not in WITHOUT_TAU2 else []
     if heterogeneity is not None:
         lines += r_compare("Q", heterogeneity["q"], "fit$QE", _TOLERANCE["exact"])
-        lines += r_compare("I2, percent", heterogeneity["i2"], "fit$I2", _TOLERANCE["exact"])
-    if tau2 is not None and tau2["ci_method"] == "QP" and tau2["high"] not in (None, 0.0):
+        # a tau2 of 0 is 1e-12 in R, and I2 some 1e-8 percent
+        close = _TOLERANCE["exact" if heterogeneity["i2"] else "bounds"]
+        lines += r_compare("I2, percent", heterogeneity["i2"], "fit$I2", close)
+    if tau2 is not None and tau2["ci_method"] in ("QP", "PL") and tau2["high"] not in (None, 0.0):
+        kind, limit = tau2["ci_method"], _TOLERANCE["bounds" if tau2["ci_method"] == "QP" else "profile"]
         lines += [
-            'bounds <- confint(fit, type = "QP", control = list(tol = 1e-12, maxiter = 20000))',
+            f'bounds <- confint(fit, type = "{kind}", control = list(tol = 1e-12, maxiter = 20000))',
             'bounds <- bounds$random["tau^2", ]',
         ]
-        lines += r_compare("tau2 low", tau2["low"], "bounds[2]", _TOLERANCE["bounds"])
-        lines += r_compare("tau2 high", tau2["high"], "bounds[3]", _TOLERANCE["bounds"])
+        lines += r_compare("tau2 low", tau2["low"], "bounds[2]", limit)
+        lines += r_compare("tau2 high", tau2["high"], "bounds[3]", limit)
+    elif tau2 is not None and tau2["ci_method"] in ("J", "BJ"):
+        lines.append(
+            f"# The interval {tau2['ci_method']} of tau2 is not compared: in R it needs the package CompQuadForm."
+        )
     elif tau2 is not None and tau2["ci_method"] == "QP":
         lines.append("# The Q-profile set of tau2 is empty, or has no upper end: not compared.")
     return lines + _prediction(fit, data)
@@ -244,6 +269,10 @@ def _prediction(fit: Mapping[str, Any], data: str) -> list[str]:
     if prediction is None:
         return []
     method = prediction["method"]
+    if method == "bootstrap":
+        return ["# The bootstrap prediction interval is not compared: its random numbers are its own."]
+    if method.startswith("hk") and spec["ci_guard"] in _RIVALS:
+        return [f"# The prediction interval is not compared: its standard error follows guard {spec['ci_guard']}."]
     if method.startswith("hk"):
         test = "adhoc" if spec["ci_guard"] == "se" else "knha"
         words = f'the HKSJ standard error (test = "{test}")'
@@ -334,27 +363,11 @@ def _exact_test(model: str, data: str) -> str:
     return f"poisson.test(sum({data}$events), sum({data}$time)"
 
 
-def _design_column(name: str, headers: Headers, texts: Texts) -> str:
-    """Return the R expression of one design column: a number, or the indicator of ``column: level``."""
-    if name in headers:
-        return f"as.numeric(dat[[{r_string(headers[name])}]])"
-    if name == INVERSE_SIZE:
-        return "1 / dat$n"
-    # the longest column wins, should one column's name begin with another's and a colon
-    owners = sorted((column for column in headers if name.startswith(f"{column}: ")), key=len)
-    if not owners:
-        raise ReportError(f"coefficient {name!r} belongs to no column of effects.csv ({', '.join(headers)})")
-    column = owners[-1]
-    level = name[len(column) + 2 :]
-    text = texts[column].get(level, level)
-    return f"as.numeric(dat[[{r_string(headers[column])}]] == {r_string(text)})"
-
-
 def _coefficients(fit: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     """Compare every coefficient, its standard error, and its interval where R makes the same kind."""
     found, loose = fit["coefficients"], _tolerance(fit, "exact", "glmm_flat")
     lines: list[str] = []
-    for i, name in enumerate(("intercept", *names)):
+    for i, name in enumerate(names):
         lines += r_compare(f"{name}", found["value"][i], f"fit$b[{i + 1}]", loose)
         lines += r_compare("  standard error", found["se"][i], f"fit$se[{i + 1}]", loose)
         if fit["spec"]["ci_method"] != "profile":

@@ -200,8 +200,8 @@ def _spread_of_several(tau2: Node, k: Node) -> Piece:
     return MISSING if k.number() == 1 else show_tau2(tau2)
 
 
-def coefficient_table(fit: Node, measure: str, title: str) -> Table:
-    """Return one line a coefficient, on the analysis scale."""
+def coefficient_table(fit: Node, measure: str, title: str, permuted: Node) -> Table:
+    """Return one line a coefficient, on the analysis scale; P by permutation beside it where there is one."""
     coefficients = fit.at("coefficients")
     scale = MEASURES[measure].scale.removeprefix("the ") if measure in MEASURES else "analysis scale"
     rows = [
@@ -210,6 +210,7 @@ def coefficient_table(fit: Node, measure: str, title: str) -> Table:
             bracketed(*(show_significant(coefficients.at(part, i)) for part in ("value", "low", "high"))),
             show_significant(coefficients.at("se", i)),
             show_p_cell(coefficients.at("p", i)),
+            *((show_p_cell(permuted.at("p", i)),) if permuted.exists else ()),
         )
         for i, name in enumerate(coefficients.at("names").each())
     ]
@@ -218,6 +219,7 @@ def coefficient_table(fit: Node, measure: str, title: str) -> Table:
         Column(f"Coefficient [CI], {scale}", number=True),
         Column("SE", number=True),
         Column("P", number=True),
+        *((Column("P by permutation", number=True),) if permuted.exists else ()),
     )
     return Table(title, columns, tuple(rows))
 

@@ -18,8 +18,8 @@ from meta.bias.asymmetry import check_sample_size
 from meta.effects.compute import effect_sizes
 from meta.effects.sizes import EffectSizes
 from meta.errors import ReportError
-from meta.models.design import formula_columns
 from meta.models.fitting import fit_model
+from meta.models.formula import formula_columns
 from meta.models.subgroups import fit_subgroups
 from meta.options import ModelSpec
 from meta.report.exports import effects_csv, r_script
@@ -293,7 +293,7 @@ def test_moderators_of_the_main_analysis() -> None:
 def test_a_coefficient_without_its_column_is_an_error_not_another_column() -> None:
     analysis = example(formulas=("~ years",))
     analysis["covariates"] = {}
-    with pytest.raises(ReportError, match=r"coefficient 'years' belongs to no column of effects\.csv"):
+    with pytest.raises(ReportError, match=r"moderator 'years' is no column of effects\.csv"):
         r_script(analysis)
 
 
@@ -364,3 +364,15 @@ def test_nothing_to_fit_is_said() -> None:
 def test_same_input_same_bytes() -> None:
     assert r_script(hostile_analysis()) == r_script(hostile_analysis())
     assert effects_csv(hostile_analysis()) == effects_csv(hostile_analysis())
+
+
+def test_the_design_of_a_regression_in_r_is_ours_column_by_column() -> None:
+    """Interactions, powers, logarithms, splines and levels, as R expressions that name one column each."""
+    formula = "~ 0 + C(design) + I((years - 3)**2) + log(years)"
+    script = r_script(example(formulas=(formula, "~ ns(years, df=2)")))
+    assert 'as.numeric(dat[["design"]] == "' in script
+    assert '(as.numeric(dat[["years"]]) - 3.0)^2' in script
+    assert 'log(as.numeric(dat[["years"]]))' in script
+    assert "intercept = FALSE" in script
+    assert 'c(0, 1, 0), method = "natural")(as.numeric(dat[["years"]]))' in script
+    assert 'c(0, 0, 1), method = "natural")(as.numeric(dat[["years"]]))' in script
