@@ -16,6 +16,11 @@ Model = Literal[
     "mantel_haenszel",
     "binomial_normal",
     "poisson_normal",
+    "beta_binomial",
+    "unconditional_fixed",
+    "unconditional_random",
+    "conditional_exact",
+    "conditional_approximate",
     "bayes",
     "three_level",
     "correlated_effects",
@@ -26,7 +31,7 @@ Tau2Method = Literal[
 ]
 CiMethod = Literal["Wald", "t", "HKSJ", "profile", "posterior", "CR0", "CR1", "CR1p", "CR2"]
 CiGuard = Literal["none", "se", "ci", "iqwig6"]
-PiMethod = Literal["t_k1", "t_k2", "z", "hk_k1", "hk_k2", "posterior"]
+PiMethod = Literal["t_k1", "t_k2", "z", "hk_k1", "hk_k2", "bootstrap", "posterior"]
 Tau2Ci = Literal["QP", "PL", "J", "BJ", "posterior"]
 Status = Literal[
     "ok",
@@ -40,10 +45,21 @@ Status = Literal[
 ]
 
 #: The models on counts; the rest are inverse-variance models on (y, v).
-GLMMS = ("binomial_normal", "poisson_normal")
+GLMMS = (
+    "binomial_normal",
+    "poisson_normal",
+    "beta_binomial",
+    "unconditional_fixed",
+    "unconditional_random",
+    "conditional_exact",
+    "conditional_approximate",
+)
 
-#: The models that know no variance between studies: no tau2, I2 and H2 from Q.
-WITHOUT_TAU2 = ("common", "uwls", "mantel_haenszel")
+#: Those of them that are for two groups: odds and rate ratios.
+TWO_GROUP_GLMMS = GLMMS[3:]
+
+#: The models that know no tau2: I2 and H2 from Q, but under the beta-binomial, which has a correlation rho.
+WITHOUT_TAU2 = ("common", "uwls", "mantel_haenszel", "beta_binomial")
 
 
 #: The models with variance components between studies and of rows within them.
@@ -113,13 +129,18 @@ class _Choices:
     uses: tuple[str, ...] = ()
 
 
+#: The GLMMs: by maximum likelihood, or with tau2 held at 0 (None), a common effect.
+_GLMM = _Choices(
+    ("ML", None), ("profile", "Wald", "t"), ("t_k1", "t_k2", "z", None), ("PL", None), ("seed",)
+)
+
 _MODEL_CHOICES: dict[str, _Choices] = {
     "random": _Choices(
         ("REML", "DL", "HE", "HS", "HSk", "SJ", "ML", "EB", "PM", "PMM", "GENQ", "DL2", "DL_MH"),
         ("HKSJ", "Wald", "t", *CLUSTER_ROBUST),
-        ("t_k1", "t_k2", "z", "hk_k1", "hk_k2", None),
+        ("t_k1", "t_k2", "z", "hk_k1", "hk_k2", "bootstrap", None),
         ("QP", "PL", "J", "BJ", None),
-        ("weights", "cluster"),
+        ("weights", "cluster", "seed"),
     ),
     "common": _Choices(
         (None,), ("HKSJ", "Wald", "t", *CLUSTER_ROBUST), (None,), (None,), ("weights", "cluster")
@@ -127,8 +148,13 @@ _MODEL_CHOICES: dict[str, _Choices] = {
     "uwls": _Choices((None,), ("t",), (None,), (None,)),
     "ivhet": _Choices(("DL",), ("Wald",), (None,), ("QP", None)),
     "mantel_haenszel": _Choices((None,), ("Wald",), (None,), (None,)),
-    "binomial_normal": _Choices(("ML",), ("profile", "Wald", "t"), ("t_k1", "t_k2", "z", None), ("PL", None)),
-    "poisson_normal": _Choices(("ML",), ("profile", "Wald", "t"), ("t_k1", "t_k2", "z", None), ("PL", None)),
+    "binomial_normal": _GLMM,
+    "poisson_normal": _GLMM,
+    "beta_binomial": _Choices((None,), ("profile", "Wald", "t"), (None,), (None,)),
+    "unconditional_fixed": _GLMM,
+    "unconditional_random": _GLMM,
+    "conditional_exact": _GLMM,
+    "conditional_approximate": _GLMM,
     "bayes": _Choices(
         ("posterior",),
         ("posterior",),
@@ -162,13 +188,16 @@ class ModelSpec:
 
     Attributes
     ----------
-    model : {"random", "common", "binomial_normal", "poisson_normal"}
-        ``random`` and ``common`` weigh (y, v) by inverse variance; the other two are GLMMs on counts.
+    model : str
+        ``random``, ``common``, ``uwls`` and ``ivhet`` weigh (y, v) by inverse variance. Fitted to counts:
+        ``binomial_normal``, ``poisson_normal`` and ``beta_binomial`` for one group, ``unconditional_fixed``
+        (UM.FS), ``unconditional_random`` (UM.RS), ``conditional_exact`` (CM.EL) and
+        ``conditional_approximate`` (CM.AL) for odds and rate ratios, and ``mantel_haenszel``.
     tau2_method : str or None
         Estimator of tau2: ``REML``, ``ML``, ``DL``, ``DL2`` (two-step), ``HE``, ``HS``, ``HSk``, ``SJ``,
         ``EB``, ``PM``, ``PMM`` (median-unbiased), ``GENQ`` (needs ``weights``) or ``DL_MH`` (Q about the
-        Mantel-Haenszel estimate, needs counts of two groups); ``ML`` under a GLMM, None
-        under ``common``.
+        Mantel-Haenszel estimate, needs counts of two groups); ``ML`` under a GLMM (or None: held
+        at 0, a common effect), None under ``common``.
     ci_method : {"HKSJ", "Wald", "t", "profile", "CR0", "CR1", "CR1p", "CR2"}
         Interval of the mean (of each coefficient, with moderators); ``profile`` only, and by default, under a
         GLMM. The CRs are cluster-robust, with Satterthwaite degrees of freedom; CR2 is the default of
@@ -177,9 +206,9 @@ class ModelSpec:
         ``se``: the HKSJ standard error is never smaller than the Wald one. ``ci``: the wider of the HKSJ and
         Wald intervals. ``iqwig6``: as ``se``, but only where the HKSJ interval is narrower than the
         DerSimonian-Laird Wald interval. Only where an HKSJ standard error is used.
-    pi_method : {"t_k1", "t_k2", "z", "hk_k1", "hk_k2"} or None
+    pi_method : {"t_k1", "t_k2", "z", "hk_k1", "hk_k2", "bootstrap"} or None
         Prediction interval: quantile (t with k - p or k - p - 1 degrees of freedom, or normal) and standard
-        error.
+        error; or Nagashima's bootstrap.
     tau2_ci : {"QP", "PL", "J", "BJ"} or None
         Interval of tau2: Q-profile, or profile likelihood under a GLMM.
     level : float
@@ -201,7 +230,8 @@ class ModelSpec:
         without one flat on all tau, and improper), ``log_normal`` (mean and standard deviation of log tau2).
         None: half-normal with scale 0.5, for measures on a log or logit scale only.
     seed : int or None
-        Start of the random numbers of a bootstrap.
+        Start of the random numbers of a bootstrap (a prediction interval, an expected share); None: a stated
+        constant.
 
     Raises
     ------
@@ -230,6 +260,8 @@ class ModelSpec:
         for name in ("tau2_method", "ci_method", "pi_method", "tau2_ci"):
             allowed = getattr(choices, name)
             value = getattr(self, name)
+            if self.holds_tau2 and name in ("pi_method", "tau2_ci"):
+                allowed = (None,)
             if value == "default":
                 object.__setattr__(self, name, allowed[0])
             elif value not in allowed:
@@ -242,6 +274,7 @@ class ModelSpec:
         if self.moderators is not None and not isinstance(self.moderators, str):
             raise OptionError(f"moderators must be a formula such as '~ year'; got {self.moderators!r}")
         self._check_further(choices)
+        self._check_bootstrap()
         self._check_clusters()
         if self.model == "bayes":
             self._check_prior()
@@ -301,6 +334,15 @@ class ModelSpec:
             if not low <= number <= high:
                 raise OptionError(f"{named}: {name} must lie between {low:g} and {high:g}; got {number:g}")
 
+    def _check_bootstrap(self) -> None:
+        """Refuse a negative seed, and the bootstrap prediction interval of a mean it does not describe."""
+        if self.seed is not None and self.seed < 0:
+            raise OptionError(f"seed must be 0 or more; got {self.seed!r}")
+        if self.pi_method == "bootstrap" and self.weights is not None:
+            raise OptionError(
+                f"pi_method='bootstrap' draws inverse-variance means; weights={self.weights!r} are not used"
+            )
+
     def _check_tau2_ci(self) -> None:
         """Refuse a profile likelihood of tau2 where tau2 is not the maximum of a likelihood."""
         if self.tau2_ci == "PL" and self.tau2_method not in ("ML", "REML"):
@@ -323,6 +365,11 @@ class ModelSpec:
                 f"ci_guard={self.ci_guard!r} is not used: ci_method={self.ci_method!r} and "
                 f"pi_method={self.pi_method!r} take no HKSJ standard error"
             )
+
+    @property
+    def holds_tau2(self) -> bool:
+        """Whether a GLMM is fitted with tau2 held at 0, as a common-effect model."""
+        return self.is_glmm and self.tau2_method is None and self.model not in WITHOUT_TAU2
 
     @property
     def is_glmm(self) -> bool:

@@ -71,7 +71,7 @@ class BetaBinomial(Kind):
         """Evaluate at phi = 0: the binomial, by the same sums."""
         return self.evaluate(cells, theta)
 
-    def raise_levels(self, cells: Cells, theta: Floats) -> Bools:
+    def raise_levels(self, cells: Cells, theta: Floats) -> Bools:  # noqa: ARG002 - nothing is integrated
         """Return that nothing moves: the sums are exact."""
         return np.zeros(cells.analyses, dtype=bool)
 

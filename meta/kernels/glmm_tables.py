@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 #: Doubles in one (nodes, support) temporary.
 BLOCK = 200_000
@@ -136,20 +137,19 @@ def exact_interval(tables: Tables, index: Ints, level: float) -> tuple[Floats, F
     tail = (1.0 - level) / 2.0
     own = tables.own[index]
     start = np.where(np.isfinite(own), own, 0.0)
-    high = _bisect(lambda eta: lower_tail(tables, index, eta)[0] > tail, start, 1.0)
-    low = _bisect(lambda eta: lower_tail(tables, index, eta)[1] > tail, start, -1.0)
+    high = bisect(lambda eta: lower_tail(tables, index, eta)[0] > tail, start, 1.0)
+    low = bisect(lambda eta: lower_tail(tables, index, eta)[1] > tail, start, -1.0)
     return np.where(own == -np.inf, -np.inf, low), np.where(own == np.inf, np.inf, high)
 
 
-def _bisect(still: object, start: Floats, direction: float) -> Floats:
+def bisect(still: Callable[[Floats], Bools], start: Floats, direction: float) -> Floats:
     """Return where ``still`` turns from true to false, going from ``start`` in ``direction``."""
-    assert callable(still)
     inside, outside, width = start - direction * 64.0, np.full_like(start, direction * np.inf), 1.0
     inside = np.where(still(start), start, inside)
     for _ in range(STEPS):
         open_end = np.isinf(outside)
         middle = np.where(open_end, inside + direction * width, 0.5 * (inside + outside))
-        true = np.asarray(still(middle), dtype=bool)
+        true = still(middle)
         inside, outside = np.where(true, middle, inside), np.where(true, outside, middle)
         width *= 2.0
         if (np.abs(outside - inside) <= ROOT_TOL * (1.0 + np.abs(inside))).all() or width > 1e300:

@@ -121,10 +121,12 @@ def build_problem(
         return replace(problem, kind=FixedLevels(data.binomial, Loadings((1.0, 1.0), (coding, coding - 1.0))))
     if model == "unconditional_random":
         problem = _problem_of_arms(data, rules)
+        few, many = ends_of_support(data)
         return replace(
             problem,
             kind=RandomLevels(data.binomial, Loadings((1.0, 1.0), (coding, coding - 1.0))),
-            one_sided=_runs_away_random(data),
+            one_sided=_runs_away_random(data) & (few ^ many),
+            runaway=few & many,
         )
     if model == "conditional_exact" and data.binomial:
         return _hypergeometric(data, rules)
@@ -213,8 +215,8 @@ def _problem_of_arms(data: TwoGroups, rules: tuple[Rule, ...]) -> Problem:
         data.mask,
         data.design,
         rules,
-        one_sided=few | many,
-        runaway=np.zeros(data.mask.shape[0], dtype=bool),
+        one_sided=few ^ many,
+        runaway=few & many,
         data=arms,
         constant=arms[6] + arms[7],
     )
@@ -231,7 +233,7 @@ def _hypergeometric(data: TwoGroups, rules: tuple[Rule, ...]) -> Problem:
         data.mask,
         data.design,
         rules,
-        one_sided=few | many,
+        one_sided=few ^ many,
         runaway=_all_at_ends(data, tables, index),
         data=place[None],
         constant=tables.saturated[index],
@@ -243,7 +245,9 @@ def _all_at_ends(data: TwoGroups, tables: Tables, index: np.ndarray) -> Bools:
     """Return analyses in which every study lies at an end of its support: the larger tau, the better."""
     ends = np.isinf(tables.own[index]) | ~data.mask
     plural = (data.mask & (tables.length[index] > 2)).any(axis=1)
-    return np.asarray(ends.all(axis=1) & plural & (data.mask.sum(axis=1) > 1) & (data.design.shape[1] == 1))
+    few, many = ends_of_support(data)
+    several = (data.mask.sum(axis=1) > 1) & (data.design.shape[1] == 1)
+    return np.asarray(few & many | ends.all(axis=1) & plural & several)
 
 
 def _binomial(data: TwoGroups, rules: tuple[Rule, ...]) -> Problem:
@@ -259,7 +263,7 @@ def _binomial(data: TwoGroups, rules: tuple[Rule, ...]) -> Problem:
         data.mask,
         data.design,
         rules,
-        one_sided=none.all(axis=1) | full.all(axis=1),
+        one_sided=none.all(axis=1) ^ full.all(axis=1),
         runaway=away,
         offset=np.log(data.size1 / data.size2),
         constant=saturated_loglik(True, data.events1, total),

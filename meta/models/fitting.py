@@ -17,18 +17,23 @@ from meta.models.clusters import cluster_codes
 from meta.models.count_pooling import fit_counts, known_counts, pool_counts
 from meta.models.design import Design, build_design, design_notes
 from meta.models.glmm import infer_glmm
+from meta.models.glmm_pairs import fit_pairs, known_pairs
 from meta.models.multilevel import infer_multilevel, make_robust
 from meta.models.normal import infer_normal
 from meta.models.rows import FittedRows
 from meta.models.weights import given_weights, inverse_variances
-from meta.options import MULTILEVEL, ModelSpec
+from meta.options import MULTILEVEL, TWO_GROUP_GLMMS, ModelSpec
 from meta.results import Fit, Floats, Refits
 
 Mask = NDArray[np.bool_]
 
-#: What each GLMM is fitted to: the measure whose scale is its linear predictor, and the two count columns it
-#: needs.
-GLMM_DATA = {"binomial_normal": ("PLO", "events", "n"), "poisson_normal": ("IRLN", "events", "time")}
+#: What each GLMM of one group is fitted to: the measure whose scale is its linear predictor, and the two count
+#: columns it needs.
+GLMM_DATA = {
+    "binomial_normal": ("PLO", "events", "n"),
+    "poisson_normal": ("IRLN", "events", "time"),
+    "beta_binomial": ("PLO", "events", "n"),
+}
 
 
 def fit_model(effects: EffectSizes, spec: ModelSpec | None = None) -> Fit:
@@ -309,10 +314,13 @@ class _Way:
 
 _INVERSE_VARIANCE = _Way(_known_effects, _fit_effects)
 _ONE_GROUP = _Way(_known_group, _fit_group)
+_TWO_GROUPS = _Way(known_pairs, fit_pairs)
 
 #: The way of each model; those that are not here weigh (y, v) by inverse variance.
 _WAYS: dict[str, _Way] = {
     "binomial_normal": _ONE_GROUP,
     "poisson_normal": _ONE_GROUP,
+    "beta_binomial": _ONE_GROUP,
+    **dict.fromkeys(TWO_GROUP_GLMMS, _TWO_GROUPS),
     "mantel_haenszel": _Way(known_counts, fit_counts),
 }

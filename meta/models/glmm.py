@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,31 +15,27 @@ from meta.effects.exact import (
     poisson_exact,
     poisson_exact_high,
 )
-from meta.inference.heterogeneity import h2_from_tau2, i2_from_tau2
-from meta.inference.intervals import joint_test, two_sided_quantile, wald_interval
-from meta.inference.p_values import chi2_p, two_sided_p
+from meta.inference.intervals import two_sided_quantile
 from meta.inference.population_mean import PopulationMeans, population_mean
-from meta.inference.prediction import prediction_interval
-from meta.kernels.glmm import GlmmBatch, fit_glmm, fit_problem
+from meta.kernels.glmm import GlmmBatch, fit_problem
+from meta.kernels.glmm_beta import beta_binomial_problem, rho_from_phi
 from meta.kernels.glmm_problem import Problem, check_problem
-from meta.kernels.glmm_profile import likelihood_ratios, profile_coefficients, profile_tau2
-from meta.kernels.masks import turn_chunks
+from meta.kernels.glmm_profile import profile_tau2
 from meta.kernels.status import Status
-from meta.kernels.weighted import sum_moments
+from meta.models.glmm_rows import Fitted, Singles, finish_rows, nothing
 from meta.models.rows import FittedRows
 from meta.options import ModelSpec
-from meta.results import Floats
+from meta.results import Component, Floats
 
 Mask = NDArray[np.bool_]
 
-FAMILY = {"binomial_normal": "binomial", "poisson_normal": "poisson"}
+FAMILY = {"binomial_normal": "binomial", "poisson_normal": "poisson", "beta_binomial": "binomial"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Data:
-    """What every step needs: family, counts and mask (B, k), design (k, p), and the same as a problem."""
+    """What every step needs: family, counts and mask (B, k), design (k, p)."""
 
-    problem: Problem
     family: str
     events: Floats
     size: Floats
@@ -61,8 +57,8 @@ def infer_glmm(
     design : array of shape (k, p)
         Design matrix.
     spec : ModelSpec
-        Model ``binomial_normal`` or ``poisson_normal``. ``tau2_ci=None`` spares the interval of tau2, the
-        costliest number.
+        Model ``binomial_normal``, ``poisson_normal`` or ``beta_binomial``. ``tau2_method=None`` holds tau2 at
+        0 (a common effect); ``tau2_ci=None`` spares the interval of tau2, the costliest number.
     intercept_only : bool
         No moderators: prediction interval and population mean exist, a moderator test does not.
 
@@ -73,124 +69,87 @@ def infer_glmm(
         scale (a proportion of 50%, a rate of 1), and the moderator test is the likelihood ratio against the
         model with the intercept alone, chi-squared; under ``Wald`` it is Wald's chi-squared, under ``t``
         Wald's F. A single study keeps its exact interval under every ``ci_method``, and its z test
-        (``profile``: likelihood ratio). ``weights`` is None: a GLMM has none.
+        (``profile``: likelihood ratio). ``weights`` is None: a GLMM has none. ``beta_binomial`` has no tau2:
+        its mean is that of the population, and ``components`` holds the correlation rho.
     """
     used = np.atleast_2d(np.asarray(mask, dtype=bool))
     e = np.where(used, events, 0.0)
     n = np.where(used, size, 1.0)
     problem = check_problem(FAMILY[spec.model], e, n, used, design)
-    data = _Data(problem, FAMILY[spec.model], e, n, used, design)
-    batch = fit_problem(problem)
-    single = _single_studies(data, batch, spec)
-    p = batch.beta.shape[1]
-    free = (batch.k - p).astype(np.float64)
-    failed = np.isnan(batch.tau2)
-    covariance = np.ascontiguousarray(batch.covariance[:, :p, :p])
-    se = np.sqrt(np.stack([covariance[:, j, j] for j in range(p)], axis=1))
-    df = np.where((batch.status == Status.SINGLE_STUDY) | (spec.ci_method != "t"), np.nan, free)
-    low, high, statistic, p_value = _intervals(data, batch, se, df, spec)
-    for where, exact in ((low, single.low), (high, single.high)):
-        where[single.rows, 0] = exact
-    if spec.ci_method == "profile":
-        statistic[single.rows, 0] = single.statistic
-        p_value[single.rows, 0] = chi2_p(np.square(single.statistic), np.ones(single.rows.size))
-    tau2_low, tau2_high = _tau2_interval(data, batch, spec)
-    typical, q_wald, wald_free = _inverse_variance(data, free)
-    population = _population(data, batch, df, spec, intercept_only)
-    prediction = _predict(batch, se, spec, intercept_only)
-    test = _test_moderators(data, batch, covariance, df, spec, intercept_only)
-    one_sided_low, one_sided_high = _one_sided(data, batch, spec.level)
-    q = np.where(failed, np.nan, batch.deviance)
-    return FittedRows(
-        value=batch.beta,
-        se=se,
-        low=low,
-        high=high,
-        statistic=statistic,
-        p_value=p_value,
-        covariance=covariance,
-        df=np.where(failed, np.nan, df),
-        tau2=batch.tau2,
-        tau2_low=tau2_low,
-        tau2_high=tau2_high,
-        q=q,
-        q_df=np.where(failed, np.nan, free),
-        q_p=chi2_p(q, free),
-        q_wald=np.where(failed, np.nan, q_wald),
-        q_wald_df=np.where(failed, np.nan, wald_free),
-        q_wald_p=np.where(failed, np.nan, chi2_p(q_wald, wald_free)),
-        i2=i2_from_tau2(batch.tau2, typical),
-        h2=h2_from_tau2(batch.tau2, typical),
-        typical_variance=np.where(failed, np.nan, typical),
-        prediction_low=prediction[0],
-        prediction_high=prediction[1],
-        prediction_df=prediction[2],
+    if spec.model == "beta_binomial":
+        problem = beta_binomial_problem(problem)
+    data = _Data(FAMILY[spec.model], e, n, used, design)
+    held = spec.tau2_method is None and spec.model != "beta_binomial"
+    batch = fit_problem(problem, 0.0 if held else None)
+    fitted = Fitted(
+        problem,
+        batch,
+        held,
+        _single_studies(data, batch, spec.level),
+        *empirical_values(data.family, e, n),
+        null=lambda columns: _null_loglik(data, spec, columns, held),
+        parameters=np.full(batch.k.shape, batch.beta.shape[1] + (not held), dtype=np.int64),
+    )
+    rows = finish_rows(fitted, spec, intercept_only)
+    low, high = _one_sided(data, batch, spec.level)
+    rows = replace(rows, one_sided_low=low, one_sided_high=high)
+    if spec.model == "beta_binomial":
+        return beta_rows(problem, batch, rows, spec)
+    if held:
+        return rows
+    population = _population(data, batch, rows.df, spec, intercept_only)
+    return replace(
+        rows,
         population_value=population.value,
         population_low=population.low,
         population_high=population.high,
-        one_sided_low=one_sided_low,
-        one_sided_high=one_sided_high,
-        test_statistic=test.statistic,
-        test_df=test.df,
-        test_df2=test.df2,
-        test_p=test.p,
-        loglik=batch.loglik,
-        k=batch.k,
-        status=batch.status,
-        weights=None,
-        tau2_interval_empty=np.zeros(batch.k.shape, dtype=bool),
     )
 
 
-def _nothing(rows: int) -> Floats:
-    return np.full(rows, np.nan)
+def _null_loglik(data: _Data, spec: ModelSpec, columns: Floats, held: bool) -> Floats:
+    """Return the log-likelihood under other columns of the design."""
+    problem = check_problem(data.family, data.events, data.size, data.mask, columns)
+    if spec.model == "beta_binomial":
+        problem = beta_binomial_problem(problem)
+    return fit_problem(problem, 0.0 if held else None).loglik
 
 
-def _intervals(
-    data: _Data, batch: GlmmBatch, se: Floats, df: Floats, spec: ModelSpec
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return bounds, statistic and p of each coefficient, shape (B, p)."""
-    if spec.ci_method == "profile":
-        low, high = profile_coefficients(data.problem, batch, spec.level)
-        ratio = likelihood_ratios(data.problem, batch)
-        return low, high, np.sign(batch.beta) * np.sqrt(ratio), chi2_p(ratio, np.ones_like(ratio))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = batch.beta / se
-    low, high = wald_interval(batch.beta, se, two_sided_quantile(spec.level, df)[:, None])
-    return low, high, statistic, two_sided_p(statistic, df[:, None])
+def beta_rows(problem: Problem, batch: GlmmBatch, rows: FittedRows, spec: ModelSpec) -> FittedRows:
+    """Say of a beta-binomial fit what its search called tau2: phi, hence the correlation rho; no tau2, no I2.
+
+    The interval of rho is by profile likelihood; ``components`` holds it.
+    """
+    low, high = profile_tau2(problem, batch, spec.level)
+    rho, rho_low, rho_high = (rho_from_phi(x) for x in (batch.tau2, low, high))
+    none = nothing(batch.k.size)
+    components = tuple(
+        (Component("rho", float(rho[i]), _finite(rho_low[i]), _finite(rho_high[i]), int(batch.k[i])),)
+        if np.isfinite(rho[i])
+        else ()
+        for i in range(batch.k.size)
+    )
+    return replace(rows, tau2=none, i2=none.copy(), h2=none.copy(), components=components)
 
 
-@dataclass(frozen=True, slots=True)
-class _Singles:
-    """Analyses of one study: which, exact bounds on the link scale, signed root of the likelihood ratio."""
-
-    rows: NDArray[np.intp]
-    low: Floats
-    high: Floats
-    statistic: Floats
+def _finite(value: np.floating) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
-def _single_studies(data: _Data, batch: GlmmBatch, spec: ModelSpec) -> _Singles:
+def _single_studies(data: _Data, batch: GlmmBatch, level: float) -> Singles:
     """Return what a single study says by itself."""
     rows = np.flatnonzero(batch.status == Status.SINGLE_STUDY)
     study = np.argmax(data.mask[rows], axis=1)
     e, n = data.events[rows, study], data.size[rows, study]
     if data.family == "binomial":
-        low, high = (np.log(p) - np.log1p(-p) for p in clopper_pearson(e, n, spec.level))
+        low, high = (np.log(p) - np.log1p(-p) for p in clopper_pearson(e, n, level))
         ratio = 2.0 * (xlogy(e, 2.0 * e / n) + xlog1py(n - e, 1.0 - 2.0 * e / n))
     else:
-        low, high = (np.log(rate) for rate in poisson_exact(e, n, spec.level))
+        low, high = (np.log(rate) for rate in poisson_exact(e, n, level))
         ratio = 2.0 * (xlogy(e, e / n) - (e - n))
     # the design of a single study may be a number other than 1
     x = data.design[study, 0]
     low, high = np.minimum(low / x, high / x), np.maximum(low / x, high / x)
-    return _Singles(rows, low, high, np.sign(batch.beta[rows, 0]) * np.sqrt(np.maximum(ratio, 0.0)))
-
-
-def _tau2_interval(data: _Data, batch: GlmmBatch, spec: ModelSpec) -> tuple[Floats, Floats]:
-    if spec.tau2_ci is None:
-        return _nothing(batch.k.size), _nothing(batch.k.size)
-    return profile_tau2(data.problem, batch, spec.level)
+    return Singles(rows, low, high, np.sign(batch.beta[rows, 0]) * np.sqrt(np.maximum(ratio, 0.0)))
 
 
 def empirical_values(family: str, events: Floats, size: Floats) -> tuple[Floats, Floats, Mask]:
@@ -210,88 +169,20 @@ def empirical_values(family: str, events: Floats, size: Floats) -> tuple[Floats,
     return np.log(yes / size), 1.0 / yes, zero
 
 
-def _inverse_variance(data: _Data, free: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return the typical variance, Q over the studies without a zero cell and its degrees of freedom.
-
-    The typical variance is (k - p) / tr(P), as in the inverse-variance models; NaN where k = p.
-    """
-    y, v, zero = empirical_values(data.family, data.events, data.size)
-    rows, p = data.mask.shape[0], data.design.shape[1]
-    typical, q, wald_free = _nothing(rows), _nothing(rows), _nothing(rows)
-    for chunk, columns, frame in turn_chunks(y, v, data.mask, data.design, np.flatnonzero(free > 0.0)):
-        moments = sum_moments(columns, np.zeros(chunk.size))
-        typical[chunk] = (columns.k - p) / moments.trace_p * np.ldexp(1.0, 2 * frame.exponent)
-    whole = data.mask & ~zero
-    enough = np.flatnonzero(whole.sum(axis=1) > p)
-    for chunk, columns, _ in turn_chunks(y, v, whole, data.design, enough):
-        q[chunk] = sum_moments(columns, np.zeros(chunk.size)).q
-        wald_free[chunk] = columns.k - p
-    return typical, q, wald_free
-
-
 def _population(
     data: _Data, batch: GlmmBatch, df: Floats, spec: ModelSpec, intercept_only: bool
 ) -> PopulationMeans:
     """Return the mean over settings; a single study speaks for no other."""
     rows = batch.k.size
     if not intercept_only:
-        return PopulationMeans(_nothing(rows), _nothing(rows), _nothing(rows))
+        return PopulationMeans(nothing(rows), nothing(rows), nothing(rows))
     mu = np.where(batch.k > 1, batch.beta[:, 0], np.nan)
     return population_mean(data.family, mu, batch.tau2, batch.covariance, two_sided_quantile(spec.level, df))
 
 
-def _predict(
-    batch: GlmmBatch, se: Floats, spec: ModelSpec, intercept_only: bool
-) -> tuple[Floats, Floats, Floats]:
-    """Return bounds and degrees of freedom of the prediction interval, by the likelihood's standard error."""
-    rows = batch.k.size
-    if spec.pi_method is None or not intercept_only:
-        return _nothing(rows), _nothing(rows), _nothing(rows)
-    low, high, df = prediction_interval(
-        batch.beta[:, 0],
-        se[:, 0],
-        se[:, 0],
-        batch.tau2,
-        batch.k.astype(np.float64),
-        spec.pi_method,
-        spec.level,
-    )
-    return low, high, np.where(np.isnan(low), np.nan, df)
-
-
-@dataclass(frozen=True, slots=True)
-class _JointTest:
-    """The moderator test of each row, shape (B,); ``df2`` NaN under chi-squared."""
-
-    statistic: Floats
-    df: Floats
-    df2: Floats
-    p: Floats
-
-
-def _test_moderators(
-    data: _Data, batch: GlmmBatch, covariance: Floats, df: Floats, spec: ModelSpec, intercept_only: bool
-) -> _JointTest:
-    """Test all coefficients but the intercept together; all, if the design has no column of ones."""
-    rows = batch.k.size
-    unused = ~np.asarray(data.mask.any(axis=0))
-    ones = (data.design == 1.0) | unused[:, None]
-    intercept = [j for j in range(data.design.shape[1]) if ones[:, j].all()][:1]
-    tested = [j for j in range(data.design.shape[1]) if j not in intercept]
-    if intercept_only or not tested:
-        return _JointTest(_nothing(rows), _nothing(rows), _nothing(rows), _nothing(rows))
-    count = np.where(np.isnan(batch.tau2), np.nan, float(len(tested)))
-    if spec.ci_method != "profile":
-        statistic, p = joint_test(batch.beta[:, tested], covariance[:, tested][:, :, tested], df)
-        return _JointTest(statistic, count, np.where(np.isnan(batch.tau2), np.nan, df), p)
-    null = fit_glmm(data.family, data.events, data.size, data.mask, data.design[:, intercept])
-    ratio = np.maximum(0.0, 2.0 * (batch.loglik - null.loglik))
-    return _JointTest(ratio, count, _nothing(rows), chi2_p(ratio, count))
-
-
 def _one_sided(data: _Data, batch: GlmmBatch, level: float) -> tuple[Floats, Floats]:
     """Return natural bounds where there are no events, or nothing else: exact and one-sided."""
-    low, high = _nothing(batch.k.size), _nothing(batch.k.size)
+    low, high = nothing(batch.k.size), nothing(batch.k.size)
     rows = np.flatnonzero(batch.status == Status.ONE_SIDED)
     total = np.zeros(rows.size)
     events = np.zeros(rows.size)
