@@ -88,13 +88,18 @@ class PopulationMean:
 
 @dataclass(frozen=True, slots=True)
 class Tau2:
-    """Between-study variance, squared units of the analysis scale; bounds None where there is no interval."""
+    """Between-study variance, squared units of the analysis scale; bounds None where there is no interval.
+
+    ``se`` is its standard error, which no interval here is made of (None where none is known, or no interval
+    was asked for).
+    """
 
     value: float
     low: float | None
     high: float | None
     method: str | None
     ci_method: str | None
+    se: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,24 +263,43 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
-class Posterior:
-    """Summaries of a Bayesian fit on the analysis scale; densities are on grids, one row a point.
+class ShrunkenEffect:
+    """What a Bayesian fit says of the true effect of one study: median and interval of its posterior."""
 
-    ``mean``, ``sd`` are of mu, ``tau_*`` of tau. ``shrunken`` is (k, 3): median, low, high of the true effect
-    of each used study. ``tail_mu`` and ``tail_new`` are P(mu > null) and P(theta_new > null).
+    label: str
+    value: float
+    low: float
+    high: float
+    natural_value: float
+    natural_low: float
+    natural_high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """What a Bayesian fit shows beside its estimate, on the analysis scale; intervals are equal-tailed.
+
+    ``mean`` and ``sd`` are of mu; None or infinite where the integral does not exist. ``tau`` is the median.
+    ``log_marginal`` is the log of the marginal likelihood under the density 1 of mu, None under an improper
+    prior. ``tail_mu`` and ``tail_new`` are P(mu > null) and P(effect in a new study > null), None where the
+    measure has no null value. ``density_mu`` and ``density_new`` are (n, 2), a point and the density there;
+    ``density_tau`` is (n, 3): tau, posterior, prior (NaN where improper).
     """
 
     prior: str
     prior_parameters: tuple[float, ...]
-    mean: float
+    mean: float | None
     sd: float
     tau: float
     tau_low: float
     tau_high: float
-    shrunken: Floats
-    tail_mu: float
-    tail_new: float
+    log_marginal: float | None
+    null: float | None
+    tail_mu: float | None
+    tail_new: float | None
+    shrunken: tuple[ShrunkenEffect, ...]
     density_mu: Floats
+    density_new: Floats
     density_tau: Floats
 
 

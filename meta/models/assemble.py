@@ -231,6 +231,7 @@ def _tau2(rows: FittedRows, i: int, spec: ModelSpec) -> Tau2 | None:
         _number(rows.tau2_high[i]),
         spec.tau2_method,
         spec.tau2_ci,
+        _bound(rows.tau2_se, i),
     )
 
 

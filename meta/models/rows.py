@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +21,12 @@ class FittedRows:
     for studies left out, or None under a GLMM. ``df`` is NaN where the reference distribution is normal (or
     chi-squared). ``low`` and ``high`` may be infinite. ``one_sided_low`` and ``one_sided_high`` are
     natural-scale bounds of rows whose status is ``one_sided`` (NaN elsewhere). ``population_*`` are natural;
-    NaN without a GLMM or with moderators. ``i2_low`` to ``h2_high`` are None where no interval of tau2 was
-    asked for; ``parameters`` counts coefficients and variance components; ``posteriors`` and ``components``
-    hold one entry an analysis, None under other models. ``wald_covariance`` and ``hksj_covariance`` (the
-    latter after the guard) are (B, p, p), for predictions at values of moderators; None under a GLMM.
-    ``guard_replaced`` says where the guard ``ci`` or ``iqwig6`` did not keep the HKSJ interval.
+    NaN without a GLMM or with moderators. ``tau2_se`` and ``i2_low`` to ``h2_high`` are None where no
+    interval of tau2 was asked for; ``parameters`` counts coefficients and variance components; ``posteriors``
+    and ``components`` hold one entry an analysis, None under other models. ``wald_covariance`` and
+    ``hksj_covariance`` (the latter after the guard) are (B, p, p), for predictions at values of moderators;
+    None under a GLMM. ``guard_replaced`` says where the guard ``ci`` or ``iqwig6`` did not keep the HKSJ
+    interval.
     """
 
     value: Floats
@@ -64,6 +66,7 @@ class FittedRows:
     status: NDArray[np.int8]
     weights: Floats | None
     tau2_interval_empty: NDArray[np.bool_]
+    tau2_se: Floats | None = None
     i2_low: Floats | None = None
     i2_high: Floats | None = None
     h2_low: Floats | None = None
@@ -85,7 +88,7 @@ _PER_COEFFICIENT = ("value", "se", "low", "high", "statistic", "p_value")
 
 def blank_rows(rows: int, p: int, k: NDArray[np.int64]) -> FittedRows:
     """Return ``rows`` analyses of ``k`` studies each in which nothing could be estimated, to be filled in."""
-    arrays = {
+    arrays: dict[str, Any] = {
         f.name: np.full((rows, p) if f.name in _PER_COEFFICIENT else rows, np.nan)
         for f in fields(FittedRows)
         if f.type == "Floats" and f.name != "covariance"
