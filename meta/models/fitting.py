@@ -12,7 +12,9 @@ from meta.effects.measures import find_measure, measure_warning
 from meta.effects.sizes import EffectSizes
 from meta.errors import ModelError
 from meta.kernels.batch_fit import fit_batch
+from meta.kernels.priors import Prior
 from meta.models.assemble import assemble_fit, assemble_refits, empty_fit
+from meta.models.bayes import describe_rows, find_prior, infer_bayes
 from meta.models.clusters import cluster_codes
 from meta.models.count_pooling import fit_counts, known_counts, pool_counts
 from meta.models.design import Design, build_design, design_notes
@@ -134,6 +136,26 @@ def _fit_clustered(
     return make_robust(rows, effects.y, effects.v, masks, matrix, codes, spec, intercept_only, parts)
 
 
+def _fit_posterior(
+    effects: EffectSizes, spec: ModelSpec, masks: Mask, _matrix: Floats, intercept_only: bool
+) -> FittedRows:
+    """Integrate the posterior; what only a single analysis shows is left out where tau2 has no interval."""
+    if not intercept_only:
+        raise ModelError("model='bayes' has one mean and one tau: no moderators, no tau2 shared by subgroups")
+    prior = find_prior(spec, effects.measure)
+    rows = _integrate(effects.y, effects.v, masks, spec, prior)
+    if spec.tau2_ci is None:
+        return rows
+    return replace(rows, posteriors=describe_rows(effects, spec, masks, rows, prior))
+
+
+def _integrate(y: Floats, v: Floats, mask: Mask, spec: ModelSpec, prior: Prior) -> FittedRows:
+    """Run the kernels of the Bayesian model: the posterior, and Q and the typical variance beside it."""
+    _check_variances(v, mask)
+    batch = fit_batch(y, v, mask, np.ones((mask.shape[1], 1)), tau2_method=None)
+    return infer_bayes(batch, y, v, mask, spec, prior)
+
+
 def _known_group(effects: EffectSizes, spec: ModelSpec) -> Mask:
     """Return which studies have the counts of their one group."""
     events, size = _glmm_counts(effects, spec)
@@ -202,9 +224,17 @@ def fit_many(
     masks = np.broadcast_to(given & (np.isfinite(ys) & np.isfinite(vs) if mask is None else True), shape)
     if chosen.weights not in (None, "equal"):
         raise ModelError(f"fit_many has no columns; weights must be None or 'equal', got {chosen.weights!r}")
+    if chosen.model == "bayes":
+        rows = _integrate(ys, vs, masks, replace(chosen, tau2_ci=None), find_prior(chosen, measure))
+        return assemble_refits(rows, "many", _numbered(shape[0]), measure, chosen, None)
     weights = np.ones(shape[1]) if chosen.weights == "equal" else None
     rows = _fit_normal(ys, vs, masks, np.ones((shape[1], 1)), replace(chosen, tau2_ci=None), True, weights)
-    return assemble_refits(rows, "many", tuple(str(i + 1) for i in range(shape[0])), measure, chosen, None)
+    return assemble_refits(rows, "many", _numbered(shape[0]), measure, chosen, None)
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    """Return the labels of analyses that have no names."""
+    return tuple(str(i + 1) for i in range(count))
 
 
 def refit(
@@ -244,6 +274,8 @@ def fit_rearranged(
             f"a permutation moves single rows, and those of one study ({spec.cluster}) depend on each other: "
             "not offered with cluster"
         )
+    if spec.model == "bayes":
+        raise ModelError("a permutation test asks for a test statistic; model='bayes' has none")
     matrix = design.matrix[used]
     mask = np.ones(orders.shape, dtype=bool)
     if spec.is_glmm:
@@ -323,4 +355,5 @@ _WAYS: dict[str, _Way] = {
     "beta_binomial": _ONE_GROUP,
     **dict.fromkeys(TWO_GROUP_GLMMS, _TWO_GROUPS),
     "mantel_haenszel": _Way(known_counts, fit_counts),
+    "bayes": _Way(_known_effects, _fit_posterior),
 }
