@@ -276,19 +276,6 @@ class ShrunkenEffect:
 
 
 @dataclass(frozen=True, slots=True)
-class ShrunkenEffect:
-    """What a Bayesian fit says of the true effect of one study: median and interval of its posterior."""
-
-    label: str
-    value: float
-    low: float
-    high: float
-    natural_value: float
-    natural_low: float
-    natural_high: float
-
-
-@dataclass(frozen=True, slots=True)
 class Posterior:
     """What a Bayesian fit shows beside its estimate, on the analysis scale; intervals are equal-tailed.
 
