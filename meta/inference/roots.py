@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-#: Values of a function, shape (n,), at the points (n,) of chosen columns (n,); there are at least two columns.
+#: Values of a function, shape (n,), at the points (n,) of chosen columns (n,), at least two.
 Function = Callable[[Rows, Floats], Floats]
 
 #: A bracket is narrow enough where it is below this share of the point (plus its unit): rounding.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from meta.inference.bootstrap_prediction import DEFAULT_SEED, bootstrap_prediction
 from meta.inference.heterogeneity import h2_from_q, h2_from_tau2, i2_from_q, i2_from_tau2
 from meta.inference.intervals import (
     Adjustment,
@@ -21,6 +22,7 @@ from meta.inference.tau2_intervals import Tau2Interval, find_interval
 from meta.kernels.batch import BatchFit
 from meta.kernels.given_weights import share_given
 from meta.kernels.status import Status
+from meta.kernels.tau2_errors import tau2_errors
 from meta.kernels.weighted import share_weights
 from meta.models.rows import FittedRows
 from meta.options import WITHOUT_TAU2, ModelSpec
@@ -72,7 +74,7 @@ def infer_normal(
     hksj = _adjust(batch, free, spec, rival)
     adjusted = hksj.factor[:, None, None] * wald
     # UWLS is the common-effect fit with the factor of HKSJ at tau2 = 0, never cut off (Stanley & Doucouliagos
-    # 2015, Statistics in Medicine 34, 2116-2127, eq. 4)
+    # 2015, Statistics in Medicine 34, 2116-2127)
     covariance = adjusted if spec.ci_method == "HKSJ" or spec.model == "uwls" else wald
     single = batch.status == Status.SINGLE_STUDY
     covariance = np.where(single[:, None, None], wald, covariance)
@@ -85,7 +87,7 @@ def infer_normal(
         statistic = value / se
     low, high = wald_interval(value, se, two_sided_quantile(spec.level, df)[:, None])
     interval = _tau2_interval(batch, y, v, mask, design, spec, free)
-    prediction = _predict(batch, adjusted, spec, intercept_only)
+    prediction = _predict(batch, adjusted, spec, y, v, mask, design, intercept_only)
     test = _test_moderators(value, covariance, df, design, intercept_only)
     i2, h2 = _share_variation(batch, free, spec)
     typical = batch.typical_variance
@@ -93,6 +95,7 @@ def infer_normal(
         value=value, se=se, low=low, high=high, statistic=statistic,
         p_value=two_sided_p(statistic, df[:, None]), covariance=covariance, df=np.where(failed, np.nan, df),
         tau2=batch.tau2, tau2_low=interval.low, tau2_high=interval.high, tau2_interval_empty=interval.empty,
+        tau2_se=_tau2_error(batch, y, v, mask, design, spec, weights),
         q=batch.q, q_df=np.where(failed, np.nan, free), q_p=chi2_p(batch.q, free),
         q_wald=nothing, q_wald_df=nothing.copy(), q_wald_p=nothing.copy(),
         i2=i2, h2=h2, typical_variance=typical,
@@ -110,6 +113,16 @@ def infer_normal(
         restricted=spec.tau2_method == "REML",
         guard_replaced=hksj.replaced & (spec.ci_method == "HKSJ") & ~single,
     )
+
+
+def _tau2_error(
+    batch: BatchFit, y: Floats, v: Floats, mask: Mask, design: Floats, spec: ModelSpec, weights: Floats | None
+) -> Floats | None:
+    """Return the standard error of tau2, which stands beside its interval; None where none was asked for."""
+    if spec.tau2_ci is None or spec.tau2_method is None:
+        return None
+    given = weights if spec.tau2_method == "GENQ" else None
+    return tau2_errors(y, v, mask, design, batch.tau2, spec.tau2_method, given)
 
 
 def _share(batch: BatchFit, v: Floats, mask: Mask, weights: Floats | None) -> Floats:
@@ -156,12 +169,23 @@ def _tau2_interval(
 
 
 def _predict(
-    batch: BatchFit, adjusted: Floats, spec: ModelSpec, intercept_only: bool
+    batch: BatchFit,
+    adjusted: Floats,
+    spec: ModelSpec,
+    y: Floats,
+    v: Floats,
+    mask: Mask,
+    design: Floats,
+    intercept_only: bool,
 ) -> tuple[Floats, Floats, Floats]:
     """Return the bounds of the prediction interval and its degrees of freedom."""
     if spec.pi_method is None or not intercept_only:
         nothing = np.full(batch.k.shape, np.nan)
         return nothing, nothing.copy(), nothing.copy()
+    if spec.pi_method == "bootstrap":
+        seed = DEFAULT_SEED if spec.seed is None else spec.seed
+        low, high = bootstrap_prediction(y, v, mask, design, spec.level, seed)
+        return low, high, np.full(low.shape, np.nan)
     low, high, df = prediction_interval(
         batch.coefficients[:, 0],
         np.sqrt(batch.covariance[:, 0, 0]),

@@ -61,6 +61,12 @@ _INTERVALS = {
     "t": "Wald standard error, t distribution",
     "HKSJ": "Hartung–Knapp–Sidik–Jonkman",
 }
+_GUARDS = {
+    "none": "",
+    "se": ", never narrower than Wald",
+    "ci": ", or Wald where that is wider",
+    "iqwig6": ", corrected where narrower than DerSimonian–Laird",
+}
 
 
 def no_value_words(fit: Fit) -> str:
@@ -170,8 +176,7 @@ def weights_words(spec: ModelSpec) -> str:
 def interval_words(spec: ModelSpec) -> str:
     """Return the name of the interval of the mean."""
     words = _INTERVALS[str(spec.ci_method)]
-    guarded = spec.ci_method == "HKSJ" and spec.ci_guard == "se"
-    return words + (", never narrower than Wald" if guarded else "")
+    return words + (_GUARDS[spec.ci_guard] if spec.ci_method == "HKSJ" else "")
 
 
 def model_note(fit: Fit, sized: str = "", studies: bool = True) -> str:
@@ -199,6 +204,8 @@ def model_note(fit: Fit, sized: str = "", studies: bool = True) -> str:
 
 def _prediction_words(fit: Fit) -> str:
     assert fit.prediction is not None
+    if fit.prediction.method == "bootstrap":
+        return "bootstrap (Nagashima)"
     error = ", HKSJ standard error" if str(fit.prediction.method).startswith("hk_") else ""
     if fit.prediction.df is None:
         return f"normal distribution{error}"

@@ -18,15 +18,21 @@ _MODELS = {
     "poisson_normal": "Poisson–normal GLMM",
 }
 _INTERVALS = {"HKSJ": "HKSJ", "Wald": "Wald", "t": "Wald with a t quantile", "profile": "profile likelihood"}
-_GUARDS = {"se": "never narrower than Wald", "none": "no guard"}
+_GUARDS = {
+    "se": "never narrower than Wald",
+    "ci": "the wider of HKSJ and Wald",
+    "iqwig6": "corrected where narrower than DerSimonian–Laird",
+    "none": "no guard",
+}
 _PREDICTIONS = {
     "t_k1": "t on k − 1 df",
     "t_k2": "t on k − 2 df",
     "z": "normal quantile",
     "hk_k1": "t on k − 1 df, HKSJ standard error",
     "hk_k2": "t on k − 2 df, HKSJ standard error",
+    "bootstrap": "bootstrap (Nagashima)",
 }
-_TAU2_INTERVALS = {"QP": "Q-profile", "PL": "profile likelihood"}
+_TAU2_INTERVALS = {"QP": "Q-profile", "PL": "profile likelihood", "J": "Jackson", "BJ": "Biggerstaff–Jackson"}
 
 
 def describe_changes(analysis: Analysis, alternative: Alternative) -> tuple[str, ...]:

@@ -15,6 +15,21 @@ _GLMMS = {
 #: The models on (y, v) whose words stand here.
 INVERSE_VARIANCE = ("random", "common", "uwls", "ivhet")
 
+#: What each guard of the HKSJ interval does, and where it comes from (for random effects).
+_GUARDS = {
+    "none": "no guard is set, so that it can be narrower than the Wald interval",
+    "se": "its standard error is never taken smaller than the Wald one",
+    "ci": "where the Wald interval is wider, that is kept",
+    "iqwig6": "where it is narrower than the Wald interval of the DerSimonian–Laird model, its standard "
+    "error is not taken smaller than the Wald one",
+}
+_GUARD_SOURCES = {
+    "none": "",
+    "se": " (Röver, Knapp and Friede 2015)",
+    "ci": " (Jackson, Law, Rücker and Schwarzer 2017)",
+    "iqwig6": " (IQWiG, General Methods 6.1)",
+}
+
 Part = tuple[str, list[Sentence]]
 
 
@@ -131,15 +146,12 @@ def _interval_sentence(spec: Node, model: str) -> Sentence:
         return join(
             head, "is found by profile likelihood: the values that a likelihood-ratio test does not reject."
         )
-    if method == "HKSJ" and guard in ("se", "none"):
+    if method == "HKSJ" and guard in _GUARDS:
         name = (
             "is that of Hartung, Knapp, Sidik and Jonkman (HKSJ), with a t quantile with k − 1 degrees of "
             "freedom; "
         )
-        if guard == "none":
-            return join(head, name, "no guard is set, so that it can be narrower than the Wald interval.")
-        why = "" if model == "common" else " (Röver, Knapp and Friede 2015)"
-        return join(head, name, f"its standard error is never taken smaller than the Wald one{why}.")
+        return join(head, name, _GUARDS[guard] + ("" if model == "common" else _GUARD_SOURCES[guard]), ".")
     return _not_described("confidence interval", f"{method} with guard {guard}", spec)
 
 

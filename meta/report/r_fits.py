@@ -247,16 +247,17 @@ def _normal_extras(fit: Mapping[str, Any], data: str) -> list[str]:
         close = _TOLERANCE["exact" if heterogeneity["i2"] else "bounds"]
         lines += r_compare("I2, percent", heterogeneity["i2"], "fit$I2", close)
     if tau2 is not None and tau2["ci_method"] in ("QP", "PL") and tau2["high"] not in (None, 0.0):
-        kind, limit = tau2["ci_method"], _TOLERANCE["bounds" if tau2["ci_method"] == "QP" else "profile"]
+        limit = _TOLERANCE["bounds"]
         lines += [
-            f'bounds <- confint(fit, type = "{kind}", control = list(tol = 1e-12, maxiter = 20000))',
+            f'bounds <- confint(fit, type = "{tau2["ci_method"]}",',
+            "                  control = list(tol = 1e-12, maxiter = 20000))",
             'bounds <- bounds$random["tau^2", ]',
         ]
         lines += r_compare("tau2 low", tau2["low"], "bounds[2]", limit)
         lines += r_compare("tau2 high", tau2["high"], "bounds[3]", limit)
     elif tau2 is not None and tau2["ci_method"] in ("J", "BJ"):
         lines.append(
-            f"# The interval {tau2['ci_method']} of tau2 is not compared: in R it needs the package CompQuadForm."
+            f"# The interval {tau2['ci_method']} of tau2 is not compared: R needs CompQuadForm for it."
         )
     elif tau2 is not None and tau2["ci_method"] == "QP":
         lines.append("# The Q-profile set of tau2 is empty, or has no upper end: not compared.")
@@ -272,7 +273,7 @@ def _prediction(fit: Mapping[str, Any], data: str) -> list[str]:
     if method == "bootstrap":
         return ["# The bootstrap prediction interval is not compared: its random numbers are its own."]
     if method.startswith("hk") and spec["ci_guard"] in _RIVALS:
-        return [f"# The prediction interval is not compared: its standard error follows guard {spec['ci_guard']}."]
+        return [f"# The prediction interval is not compared: its standard error is under {spec['ci_guard']}."]
     if method.startswith("hk"):
         test = "adhoc" if spec["ci_guard"] == "se" else "knha"
         words = f'the HKSJ standard error (test = "{test}")'

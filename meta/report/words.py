@@ -23,6 +23,8 @@ TAU2_METHODS: dict[str, str] = {
 
 TAU2_INTERVALS: dict[str, str] = {
     "QP": "the Q-profile method (Viechtbauer 2007)",
+    "J": "the exact distribution of Q with weights 1/√v (Jackson 2013)",
+    "BJ": "the exact distribution of Q with weights 1/v (Biggerstaff and Jackson 2008)",
     "PL": "profile likelihood",
 }
 
@@ -36,6 +38,8 @@ PREDICTIONS: dict[str, str] = {
     "hk_k1": "a t quantile with k − 1 degrees of freedom and the Hartung–Knapp standard error of the mean",
     "hk_k2": "a t quantile with k − 2 degrees of freedom and the Hartung–Knapp standard error of the mean "
     "(Partlett and Riley 2017)",
+    "bootstrap": "the bootstrap of Nagashima, Noma and Furukawa (2019): percentiles of 50,000 draws in which "
+    "tau² comes from the confidence distribution of its DerSimonian–Laird estimator",
 }
 
 OVERLAP_RULES: dict[str, str] = {

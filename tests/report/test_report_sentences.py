@@ -143,6 +143,18 @@ class TestMethods:
                 [],
             ),
             (
+                "RR",
+                {"ci_guard": "ci", "pi_method": "bootstrap", "tau2_ci": "J"},
+                ["where the Wald interval is wider, that is kept (Jackson, Law", "Nagashima", "Jackson 2013"],
+                ["Röver"],
+            ),
+            (
+                "RR",
+                {"ci_guard": "iqwig6", "tau2_ci": "PL"},
+                ["DerSimonian–Laird model, its standard error is not", "IQWiG", "profile likelihood"],
+                ["Röver"],
+            ),
+            (
                 "IRLN",
                 {"model": "poisson_normal", "level": 0.9},
                 ["Poisson-normal", "exp of the mean log rate", "The 90% confidence"],
@@ -166,11 +178,11 @@ class TestMethods:
             ("RR", {"tau2_method": "XX"}, "The estimator of tau² XX has no description"),
             (
                 "RR",
-                {"ci_guard": "iqwig6"},
-                "The confidence interval HKSJ with guard iqwig6 has no description",
+                {"ci_guard": "strict"},
+                "The confidence interval HKSJ with guard strict has no description",
             ),
             ("RR", {"pi_method": "boot"}, "The prediction interval boot has no description"),
-            ("RR", {"tau2_ci": "BJ"}, "The interval of tau² BJ has no description"),
+            ("RR", {"tau2_ci": "XX"}, "The interval of tau² XX has no description"),
             (
                 "RR",
                 {"model": "binomial_normal", "ci_method": "Wald"},
