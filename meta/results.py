@@ -9,9 +9,9 @@ arrays of ``Refits``.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +36,7 @@ def to_plain(value: Any) -> Any:
         return {str(key): to_plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
         return to_plain(value.tolist())
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | Numbered):
         return [to_plain(item) for item in value]
     if isinstance(value, np.generic):
         return to_plain(value.item())
@@ -46,6 +46,40 @@ def to_plain(value: Any) -> Any:
         if math.isinf(value):
             return "Inf" if value > 0 else "-Inf"
     return value
+
+
+class Numbered(Sequence[str]):
+    """The labels ``1`` to ``size``; each is made when it is read, so that a million cost nothing."""
+
+    __slots__ = ("_size",)
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, place: int | slice) -> str | tuple[str, ...]:
+        chosen = range(1, self._size + 1)[place]
+        return tuple(map(str, chosen)) if isinstance(chosen, range) else str(chosen)
+
+    def __iter__(self) -> Iterator[str]:
+        return map(str, range(1, self._size + 1))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Numbered):
+            return self._size == other._size
+        return isinstance(other, tuple) and len(other) == self._size and tuple(self) == other
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return f"Numbered({self._size})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,7 +413,7 @@ class Refits:
     """
 
     kind: str
-    labels: tuple[str, ...]
+    labels: Sequence[str]
     measure: str
     spec: ModelSpec
     estimate: Floats
@@ -412,7 +446,7 @@ class Refits:
 
         skip = {"kind", "labels", "measure", "spec", "coefficients", "notes"}
         columns = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in skip}
-        return pd.DataFrame({"label": self.labels, **columns})
+        return pd.DataFrame({"label": list(self.labels), **columns})
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,10 @@ class Adjustment:
     replaced: NDArray[np.bool_]
 
 
+#: Beyond this many rows, quantiles of t with up to as many whole degrees of freedom are read from a table.
+MANY = 500
+
+
 def two_sided_quantile(level: float, df: Floats) -> Floats:
     """Return q with P(|T| <= q) = level, for t with ``df`` degrees of freedom; normal where ``df`` is NaN.
 
@@ -33,7 +37,13 @@ def two_sided_quantile(level: float, df: Floats) -> Floats:
     """
     # from the lower tail: the upper one loses three digits
     tail = 0.5 * (1.0 - level)
-    student = -special.stdtrit(np.where(df > 0.0, df, np.nan), tail)
+    student = -special.stdtrit(np.arange(1.0, MANY + 1.0), tail) if df.size > MANY else None
+    counts = np.isnan(df) | ((df >= 1.0) & (df <= MANY) & (df == np.floor(df)))
+    if student is not None and counts.all():
+        # counts of studies repeat: one quantile each
+        student = student[np.where(np.isnan(df), 1.0, df).astype(np.intp) - 1]
+    else:
+        student = -special.stdtrit(np.where(df > 0.0, df, np.nan), tail)
     return np.where(np.isnan(df), -special.ndtri(tail), student)
 
 

@@ -21,6 +21,8 @@ def two_sided_p(statistic: Floats, df: Floats) -> Floats:
     """
     statistic, df = np.broadcast_arrays(np.abs(statistic), df)
     normal = 2.0 * special.ndtr(-statistic)
+    if np.isnan(df).all():
+        return np.asarray(normal)
     square = statistic * statistic
     known = np.where(df > 0.0, df, np.nan)
     with np.errstate(invalid="ignore"):

@@ -154,6 +154,8 @@ def _check_input(
     for name, a in (("y", ys), ("v", vs)):
         if a.shape not in (masks.shape, masks.shape[1:]):
             raise ModelError(f"{name} must be (k,) or (B, k) as the mask {masks.shape}; got {a.shape}")
+    if _all_good(ys, vs, x):
+        return ys, vs, masks, x
     for name, rule, good in (
         ("y", "finite", np.isfinite(ys)),
         ("v", "positive and finite", np.isfinite(vs) & (vs > 0.0)),
@@ -167,6 +169,13 @@ def _check_input(
                 f"which is not ({int(bad.sum())} such places in all)"
             )
     return ys, vs, masks, x
+
+
+def _all_good(y: Floats, v: Floats, design: Floats) -> bool:
+    """Say whether every number, used or not, is as it must be: in three passes; False where sums overflow."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = y.sum(), v.sum(), design.sum()
+    return bool(np.isfinite(sums).all()) and v.size > 0 and bool(v.min() > 0.0)
 
 
 def _empty_batch(k: NDArray[np.int64], p: int) -> BatchFit:

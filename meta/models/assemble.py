@@ -48,6 +48,10 @@ GUARD_NOTES = {
 }
 
 
+#: The word of each status, by its code.
+_STATUS_WORDS = np.array([status.name.lower() for status in sorted(Status)])
+
+
 def assemble_fit(
     effects: EffectSizes,
     spec: ModelSpec,
@@ -130,7 +134,7 @@ def empty_fit(effects: EffectSizes, spec: ModelSpec) -> Fit:
 def assemble_refits(
     rows: FittedRows,
     kind: str,
-    labels: tuple[str, ...],
+    labels: Sequence[str],
     measure: str,
     spec: ModelSpec,
     harmonic: Floats | None,
@@ -170,7 +174,7 @@ def assemble_refits(
         prediction_high=rows.prediction_high.copy(),
         natural_prediction_low=prediction_low,
         natural_prediction_high=prediction_high,
-        status=np.array([Status(int(code)).name.lower() for code in rows.status]),
+        status=_STATUS_WORDS[rows.status],
         coefficients=rows.value.copy(),
         notes=notes or ("",) * len(labels),
     )

@@ -25,7 +25,7 @@ from meta.models.normal import infer_normal
 from meta.models.rows import FittedRows
 from meta.models.weights import given_weights, inverse_variances
 from meta.options import MULTILEVEL, TWO_GROUP_GLMMS, ModelSpec
-from meta.results import Fit, Floats, Refits
+from meta.results import Fit, Floats, Numbered, Refits
 
 Mask = NDArray[np.bool_]
 
@@ -221,20 +221,17 @@ def fit_many(
         ) from error
     if len(shape) != 2:
         raise ModelError(f"y, v and mask must broadcast to (B, k); got {shape}")
-    masks = np.broadcast_to(given & (np.isfinite(ys) & np.isfinite(vs) if mask is None else True), shape)
+    finite = np.isfinite(ys) & np.isfinite(vs) if mask is None else given
+    masks = np.broadcast_to(finite, shape)
     if chosen.weights not in (None, "equal"):
         raise ModelError(f"fit_many has no columns; weights must be None or 'equal', got {chosen.weights!r}")
     if chosen.model == "bayes":
         rows = _integrate(ys, vs, masks, replace(chosen, tau2_ci=None), find_prior(chosen, measure))
-        return assemble_refits(rows, "many", _numbered(shape[0]), measure, chosen, None)
+        return assemble_refits(rows, "many", Numbered(shape[0]), measure, chosen, None)
     weights = np.ones(shape[1]) if chosen.weights == "equal" else None
-    rows = _fit_normal(ys, vs, masks, np.ones((shape[1], 1)), replace(chosen, tau2_ci=None), True, weights)
-    return assemble_refits(rows, "many", _numbered(shape[0]), measure, chosen, None)
-
-
-def _numbered(count: int) -> tuple[str, ...]:
-    """Return the labels of analyses that have no names."""
-    return tuple(str(i + 1) for i in range(count))
+    lean = replace(chosen, tau2_ci=None)
+    rows = _fit_normal(ys, vs, masks, np.ones((shape[1], 1)), lean, True, weights, whole=False)
+    return assemble_refits(rows, "many", Numbered(shape[0]), measure, chosen, None)
 
 
 def refit(
@@ -285,7 +282,7 @@ def fit_rearranged(
     weights = given_weights(effects, spec, np.isin(np.arange(effects.k), used))
     shuffled = None if weights is None else weights[used][orders]
     changed = y if signs is None else y * signs
-    return _fit_normal(changed, v, mask, matrix, spec, design.intercept_only, shuffled)
+    return _fit_normal(changed, v, mask, matrix, spec, design.intercept_only, shuffled, whole=False)
 
 
 def _fit_normal(
@@ -297,20 +294,27 @@ def _fit_normal(
     intercept_only: bool,
     weights: Floats | None,
     q_centre: Floats | None = None,
+    *,
+    whole: bool = True,
 ) -> FittedRows:
-    """Run the batch kernel and its inference."""
+    """Run the batch kernel and its inference; ``whole``: with what a ``Fit`` holds and ``Refits`` do not."""
     if spec.tau2_method == "DL_MH" and q_centre is None:
         raise ModelError("tau2_method='DL_MH' takes Q about the Mantel-Haenszel estimate: it needs counts")
     _check_variances(v, mask)
     if spec.model == "ivhet":
         weights = inverse_variances(v)
-    batch = fit_batch(y, v, mask, matrix, tau2_method=spec.tau2_method, weights=weights, q_centre=q_centre)
+    batch = fit_batch(
+        y, v, mask, matrix,
+        tau2_method=spec.tau2_method, weights=weights, q_centre=q_centre, likelihood=whole,
+    )  # fmt: skip
     rival = fit_batch(y, v, mask, matrix, tau2_method="DL") if spec.ci_guard == "iqwig6" else None
-    return infer_normal(batch, y, v, mask, matrix, spec, intercept_only, weights, rival)
+    return infer_normal(batch, y, v, mask, matrix, spec, intercept_only, weights, rival, whole)
 
 
 def _check_variances(v: Floats, mask: Mask) -> None:
     """Refuse a sampling variance that is not positive where it is used."""
+    if v.size and v.min() > 0.0:
+        return
     bad = mask & ~(v > 0)
     if bad.any():
         row, study = (int(i) for i in np.argwhere(bad)[0])

@@ -41,6 +41,7 @@ def infer_normal(
     intercept_only: bool,
     weights: Floats | None = None,
     rival: BatchFit | None = None,
+    whole: bool = True,
 ) -> FittedRows:
     """Turn a batch of inverse-variance fits into finished numbers.
 
@@ -62,6 +63,8 @@ def infer_normal(
         The weights given to ``fit_batch``.
     rival : BatchFit, optional
         The DerSimonian-Laird fit of the same arrays, with which the guard ``iqwig6`` compares.
+    whole : bool
+        Whether the weights of the studies and the p-value of Q are asked for; no ``Refits`` holds them.
 
     Returns
     -------
@@ -96,7 +99,8 @@ def infer_normal(
         p_value=two_sided_p(statistic, df[:, None]), covariance=covariance, df=np.where(failed, np.nan, df),
         tau2=batch.tau2, tau2_low=interval.low, tau2_high=interval.high, tau2_interval_empty=interval.empty,
         tau2_se=_tau2_error(batch, y, v, mask, design, spec, weights),
-        q=batch.q, q_df=np.where(failed, np.nan, free), q_p=chi2_p(batch.q, free),
+        q=batch.q, q_df=np.where(failed, np.nan, free),
+        q_p=chi2_p(batch.q, free) if whole else nothing.copy(),
         q_wald=nothing, q_wald_df=nothing.copy(), q_wald_p=nothing.copy(),
         i2=i2, h2=h2, typical_variance=typical,
         i2_low=i2_from_tau2(interval.low, typical), i2_high=i2_from_tau2(interval.high, typical),
@@ -107,7 +111,7 @@ def infer_normal(
         test_statistic=test.statistic, test_df=np.where(failed, np.nan, test.df),
         test_df2=np.where(failed, np.nan, test.df2), test_p=test.p, k=batch.k,
         loglik=nothing.copy() if spec.model in ("uwls", "ivhet") else batch.loglik,
-        status=batch.status, weights=_share(batch, v, mask, weights),
+        status=batch.status, weights=_share(batch, v, mask, weights) if whole else None,
         wald_covariance=wald, hksj_covariance=adjusted,
         parameters=np.full(free.shape, batch.p + (spec.model == "random"), dtype=np.int64),
         restricted=spec.tau2_method == "REML",
