@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 #: Fewest studies for a funnel plot: two points have no shape.
 MIN_FUNNEL = 3
 
+#: Most characters of a codebook's words under an axis; longer ones explain, and the column's name stands.
+MAX_AXIS_WORDS = 60
+
 
 def draw_answer(answer: Answer) -> dict[str, Figure]:
     """Draw the figures that an answer can bear, by kind.
@@ -117,6 +120,15 @@ def draw_answer(answer: Answer) -> dict[str, Figure]:
     return figures
 
 
+def _column_words(answer: Answer, name: str) -> str:
+    """Return what the codebook calls a column, with its unit, where it says so in a few words."""
+    for column in answer.selection.sheet.schema.columns:
+        words = f"{column.meaning}, {column.unit}" if column.unit else column.meaning
+        if column.name == name and 0 < len(words) <= MAX_AXIS_WORDS:
+            return words
+    return name
+
+
 def _draw_regressions(answer: Answer) -> dict[str, Figure]:
     """Draw each regression on a single numeric column, by its place in the protocol from 1 on."""
     figures = {}
@@ -127,6 +139,7 @@ def _draw_regressions(answer: Answer) -> dict[str, Figure]:
         figures[f"regression-{place}"] = regression_plot(
             regression.fit,
             regression.curve,
+            name=_column_words(answer, next(iter(regression.curve.values))),
             unit=answer.unit,
             title=f"{answer.plan.title}: {words[:1].lower()}{words[1:]}",
             provenance=f"{_provenance(answer)}.regressions.{place - 1}",

@@ -160,7 +160,9 @@ def _curve_note(fit: Fit, curve: Predictions | None, band: bool, dashed: bool) -
     level = level_text(fit.spec.level)
     parts = ["Line: the fitted model"]
     if band:
-        parts.append(f"band: its {level} interval")
+        # under a profile likelihood the band is Wald's, and the model's own note says profile
+        kind = "Wald interval" if fit.spec.ci_method == "profile" else "interval"
+        parts.append(f"band: its {level} {kind}")
     if dashed:
         parts.append(f"dashed: {level} prediction interval")
     return "; ".join(parts) + "."

@@ -70,6 +70,8 @@ def regression_sentences(regression: Node, measure: str) -> list[Sentence]:
     if test.at("df").number() not in (None, 1.0):
         out.append(join(_test_text("All moderators together", test), "."))
     out += _permutation_sentences(regression.at("permutation_test"))
+    if any(f.at("kind").text() == "spline" for f in fit.at("moderators", "factors").each()):
+        out.append(("A coefficient of a spline is the difference from the curve at the lowest value.",))
     if fit.at("r2").exists:
         out.append(join("Its moderators explain ", show_percent(fit.at("r2")), " of tau² (R²)."))
     unused = [s.at("label").label() for s in fit.at("studies").each() if not s.at("used").is_true()]
