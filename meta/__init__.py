@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from meta.results import Subgroups as Subgroups
     from meta.sensitivity.cumulative import cumulate as cumulate
     from meta.sensitivity.leave_one_out import leave_one_out as leave_one_out
+    from meta.sensitivity.share import Share as Share
+    from meta.sensitivity.share import expected_share as expected_share
     from meta.sensitivity.permutation import Permutation as Permutation
     from meta.sensitivity.permutation import permute as permute
 
@@ -56,6 +58,7 @@ _HOMES = {
     "Permutation": "meta.sensitivity.permutation",
     "Predictions": "meta.models.predictions",
     "Refits": "meta.results",
+    "Share": "meta.sensitivity.share",
     "SmallStudyTest": "meta.bias.asymmetry",
     "Subgroups": "meta.results",
     "check_sample_size": "meta.bias.asymmetry",
@@ -64,6 +67,7 @@ _HOMES = {
     "cumulate": "meta.sensitivity.cumulative",
     "cumulative_plot": "meta.plots.refits",
     "effect_sizes": "meta.effects.compute",
+    "expected_share": "meta.sensitivity.share",
     "fit_many": "meta.models.fitting",
     "fit_model": "meta.models.fitting",
     "fit_subgroups": "meta.models.subgroups",
