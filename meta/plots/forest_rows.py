@@ -266,10 +266,12 @@ def _pooled(shared: Shared, fit: Fit, filled: bool) -> tuple[str, Mark | None]:
 
 def overall_lines(shared: Shared, fit: Fit) -> list[Line]:
     """Return the overall row with its totals, and the row of the prediction interval."""
-    before = 1 + len(shared.descriptors)
+    sums = [all(name in fit.totals for name in names) for names in shared.counts]
+    # columns of means have no total: the label may run over those that come first
+    empty = sums.index(True) if any(sums) else len(sums)
+    before = 1 + len(shared.descriptors) + empty
     cells = [Cell(captions.overall_label(fit), "bold", span=before, flows=True)]
-    for names in shared.counts:
-        summed = all(name in fit.totals for name in names)
+    for names, summed in zip(shared.counts[empty:], sums[empty:], strict=True):
         cells.append(
             Cell(" / ".join(count_text(fit.totals[name]) for name in names) if summed else "", "bold")
         )
