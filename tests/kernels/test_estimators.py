@@ -1,4 +1,4 @@
-"""Estimators of tau2 and weights given, against dense matrices; laws of bits. Parity holds metafor's cases."""
+"""Estimators of tau2 and weights given: dense matrices, laws of bits. Parity holds metafor's cases."""
 
 from __future__ import annotations
 
