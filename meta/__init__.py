@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from meta.results import Subgroups as Subgroups
     from meta.sensitivity.cumulative import cumulate as cumulate
     from meta.sensitivity.leave_one_out import leave_one_out as leave_one_out
-    from meta.sensitivity.share import Share as Share
-    from meta.sensitivity.share import expected_share as expected_share
     from meta.sensitivity.permutation import Permutation as Permutation
     from meta.sensitivity.permutation import permute as permute
+    from meta.sensitivity.share import Share as Share
+    from meta.sensitivity.share import expected_share as expected_share
 
 __version__ = "0.1.0"
 
