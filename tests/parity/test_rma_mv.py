@@ -1,7 +1,7 @@
 """Three-level models and constant sampling correlations against metafor's ``rma.mv``.
 
-metafor stops its search a little before the maximum. So beside the comparison our log-likelihood, computed once
-more from matrices of the size of the data, must be no lower than at metafor's components.
+metafor stops its search a little before the maximum. So beside the comparison our log-likelihood, computed
+once more from matrices of the size of the data, must be no lower than at metafor's components.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from meta.models.fitting import fit_model
 from meta.options import ModelSpec
 from meta.results import Fit
 
-#: Worst seen 5.3e-6, in a p-value of 7e-5 (metafor's stopping rule: its log-likelihood is no higher than ours,
-#: see ``rise``).
+#: Worst seen 5.3e-6, in a p-value of 7e-5 (metafor's stopping rule: its log-likelihood is no higher than
+#: ours, see ``rise``).
 TOLERANCE = 1e-5
 
 #: Bounds of components: metafor's root search; worst seen 1e-7.
@@ -116,7 +116,9 @@ def check_model(tally: Tally, case: dict[str, Any]) -> None:
     fit, expected = fit_model(effects, spec), case["expected"]
     single = spec.moderators is None
     c = fit.coefficients
-    assert c is not None and fit.heterogeneity is not None and fit.information is not None
+    assert c is not None
+    assert fit.heterogeneity is not None
+    assert fit.information is not None
     values = [component.value for component in fit.components]
     own = expected["fit"][spec.tau2_method]
     ours: dict[str, Any] = {
@@ -155,7 +157,8 @@ def check_model(tally: Tally, case: dict[str, Any]) -> None:
 def check_test(tally: Tally, case: dict[str, Any], fit: Fit) -> None:
     """Compare the joint test; metafor tests the intercept where it is alone."""
     expected, c = case["expected"], fit.coefficients
-    assert c is not None and fit.heterogeneity is not None
+    assert c is not None
+    assert fit.heterogeneity is not None
     free = float(fit.heterogeneity.df) if fit.spec.ci_method == "t" else None
     if fit.moderator_test is None:
         statistic, df, p = c.statistic[0] ** 2, 1, c.p[0]
@@ -221,7 +224,8 @@ def rise(case: dict[str, Any], effects: EffectSizes, cluster: str, spec: ModelSp
     if spec.moderators == "~ centred":
         x = np.column_stack([x, np.array(effects.columns["centred"], dtype=float)])
     elif spec.moderators == "~ type":
-        x = np.column_stack([x, np.array([cell == "Grant" for cell in effects.columns["type"]])]).astype(float)
+        grant = [cell == "Grant" for cell in effects.columns["type"]]
+        x = np.column_stack([x, np.array(grant, dtype=float)])
     height = [
         dense_log_likelihood(effects.y, big_v, x, names, parts, str(spec.tau2_method))
         for parts in (ours, theirs)
