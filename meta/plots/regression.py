@@ -171,7 +171,8 @@ def _curve_note(fit: Fit, curve: Predictions | None, band: bool, dashed: bool) -
 def _size_note(fit: Fit) -> str:
     if not fit.spec.is_glmm:
         return "Circles: area by weight."
-    return "Circles: area by person-time." if {"time", "time1"} & set(fit.totals) else "Circles: area by people."
+    timed = bool({"time", "time1"} & set(fit.totals))
+    return f"Circles: area by {'person-time' if timed else 'people'}."
 
 
 def _curve_shapes(
