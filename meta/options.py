@@ -101,6 +101,11 @@ _KIND_WORDS: dict[type | tuple[type, ...], str] = {
 }
 
 
+def interval_names(model: str) -> tuple[str, str]:
+    """Return what the interval of an estimate is called under a model, short and in full."""
+    return ("CrI", "credible interval") if model == "bayes" else ("CI", "confidence interval")
+
+
 def check_option(name: str, value: object, allowed: object) -> None:
     """Raise ``OptionError`` naming the option, the value and every allowed value.
 

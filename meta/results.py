@@ -310,14 +310,24 @@ class ShrunkenEffect:
 
 
 @dataclass(frozen=True, slots=True)
+class PosteriorTail:
+    """P(mu > threshold) and P(effect in a new study > threshold); the threshold on the natural scale."""
+
+    threshold: float
+    mu: float
+    new: float
+
+
+@dataclass(frozen=True, slots=True)
 class Posterior:
     """What a Bayesian fit shows beside its estimate, on the analysis scale; intervals are equal-tailed.
 
     ``mean`` and ``sd`` are of mu; None or infinite where the integral does not exist. ``tau`` is the median.
     ``log_marginal`` is the log of the marginal likelihood under the density 1 of mu, None under an improper
     prior. ``tail_mu`` and ``tail_new`` are P(mu > null) and P(effect in a new study > null), None where the
-    measure has no null value. ``density_mu`` and ``density_new`` are (n, 2), a point and the density there;
-    ``density_tau`` is (n, 3): tau, posterior, prior (NaN where improper).
+    measure has no null value; ``beyond`` is the same for a threshold that was declared. ``density_mu`` and
+    ``density_new`` are (n, 4): a point and the density there, the same point on the natural scale and the
+    density in its units. ``density_tau`` is (n, 3): tau, posterior, prior (NaN where improper).
     """
 
     prior: str
@@ -335,6 +345,12 @@ class Posterior:
     density_mu: Floats
     density_new: Floats
     density_tau: Floats
+    beyond: PosteriorTail | None = None
+
+    def to_lean(self) -> dict[str, Any]:
+        """Return it as plain data without the curves."""
+        plain: dict[str, Any] = to_plain(self)
+        return {name: value for name, value in plain.items() if not name.startswith("density_")}
 
 
 @dataclass(frozen=True, slots=True)

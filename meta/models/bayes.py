@@ -152,8 +152,8 @@ def _describe(
         tail_mu=tails[0],
         tail_new=tails[1],
         shrunken=_shrunken(effects, used, details.shrunken),
-        density_mu=details.density_mu,
-        density_new=details.density_new,
+        density_mu=_with_natural(effects, used, details.density_mu),
+        density_new=_with_natural(effects, used, details.density_new),
         density_tau=details.density_tau,
     )
 
@@ -168,6 +168,15 @@ def _shrunken(effects: EffectSizes, used: Mask, shrunken: Floats) -> tuple[Shrun
         ShrunkenEffect(effects.labels[j], *map(float, shrunken[j, :3]), *map(float, natural[n]))
         for n, j in enumerate(places)
     )
+
+
+def _with_natural(effects: EffectSizes, used: Mask, curve: Floats) -> Floats:
+    """Return a density curve (n, 2) with its points on the natural scale and the density there, (n, 4)."""
+    natural = to_natural(effects.measure, curve[:, 0], effects.harmonic_n(used))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # the slope of the transform from the points themselves: the curve is for looking at
+        density = curve[:, 1] * np.gradient(curve[:, 0]) / np.gradient(natural)
+    return np.column_stack([curve, natural, np.where(np.isfinite(density), density, np.nan)])
 
 
 def _number(value: float | np.floating) -> float | None:

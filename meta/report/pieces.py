@@ -22,6 +22,7 @@ from meta.tables.numbers import (
     p_number_text,
     p_text,
     percent_text,
+    probability_text,
     signed_text,
     significant_text,
     tau2_text,
@@ -180,6 +181,11 @@ def show_tau2(node: Node) -> Piece:
 def show_percent(node: Node) -> Piece:
     """Show a number that is already in percent."""
     return _shown(node, node.number(), percent_text, "")
+
+
+def show_probability(node: Node) -> Piece:
+    """Show a posterior probability, in percent."""
+    return _shown(node, node.number(), probability_text, "")
 
 
 def show_level(node: Node) -> Piece:

@@ -29,6 +29,9 @@ INFINITY = "\u221e"
 #: P values below this are given as a bound: smaller ones depend on tails that no model is trusted in.
 P_FLOOR = 0.001
 
+#: Posterior probabilities below this, and as near to 1, are given as a bound.
+PROBABILITY_FLOOR = 0.001
+
 #: From here on two decimals of a P value are enough.
 P_COARSE = 0.1
 
@@ -222,6 +225,15 @@ def p_number_text(p: Number) -> str:
 def percent_text(x: Number, decimals: int = 0) -> str:
     """Return ``94%``; ``x`` is already in percent."""
     return MISSING if is_missing(x) else f"{number_text(x, decimals)}%"
+
+
+def probability_text(p: Number) -> str:
+    """Return a probability in percent, ``94%``; near 0 and 1 with a decimal, and then as a bound."""
+    if p is None or math.isnan(p):
+        return MISSING
+    if p < PROBABILITY_FLOOR or p > 1.0 - PROBABILITY_FLOOR:
+        return "<\u00a00.1%" if p < 0.5 else ">\u00a099.9%"
+    return percent_text(100.0 * p, 1 if min(p, 1.0 - p) < 0.05 else 0)
 
 
 def level_text(level: float) -> str:
