@@ -9,6 +9,7 @@ from meta.effects.measures import find_measure
 from meta.options import WITHOUT_TAU2
 from meta.report.r_code import r_compare, r_number, r_string, r_title
 from meta.report.r_design import design_columns, has_intercept
+from meta.report.r_options import NOT_IN_METAFOR, rma_options, with_tau2
 
 #: Relative tolerances of comparisons. Closed forms and Fisher scoring agree to nearly all digits (1e-9 seen);
 #: metafor finds the bounds of tau2 by a root search (1e-10 seen); glmer stops where its likelihood is flat,
@@ -125,19 +126,19 @@ def _normal_call(
     if spec["model"] == "uwls":
         test = "knha"
         note = ['# UWLS in metafor: the common effect with test = "knha", about which metafor warns.']
-    if spec["tau2_method"] in _NOT_IN_METAFOR:
+    if spec["tau2_method"] in NOT_IN_METAFOR:
         note.append("# metafor has no such estimator of tau2: its value is taken from results.json.")
-    lines = [*note, f"fit <- rma(yi, vi, data = {data},{mods} {_rma_options(fit, test)})"]
+    lines = [*note, f"fit <- rma(yi, vi, data = {data},{mods} {rma_options(fit, test)})"]
     if guard in _RIVALS:
         rival, kept = _RIVALS[guard]
-        plain = _rma_options(fit, "z")
+        plain = rma_options(fit, "z")
         if guard == "iqwig6":
             plain = f'method = "DL", test = "z", level = {r_number(100 * spec["level"])}'
         lines += [
             f"# Guard {guard}: the HKSJ interval, unless it is narrower than {rival}.",
             f"rival <- rma(yi, vi, data = {data},{mods} {plain})",
             "if (any(fit$ci.ub - fit$ci.lb < rival$ci.ub - rival$ci.lb))",
-            f"  fit <- rma(yi, vi, data = {data},{mods} {_rma_options(fit, kept)})",
+            f"  fit <- rma(yi, vi, data = {data},{mods} {rma_options(fit, kept)})",
         ]
     return lines
 
@@ -147,33 +148,6 @@ _RIVALS = {
     "ci": ("the Wald interval", "z"),
     "iqwig6": ("the Wald interval of the DerSimonian-Laird model", "adhoc"),
 }
-
-#: Estimators of tau2 that metafor does not offer.
-_NOT_IN_METAFOR = ("DL2", "DL_MH")
-
-
-def _rma_options(fit: Mapping[str, Any], test: str) -> str:
-    spec = fit["spec"]
-    method = spec["tau2_method"] or "EE"
-    level = r_number(100 * spec["level"])
-    options = f'test = "{test}",\n           level = {level}, control = tight'
-    if method in _NOT_IN_METAFOR:
-        return f'method = "DL", tau2 = {r_number(fit["tau2"]["value"])}, {options}'
-    return f'method = "{method}", {_rma_weights(fit)}{options}'
-
-
-def _rma_weights(fit: Mapping[str, Any]) -> str:
-    """Return the argument for weights that are not the inverse variances, or nothing."""
-    weights = fit["spec"].get("weights")
-    if fit["spec"]["model"] == "ivhet":
-        return "weights = 1 / vi, "
-    if weights is None:
-        return ""
-    if weights == "equal" and fit["spec"]["tau2_method"] != "GENQ":
-        return "weighted = FALSE, "
-    # in the order of effects.csv, and in percent: the scale of weights does not matter
-    shares = [r_number(study["weight"]) for study in fit["studies"] if study["used"]]
-    return f"\n           weights = c({', '.join(shares)}),\n           "
 
 
 def _mods(design: str | None, intercept: bool) -> str:
@@ -249,7 +223,7 @@ def _normal_extras(fit: Mapping[str, Any], data: str) -> list[str]:
     if tau2 is not None and tau2["ci_method"] in ("QP", "PL") and tau2["high"] not in (None, 0.0):
         limit = _TOLERANCE["bounds"]
         lines += [
-            f'bounds <- confint(fit, type = "{tau2["ci_method"]}",',
+            f'bounds <- confint({with_tau2(fit, data)}, type = "{tau2["ci_method"]}",',
             "                  control = list(tol = 1e-12, maxiter = 20000))",
             'bounds <- bounds$random["tau^2", ]',
         ]
@@ -286,14 +260,14 @@ def _prediction(fit: Mapping[str, Any], data: str) -> list[str]:
     if method.endswith("k2"):
         lines += [
             "# By hand: metafor's predict() takes k - 1 degrees of freedom here.",
-            f"plain <- rma(yi, vi, data = {data}, {_rma_options(fit, test)})",
+            f"plain <- rma(yi, vi, data = {data}, {rma_options(fit, test)})",
             f"half <- qt({_upper(spec)}, plain$k - 2) * sqrt(plain$tau2 + plain$se^2)",
             "new <- list(pi.lb = plain$b[1] - half, pi.ub = plain$b[1] + half)",
         ]
     else:
         lines += [
             f'# predict() does this after test = "{test}".',
-            f"new <- predict(rma(yi, vi, data = {data}, {_rma_options(fit, test)}))",
+            f"new <- predict(rma(yi, vi, data = {data}, {rma_options(fit, test)}))",
         ]
     lines += r_compare("prediction low", prediction["low"], "new$pi.lb", _TOLERANCE["exact"])
     return lines + r_compare("prediction high", prediction["high"], "new$pi.ub", _TOLERANCE["exact"])

@@ -220,6 +220,18 @@ def test_an_r_string_reads_back_and_cannot_end_early(text: str) -> None:
         ({"tau2_method": "PM", "ci_method": "t", "level": 0.9}, r'method = "PM", test = "t",\s+level = 90.0'),
         ({"tau2_method": "ML", "ci_guard": "none"}, 'method = "ML", test = "knha"'),
         ({"tau2_method": "HE", "ci_method": "Wald"}, 'method = "HE", test = "z"'),
+        ({"tau2_method": "HSk"}, 'method = "HSk", test = "adhoc"'),
+        (
+            {"tau2_method": "DL2"},
+            r'method = "DL", tau2 = [\d.e-]+, test = "adhoc"[\s\S]*method = "DL"\), type =',
+        ),
+        ({"weights": "equal"}, 'method = "REML", weighted = FALSE, test = "adhoc"'),
+        (
+            {"weights": "n", "tau2_method": "GENQ"},
+            r'method = "GENQ",\s+weights = c\([\d.]+(, [\d.]+)*\),\s+test',
+        ),
+        ({"model": "uwls"}, r'# UWLS in metafor[\s\S]*method = "EE", test = "knha"'),
+        ({"model": "ivhet"}, r'method = "DL", weights = 1 / vi, test = "z"'),
         ({"model": "common", "ci_method": "Wald"}, 'method = "EE", test = "z"'),
         (
             {"ci_method": "Wald", "pi_method": "hk_k1"},
