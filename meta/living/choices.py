@@ -39,7 +39,7 @@ _WORDS = frozenset(
 )
 
 #: Last keys of a place inside an analysis that are words or switch something shown on or off.
-_WORDS_INSIDE = frozenset({"reason", "title", "caveat", "show", "test"})
+_WORDS_INSIDE = frozenset({"reason", "title", "caveat", "show", "test", "permutation"})
 
 #: Parts beside the estimate: one that comes or goes moves no number that both versions have.
 _PARTS = frozenset({"alternatives", "cumulative", "moderators", "subgroups"})

@@ -34,8 +34,9 @@ EXACT_LIMIT = 400_000
 #: Draws where all arrangements are too many: a Monte Carlo error of 0.2 percentage points at p = 0.05.
 DRAWS = 10_000
 
-#: Under a GLMM, where a fit costs some hundred times as much: 0.7 points.
-GLMM_DRAWS = 1_000
+#: The same under a GLMM, where a fit costs some forty times as much (3,000 a second).
+GLMM_EXACT_LIMIT = 10_000
+GLMM_DRAWS = 5_000
 
 #: Numbers (draws times studies) that are held at a time.
 BATCH_NUMBERS = 1_000_000
@@ -133,7 +134,7 @@ def permute(
         statistics are Wald's: a profile for each arrangement would cost hundreds of fits.
     draws : int, optional
         Random arrangements; all are fitted instead where there are no more than that. Where none is given,
-        all up to 400,000, else 10,000 (1,000 under a GLMM).
+        all up to 400,000, else 10,000 (under a GLMM all up to 10,000, else 5,000).
     seed : int
         Start of the random numbers, one stream a test.
     quantity : {"statistic", "estimate"}
@@ -163,9 +164,8 @@ def permute(
     """
     chosen = spec if spec is not None else ModelSpec()
     task = _prepare(effects, chosen, draws, quantity, interval)
-    limit = EXACT_LIMIT if draws is None else draws
-    exact = task.all_ <= limit
-    usual = GLMM_DRAWS if chosen.is_glmm else DRAWS
+    usual, most = (GLMM_DRAWS, GLMM_EXACT_LIMIT) if chosen.is_glmm else (DRAWS, EXACT_LIMIT)
+    exact = task.all_ <= (most if draws is None else draws)
     n = task.all_ if exact else (usual if draws is None else draws)
     counts = _count(task, n, seed, exact=exact)
     shares, test_p = counts.shares(n, exact=exact)
