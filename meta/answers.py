@@ -28,6 +28,7 @@ from meta.results import Fit, GroupTest, Refits, Subgroups, to_plain
 from meta.sensitivity.cumulative import cumulate
 from meta.sensitivity.leave_one_out import leave_one_out
 from meta.sensitivity.permutation import Permutation, permute
+from meta.sensitivity.share import Share, expected_share, refuse_share
 
 #: Fewest studies for a table of leave-one-out or cumulative refits: with two, every refit is a single study.
 MIN_REFITS = 3
@@ -69,6 +70,7 @@ class Answer:
     subgroups: tuple[tuple[SubgroupPlan, Subgroups], ...]
     regressions: tuple[Regression, ...]
     small_study: SmallStudyTest | None
+    share: Share | None
     descriptors: tuple[Mapping[str, Any], ...]
     study_table: Mapping[str, Any]
     targets: tuple[Mapping[str, Any], ...]
@@ -158,10 +160,18 @@ def answer_analysis(plan: Analysis, selection: Selection, targets: Mapping[str, 
         ),
         regressions=tuple(_regress(effects, spec, moderator) for moderator in plan.moderators if pooled),
         small_study=check_sample_size(effects, spec) if plan.small_study and pooled else None,
+        share=_share_beyond(plan, effects, spec, unit) if pooled else None,
         descriptors=_descriptors(plan, selection),
         study_table=_study_table(selection),
         targets=tuple(targets[name] for name in plan.targets),
     )
+
+
+def _share_beyond(plan: Analysis, effects: EffectSizes, spec: ModelSpec, unit: DisplayUnit) -> Share | None:
+    """Return the share of settings above the declared threshold; None where there is no such share."""
+    if plan.threshold is None or refuse_share(spec) is not None:
+        return None
+    return expected_share(effects, spec, threshold=float(plan.threshold.value) / unit.factor)
 
 
 def _fit_group(effects: EffectSizes, spec: ModelSpec, group: SubgroupPlan) -> Subgroups:
@@ -261,6 +271,7 @@ def answer_to_dict(answer: Answer, figures: Mapping[str, str]) -> dict[str, Any]
             ],
             "small_study": answer.small_study,
             "targets": answer.targets,
+            "share": answer.share,
             "threshold": plan.threshold.model_dump() if plan.threshold is not None else None,
             "descriptors": answer.descriptors,
             "covariates": _covariates(answer),

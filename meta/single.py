@@ -251,10 +251,13 @@ def _lines(fit: Fit, unit: DisplayUnit) -> list[tuple[str, str]]:
         lines.append(("tau2", f"{tau2_text(fit.tau2.value)}{bounds}"))
     if fit.heterogeneity is not None:
         h = fit.heterogeneity
+        shares = f"I2 {percent_text(h.i2)}"
+        if h.i2_low is not None and h.i2_high is not None:
+            shares += f" [{percent_text(h.i2_low)}, {percent_text(h.i2_high)}]"
         lines.append(
             (
                 "heterogeneity",
-                f"I2 {percent_text(h.i2)}, Q {count_text(round(h.q, 2))}, df {h.df}, {p_text(h.p)}",
+                f"{shares}, Q {count_text(round(h.q, 2))}, df {h.df}, {p_text(h.p)}",
             )
         )
     lines.extend(("left out", f"{e.label}: {e.reason}") for e in fit.excluded)

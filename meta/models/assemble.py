@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from meta.effects.compute import study_intervals
 from meta.effects.measures import SUMMED, to_natural
 from meta.effects.sizes import EffectSizes
+from meta.inference.heterogeneity import h2_from_tau2, i2_from_tau2
 from meta.kernels.status import Status
 from meta.models.clusters import cluster_names
 from meta.models.design import Design
@@ -81,7 +82,7 @@ def assemble_fit(
         natural=_natural(effects, rows, i, used, one_sided) if pooled else None,
         population_mean=_population_mean(rows, i) if pooled else None,
         tau2=_tau2(rows, i, spec),
-        heterogeneity=_heterogeneity(rows, i),
+        heterogeneity=_heterogeneity(rows, i, spec),
         prediction=_prediction(rows, i, spec),
         coefficients=coefficients,
         covariance=rows.covariance[i].copy() if coefficients is not None else None,
@@ -93,15 +94,23 @@ def assemble_fit(
         else None,
         studies=_studies(effects, spec, rows, i, design, used),
         excluded=_excluded(effects, spec, design, used),
-        totals={name: float(np.sum(effects.counts[name][used])) for name in effects.counts if name in SUMMED},
+        totals=_totals(effects, spec, used),
         notes=(*notes, *_notes(rows, i, spec)),
         information=_information(rows, i),
         components=rows.components[i] if rows.components is not None else (),
+        clusters=int(rows.clusters[i]) if rows.clusters is not None else None,
         posterior=rows.posteriors[i] if rows.posteriors is not None else None,
         moderators=design.moderators,
         wald_covariance=_covariance(rows.wald_covariance, i, design),
         hksj_covariance=_covariance(rows.hksj_covariance, i, design),
     )
+
+
+def _totals(effects: EffectSizes, spec: ModelSpec, used: Mask) -> dict[str, float]:
+    """Sum the counts over the studies used; rows of one study may share people, so that none are summed."""
+    if spec.cluster is not None:
+        return {}
+    return {name: float(np.sum(effects.counts[name][used])) for name in effects.counts if name in SUMMED}
 
 
 def empty_fit(effects: EffectSizes, spec: ModelSpec) -> Fit:
@@ -239,10 +248,17 @@ def _tau2(rows: FittedRows, i: int, spec: ModelSpec) -> Tau2 | None:
     )
 
 
-def _heterogeneity(rows: FittedRows, i: int) -> Heterogeneity | None:
+def _heterogeneity(rows: FittedRows, i: int, spec: ModelSpec) -> Heterogeneity | None:
     if np.isnan(rows.q[i]):
         return None
     wald = not np.isnan(rows.q_wald[i])
+    bounds = rows.i2_low, rows.i2_high, rows.h2_low, rows.h2_high
+    if spec.is_glmm and bounds[0] is None:
+        low, high, typical = rows.tau2_low, rows.tau2_high, rows.typical_variance
+        bounds = (
+            i2_from_tau2(low, typical), i2_from_tau2(high, typical),
+            h2_from_tau2(low, typical), h2_from_tau2(high, typical),
+        )  # fmt: skip
     return Heterogeneity(
         q=float(rows.q[i]),
         df=int(rows.q_df[i]),
@@ -253,10 +269,10 @@ def _heterogeneity(rows: FittedRows, i: int) -> Heterogeneity | None:
         q_wald=float(rows.q_wald[i]) if wald else None,
         q_wald_df=int(rows.q_wald_df[i]) if wald else None,
         q_wald_p=_number(rows.q_wald_p[i]) if wald else None,
-        i2_low=_bound(rows.i2_low, i),
-        i2_high=_bound(rows.i2_high, i),
-        h2_low=_bound(rows.h2_low, i),
-        h2_high=_bound(rows.h2_high, i),
+        i2_low=_bound(bounds[0], i),
+        i2_high=_bound(bounds[1], i),
+        h2_low=_bound(bounds[2], i),
+        h2_high=_bound(bounds[3], i),
     )
 
 

@@ -113,7 +113,10 @@ def heterogeneity_note(fit: Fit) -> str:
     h = fit.heterogeneity
     if h is not None:
         if h.i2 is not None:
-            parts.append(f"I² = {percent_text(h.i2)}")
+            bounds = ""
+            if h.i2_low is not None and h.i2_high is not None:
+                bounds = f" [{percent_text(h.i2_low)}, {percent_text(h.i2_high)}]"
+            parts.append(f"I² = {percent_text(h.i2)}{bounds}")
         kind = " (likelihood ratio)" if fit.spec.is_glmm else ""
         parts.append(f"χ² = {number_text(h.q, 1)}, df = {h.df}, {p_text(h.p)}{kind}")
     if not parts:

@@ -183,6 +183,17 @@ def show_percent(node: Node) -> Piece:
     return _shown(node, node.number(), percent_text, "")
 
 
+def show_share(node: Node) -> Piece:
+    """Show a fraction in percent; what rounds to nothing, or to all, without being it says so."""
+    return _shown(node, node.number(), _share_text, "")
+
+
+def _share_text(share: float | None) -> str:
+    if share is None or not (0.0 < share < 0.005 or 0.995 <= share < 1.0):
+        return percent_text(None if share is None else 100.0 * share)
+    return "<1%" if share < 0.5 else ">99%"
+
+
 def show_probability(node: Node) -> Piece:
     """Show a posterior probability, in percent."""
     return _shown(node, node.number(), probability_text, "")

@@ -20,6 +20,7 @@ from meta.report.pieces import (
     show_level,
     show_p,
     show_percent,
+    show_share,
     show_significant,
     show_tau2,
     upper_first,
@@ -252,7 +253,8 @@ def result_sentences(analysis: Node, unit: Unit) -> list[Sentence]:
             )
         )
     out.extend(heterogeneity_sentences(fit, unit))
-    out.extend(s for s in (_null_sentence(analysis), threshold_sentence(analysis, unit)) if s)
+    said = _null_sentence(analysis), threshold_sentence(analysis, unit), share_sentence(analysis)
+    out.extend(sentence for sentence in said if sentence)
     return out
 
 
@@ -286,7 +288,9 @@ def heterogeneity_sentences(fit: Node, unit: Unit) -> list[Sentence]:
             )
         )
     if spread.at("i2").exists:
-        figures.append(join("I²\u00a0", show_percent(spread.at("i2"))))
+        bounds = ranged(show_percent(spread.at("i2_low")), show_percent(spread.at("i2_high")))
+        inside = (" (", bounds, ")") if plain(bounds) != MISSING else ()
+        figures.append(join("I²\u00a0", show_percent(spread.at("i2")), *inside))
     if spread.at("q").exists:
         figures.append(
             join(
@@ -343,4 +347,23 @@ def threshold_sentence(analysis: Node, unit: Unit) -> Sentence:
         f": {lower_first(words.rstrip('.'))}" if words else "",
         f" ({source})" if source else "",
         ".",
+    )
+
+
+def share_sentence(analysis: Node) -> Sentence:
+    """Say which share of settings is expected beyond the declared threshold; empty without one."""
+    share, threshold = analysis.at("share"), analysis.at("threshold")
+    if not share.exists or not threshold.exists:
+        return ()
+    if not share.at("value").exists:
+        why = share.at("reason").text()
+        return (f"No share of settings beyond it is given: {why.replace('tau2', 'tau²')}.",) if why else ()
+    bounds = ranged(show_share(share.at("low")), show_share(share.at("high")))
+    inside = (" (", show_level(share.at("level")), " CI ", bounds, ", bootstrap)")
+    return join(
+        "An estimated ",
+        show_share(share.at("value")),
+        " of settings",
+        *(inside if plain(bounds) != MISSING else ()),
+        f" lie {share.at('beyond').text()} it.",
     )
