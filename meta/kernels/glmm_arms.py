@@ -142,14 +142,14 @@ def log_integral(arms: Arms, loadings: Loadings, b: Floats, a: Floats, t: Floats
 
 
 def joint_laplace(
-    arms: Arms, loadings: Loadings, a: Floats, mean: Floats, sigma: Floats, t: Floats
+    arms: Arms, loadings: Loadings, a: Floats, mean: Floats, sigma: Floats, t: Floats, modes: list[Floats]
 ) -> Floats:
     """Return Laplace's approximation with the level random too, b = mean + sigma v: one node for both.
 
     For comparison with programs that stop there. Newton on (v, u), which is concave, each step halved until
-    it ascends.
+    it ascends, from ``modes``, which it moves.
     """
-    v, u = np.zeros_like(a), np.zeros_like(a)
+    v, u = modes
     w, z = loadings.own, loadings.shared
 
     def look(v: Floats, u: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
@@ -180,6 +180,7 @@ def joint_laplace(
             share = np.where(worse, 0.5 * share, share)
         v, u = v + share * dv, u + share * du
         value, gv, gu, hvv, hvu, huu = there
+    modes[:] = v, u
     return np.asarray(value - 0.5 * np.log(hvv * huu - np.square(hvu)))
 
 

@@ -317,10 +317,12 @@ class RandomLevels(Kind):
             cells.rules,
         )
 
+        laplace = [np.zeros(cells.row.size), np.zeros(cells.row.size)]
+
         def value(at: tuple[Floats, ...]) -> Floats:
             here = (at[0], at[1], at[2], np.abs(at[3]))
             if cells.rules[0].nodes == 1:
-                return joint_laplace(arms, self.loadings, *here)
+                return joint_laplace(arms, self.loadings, *here, laplace)
             modes = self._find_modes(cells, here)
             total = self._log_total(cells, here, modes, everything, (0, 0))
             return np.asarray(total + modes[2].log - 0.5 * np.square(modes[0]) - 0.5 * np.log(2.0 * np.pi))

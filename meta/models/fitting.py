@@ -29,8 +29,8 @@ from meta.results import Fit, Floats, Numbered, Refits
 
 Mask = NDArray[np.bool_]
 
-#: What each GLMM of one group is fitted to: the measure whose scale is its linear predictor, and the two count
-#: columns it needs.
+#: What each GLMM of one group is fitted to: the measure whose scale is that of its linear predictor, and two
+#: count columns.
 GLMM_DATA = {
     "binomial_normal": ("PLO", "events", "n"),
     "poisson_normal": ("IRLN", "events", "time"),

@@ -81,12 +81,15 @@ def infer_glmm(
     data = _Data(FAMILY[spec.model], e, n, used, design)
     held = spec.tau2_method is None and spec.model != "beta_binomial"
     batch = fit_problem(problem, 0.0 if held else None)
+    y, v, zero = empirical_values(data.family, e, n)
     fitted = Fitted(
         problem,
         batch,
         held,
         _single_studies(data, batch, spec.level),
-        *empirical_values(data.family, e, n),
+        y,
+        v,
+        wald=(y, v, zero),
         null=lambda columns: _null_loglik(data, spec, columns, held),
         parameters=np.full(batch.k.shape, batch.beta.shape[1] + (not held), dtype=np.int64),
     )

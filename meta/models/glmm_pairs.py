@@ -98,7 +98,7 @@ def infer_pairs(data: TwoGroups, spec: ModelSpec, intercept_only: bool) -> Fitte
         _single_studies(data, batch, spec),
         y,
         v,
-        zero,
+        wald=_wald_values(data, spec.model, (y, v, zero)),
         null=lambda columns: _null_loglik(data, spec.model, columns, held),
         parameters=_count_parameters(data, spec.model, held),
     )
@@ -123,6 +123,28 @@ def empirical_ratios(data: TwoGroups) -> tuple[Floats, Floats, Mask]:
     if data.binomial:
         return np.log(cells[0] / cells[1] * cells[3] / cells[2]), np.asarray(variance), zero
     return np.log(cells[0] / data.size1 * data.size2 / cells[1]), np.asarray(variance), zero
+
+
+def _wald_values(
+    data: TwoGroups, model: str, empirical: tuple[Floats, Floats, Mask]
+) -> tuple[Floats, Floats, Mask]:
+    """Return each study's own value under the likelihood of ``model``, its variance, and where it is infinite.
+
+    Given the margins, the value is the conditional maximum and the variance its inverse information.
+    """
+    if model == "conditional_exact" and data.binomial:
+        tables, place = build_study_tables(data)
+        index = place.astype(np.int64)
+        infinite = ~np.isfinite(tables.own) | (tables.length == 1)
+        own = np.where(infinite, 0.0, tables.own)
+        information = moments_at(tables, np.arange(own.size), own[None, :]).variance[0]
+        variance = 1.0 / np.where(infinite, 1.0, information)
+        return own[index], variance[index], infinite[index]
+    if not model.startswith("conditional"):
+        return empirical
+    none = (data.events1 == 0.0) | (data.events2 == 0.0)
+    one, two = np.where(none, 1.0, data.events1), np.where(none, 1.0, data.events2)
+    return np.log(one / data.size1) - np.log(two / data.size2), 1.0 / one + 1.0 / two, none
 
 
 def one_sided_ratios(data: TwoGroups, batch: GlmmBatch, level: float) -> tuple[Floats, Floats]:

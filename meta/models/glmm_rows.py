@@ -39,8 +39,8 @@ class Singles:
 class Fitted:
     """A fitted batch, and what its inference needs beside it.
 
-    ``y``, ``v`` and ``zero`` (B, k) are the studies' own values on the link scale, their variances (1/2 added
-    where a cell is zero), and where this was needed. ``null`` gives the log-likelihood (B,) under other
+    ``y`` and ``v`` (B, k) are the studies' own values on the link scale and their variances, 1/2 added where a
+    cell is zero; ``wald`` holds values, variances and where there are none, for Wald's Q. ``null`` gives the log-likelihood (B,) under other
     columns of the design; ``held`` says that tau2 is held at 0; ``parameters`` (B,) counts all.
     """
 
@@ -50,7 +50,7 @@ class Fitted:
     singles: Singles
     y: Floats
     v: Floats
-    zero: Mask
+    wald: tuple[Floats, Floats, Mask]
     null: Callable[[Floats], Floats]
     parameters: NDArray[np.int64]
 
@@ -145,7 +145,7 @@ def _tau2_interval(fitted: Fitted, spec: ModelSpec) -> tuple[Floats, Floats]:
 
 
 def _inverse_variance(fitted: Fitted, free: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return the typical variance, Q over the studies without a zero cell and its degrees of freedom.
+    """Return the typical variance, Wald's Q over the studies without a zero cell and its degrees of freedom.
 
     The typical variance is (k - p) / tr(P), as in the inverse-variance models; NaN where k = p.
     """
@@ -155,9 +155,10 @@ def _inverse_variance(fitted: Fitted, free: Floats) -> tuple[Floats, Floats, Flo
     for chunk, columns, frame in turn_chunks(y, v, mask, design, np.flatnonzero(free > 0.0)):
         moments = sum_moments(columns, np.zeros(chunk.size))
         typical[chunk] = (columns.k - p) / moments.trace_p * np.ldexp(1.0, 2 * frame.exponent)
-    whole = mask & ~fitted.zero
+    wald_y, wald_v, zero = fitted.wald
+    whole = mask & ~zero
     enough = np.flatnonzero(whole.sum(axis=1) > p)
-    for chunk, columns, _ in turn_chunks(y, v, whole, design, enough):
+    for chunk, columns, _ in turn_chunks(wald_y, wald_v, whole, design, enough):
         q[chunk] = sum_moments(columns, np.zeros(chunk.size)).q
         wald_free[chunk] = columns.k - p
     return typical, q, wald_free
