@@ -215,7 +215,9 @@ def _normal_extras(fit: Mapping[str, Any], data: str) -> list[str]:
     """Compare heterogeneity, tau2 with its interval, and the prediction interval."""
     heterogeneity, tau2 = fit["heterogeneity"], fit["tau2"]
     lines = _tau2(fit) if fit["spec"]["model"] not in WITHOUT_TAU2 else []
-    if heterogeneity is not None:
+    if fit["spec"]["tau2_method"] == "DL_MH":
+        lines.append("# Q is taken about the Mantel-Haenszel estimate here: Q and I2 are not compared.")
+    elif heterogeneity is not None:
         lines += r_compare("Q", heterogeneity["q"], "fit$QE", _TOLERANCE["exact"])
         # a tau2 of 0 is 1e-12 in R, and I2 some 1e-8 percent
         close = _TOLERANCE["exact" if heterogeneity["i2"] else "bounds"]

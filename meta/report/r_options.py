@@ -18,7 +18,7 @@ def rma_options(fit: Mapping[str, Any], test: str) -> str:
     level = r_number(100 * spec["level"])
     options = f'test = "{test}",\n           level = {level}, control = tight'
     if method in NOT_IN_METAFOR:
-        return f'method = "DL", tau2 = {r_number(fit["tau2"]["value"])}, {options}'
+        return f'method = "DL", {_rma_weights(fit)}tau2 = {r_number(fit["tau2"]["value"])}, {options}'
     return f'method = "{method}", {_rma_weights(fit)}{options}'
 
 
