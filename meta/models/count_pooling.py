@@ -44,15 +44,17 @@ def pool_counts(effects: EffectSizes, mask: Mask) -> CountPool:
 def known_counts(effects: EffectSizes, _spec: ModelSpec) -> Mask:
     """Return which studies have their counts, shape (k,).
 
-    A study that the rule for trials without events leaves without an effect size is not used either; one that
-    lacks it for another reason (a cell is 0 and nothing was added to it) is.
+    Trials without an event in either arm say nothing of a ratio (nor do those with nothing but events of an
+    odds ratio) and are not used, unless they were given an effect size; risk differences take them in.
     """
     first, size1, second, size2 = _cells(effects)
     known = np.isfinite(first) & np.isfinite(second) & (size1 > 0) & (size2 > 0)
-    none, everyone = (first == 0) & (second == 0), (first == size1) & (second == size2)
-    if "time1" in effects.counts:
-        everyone = np.zeros(known.shape, dtype=bool)
-    return np.asarray(known & ~((none | everyone) & np.isnan(effects.y)), dtype=bool)
+    if effects.measure in ("RD", "IRD"):
+        return np.asarray(known, dtype=bool)
+    silent = (first == 0) & (second == 0)
+    if effects.measure == "OR":
+        silent |= (first == size1) & (second == size2)
+    return np.asarray(known & ~(silent & np.isnan(effects.y)), dtype=bool)
 
 
 def fit_counts(

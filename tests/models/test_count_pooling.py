@@ -1,0 +1,84 @@
+"""Mantel-Haenszel as a model: what it takes, refuses, and leaves alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import meta
+from meta.errors import ModelError
+from meta.kernels.count_pooling import pool_mantel_haenszel
+from meta.models.count_pooling import CELLS
+
+
+def trials() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "e1": [3, 0, 12, 5, 0, 9],
+            "n1": [40, 25, 80, 33, 20, 9],
+            "e2": [6, 4, 20, 5, 0, 7],
+            "n2": [41, 27, 78, 30, 22, 9],
+        }
+    )
+
+
+def effects(measure: str) -> meta.EffectSizes:
+    return meta.effect_sizes(trials(), measure, events1="e1", n1="n1", events2="e2", n2="n2")
+
+
+def test_a_trial_without_events_says_nothing_of_a_ratio_and_counts_for_a_difference() -> None:
+    spec = meta.ModelSpec(model="mantel_haenszel")
+    ratio, difference = meta.fit_model(effects("RR"), spec), meta.fit_model(effects("RD"), spec)
+    assert (ratio.k, difference.k) == (5, 6)
+    assert [s.reason for s in ratio.studies if not s.used] == ["0 events in both arms"]
+    assert ratio.heterogeneity is not None
+    # the last trial has only events in both arms: its counts are pooled, and it has no risk ratio for Q
+    assert ratio.heterogeneity.df == 3 or ratio.heterogeneity.df == 4
+
+
+@pytest.mark.parametrize("measure", sorted(CELLS))
+def test_leaving_a_study_out_is_the_pool_without_it(measure: str) -> None:
+    rng = np.random.default_rng(4)
+    k = 23
+    size1, size2 = rng.integers(20, 200, k) * 1.0, rng.integers(20, 200, k) * 1.0
+    first, second = rng.binomial(19, 0.3, k) * 1.0, rng.binomial(19, 0.4, k) * 1.0
+    mask = np.ones((k + 1, k), dtype=bool)
+    mask[np.arange(k), np.arange(k)] = False
+    pool = pool_mantel_haenszel(measure, first, size1, second, size2, mask)
+    for i in (0, 7, k - 1):
+        keep = np.arange(k) != i
+        alone = pool_mantel_haenszel(
+            measure, first[keep], size1[keep], second[keep], size2[keep], np.ones((1, k - 1), dtype=bool)
+        )
+        assert pool.value[i] == alone.value[0]
+        assert pool.variance[i] == alone.variance[0]
+        np.testing.assert_array_equal(pool.weights[i][keep], alone.weights[0])
+
+
+@pytest.mark.parametrize("measure", ["OR", "RR", "RD"])
+def test_swapping_arms_flips_the_sign(measure: str) -> None:
+    frame = trials()
+    swapped = frame.rename(columns={"e1": "e2", "e2": "e1", "n1": "n2", "n2": "n1"})
+    spec = meta.ModelSpec(model="mantel_haenszel")
+    fits = [
+        meta.fit_model(meta.effect_sizes(d, measure, events1="e1", n1="n1", events2="e2", n2="n2"), spec)
+        for d in (frame, swapped)
+    ]
+    one, other = (fit.estimate for fit in fits)
+    assert one is not None and other is not None
+    assert one.value == pytest.approx(-other.value, rel=1e-12)
+    assert one.se == pytest.approx(other.se, rel=1e-12)
+
+
+def test_what_cannot_be_pooled_is_refused_in_words() -> None:
+    spec = meta.ModelSpec(model="mantel_haenszel")
+    frame = trials()
+    proportions = meta.effect_sizes(frame, "PLO", events="e1", n="n1")
+    with pytest.raises(ModelError, match=r"Mantel-Haenszel pools OR, RR, RD, IRR, IRD .* got PLO"):
+        meta.fit_model(proportions, spec)
+    ready = meta.EffectSizes.from_arrays([0.1, 0.2], [0.1, 0.1], measure="OR")
+    with pytest.raises(ModelError, match="needs the counts events1, n1, events2, n2"):
+        meta.fit_model(ready, spec)
+    with pytest.raises(ModelError, match="takes no moderators"):
+        meta.fit_model(effects("OR"), meta.ModelSpec(model="mantel_haenszel", moderators="~ n1"))
