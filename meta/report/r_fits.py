@@ -226,7 +226,7 @@ def _normal_extras(fit: Mapping[str, Any], data: str) -> list[str]:
         limit = _TOLERANCE["bounds"]
         lines += [
             f'bounds <- confint({with_tau2(fit, data)}, type = "{tau2["ci_method"]}",',
-            "                  control = list(tol = 1e-12, maxiter = 20000))",
+            f"                  control = list(tol = 1e-12, maxiter = 20000{_reach(tau2['high'])}))",
             'bounds <- bounds$random["tau^2", ]',
         ]
         lines += r_compare("tau2 low", tau2["low"], "bounds[2]", limit)
@@ -238,6 +238,12 @@ def _normal_extras(fit: Mapping[str, Any], data: str) -> list[str]:
     elif tau2 is not None and tau2["ci_method"] == "QP":
         lines.append("# The Q-profile set of tau2 is empty, or has no upper end: not compared.")
     return lines + _prediction(fit, data)
+
+
+def _reach(high: float | str) -> str:
+    """Return the argument that lets metafor look for an upper bound of tau2 beyond 100, where it lies there."""
+    far = not isinstance(high, str) and high > 50.0
+    return f", tau2.max = {r_number(2.0 * float(high))}" if far else ""
 
 
 def _prediction(fit: Mapping[str, Any], data: str) -> list[str]:

@@ -230,7 +230,7 @@ def test_an_r_string_reads_back_and_cannot_end_early(text: str) -> None:
             {"weights": "n", "tau2_method": "GENQ"},
             r'method = "GENQ",\s+weights = c\([\d.]+(, [\d.]+)*\),\s+test',
         ),
-        ({"tau2_method": "DL2", "weights": "equal"}, r'method = "DL", weighted = FALSE, tau2 = [\d.e-]+, test'),
+        ({"tau2_method": "DL2", "weights": "equal"}, r'method = "DL", weighted = FALSE, tau2 = [\d.e-]+, '),
         ({"model": "uwls"}, r'# UWLS in metafor[\s\S]*method = "EE", test = "knha"'),
         ({"model": "ivhet"}, r'method = "DL", weights = 1 / vi, test = "z"'),
         ({"model": "common", "ci_method": "Wald"}, 'method = "EE", test = "z"'),
