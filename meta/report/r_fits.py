@@ -106,6 +106,9 @@ def _common_tau2(result: Mapping[str, Any], column: str, level_text: Sequence[st
     for place, fit in enumerate(fits, start=1):
         estimate = fit["estimate"]
         lines += r_compare(f"group {place} estimate", estimate["value"], f"fit$b[{place}]", loose)
+        if fit["k"] == 1:
+            lines.append(f"# Group {place} is one study and shows its own interval.")
+            continue
         lines += r_compare(f"group {place} se", estimate["se"], f"fit$se[{place}]", loose)
     lines += _tau2(fits[0])
     lines += call(fits[0], "dat[inside, numbers]", "design[, -1, drop = FALSE]")
@@ -241,7 +244,7 @@ def _normal_extras(fit: Mapping[str, Any], data: str) -> list[str]:
 
 
 def _reach(high: float | str) -> str:
-    """Return the argument that lets metafor look for an upper bound of tau2 beyond 100, where it lies there."""
+    """Return the argument that lets metafor look for an upper bound of tau2 beyond its usual 100."""
     far = not isinstance(high, str) and high > 50.0
     return f", tau2.max = {r_number(2.0 * float(high))}" if far else ""
 
