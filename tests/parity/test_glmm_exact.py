@@ -1,4 +1,4 @@
-"""GLMMs of one group and of two against likelihoods maximised to high accuracy, at the nodes each case names."""
+"""GLMMs of one group and of two against likelihoods maximised to high accuracy, at the nodes a case names."""
 
 from __future__ import annotations
 
