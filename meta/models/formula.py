@@ -13,8 +13,14 @@ from meta.errors import ModelError
 #: Longest formula read, in characters: a parser is no place for a book.
 MAX_LENGTH = 1000
 
-#: Operators that multiply terms out; each may double their number.
+#: Operators that multiply terms out, of them powers of a bracket, and the words beside which they are read:
+#: together they keep what a parser builds below some thousands of terms.
 MAX_PRODUCTS = 8
+MAX_BRACKET_POWERS = 1
+MAX_WORDS = 16
+
+#: Most terms of a formula: more than a review could ever tell apart.
+MAX_TERMS = 50
 
 #: Highest power, of a column and of a bracket; beyond the fourth a curve says more than any review can hold.
 MAX_POWER = 4
@@ -88,6 +94,8 @@ def parse_formula(text: str) -> Formula:
             intercept = True
         else:
             terms.append(tuple(_read_factor(factor, text) for factor in factors))
+    if len(terms) > MAX_TERMS:
+        raise ModelError(f"moderators {text!r} has {len(terms)} terms; at most {MAX_TERMS} are read")
     if not terms:
         raise ModelError(f"moderators {text!r} names no column")
     # main effects first, so that an interaction knows which of its margins are there already
@@ -110,10 +118,15 @@ def _check_size(text: str) -> None:
     powers = [int(n) for n in re.findall(r"(?:\*\*|\^)\s*(\d{1,9})", text)]
     if max(powers, default=0) > MAX_POWER:
         raise ModelError(f"moderators {text!r}: powers go up to {MAX_POWER}; got {max(powers)}")
-    products = len(re.findall(r"\*\*|\*|/|\^|%in%", text))
-    if products > MAX_PRODUCTS:
+    products = len(re.findall(r"\*\*|\*|/|\^|:|%in%", text))
+    brackets = len(re.findall(r"\)\s*(?:\*\*|\^)", text)) - len(
+        re.findall(r"I\s*\(\s*\([^()]*\)\s*(?:\*\*|\^)", text)
+    )
+    words = len(set(re.findall(r"[^\W\d]\w*", text)))
+    if products > MAX_PRODUCTS or (products and (brackets > MAX_BRACKET_POWERS or words > MAX_WORDS)):
         raise ModelError(
-            f"moderators {text!r}: {products} products; at most {MAX_PRODUCTS} of *, / and ** are read"
+            f"moderators {text!r}: too many products to multiply out; at most {MAX_PRODUCTS} of *, :, / "
+            f"and ** are read, over at most {MAX_WORDS} words, and {MAX_BRACKET_POWERS} power of a bracket"
         )
 
 

@@ -222,14 +222,20 @@ def _prepare(
             "leave the intercept in"
         )
     used = np.flatnonzero(usable_studies(effects, spec, design))
-    lean = replace(spec, tau2_ci=None, pi_method=None)
-    if spec.is_glmm and spec.ci_method == "profile":
-        lean = replace(lean, ci_method="Wald")
+    lean = _statistics_only(spec)
     if design.intercept_only:
         return _Task(effects, lean, design, used, (), 2 ** int(used.size), quantity)
     _, classes = np.unique(design.matrix[used], axis=0, return_inverse=True)
     kinds = tuple(int(c) for c in classes.ravel())
     return _Task(effects, lean, design, used, kinds, count_orders(kinds), quantity)
+
+
+def _statistics_only(spec: ModelSpec) -> ModelSpec:
+    """Return the spec without the intervals that no arrangement shows; they cost more than its statistic."""
+    ci_method = "Wald" if spec.ci_method == "profile" else spec.ci_method
+    guard = spec.ci_guard if ci_method == "HKSJ" else "none"
+    seed = None if spec.pi_method == "bootstrap" else spec.seed
+    return replace(spec, tau2_ci=None, pi_method=None, ci_method=ci_method, ci_guard=guard, seed=seed)
 
 
 def _fit(

@@ -174,6 +174,35 @@ def test_a_glmm_is_permuted_by_glmms():
     assert found.p == pytest.approx(far, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"ci_method": "Wald", "pi_method": "hk_k1"},
+        {"pi_method": "bootstrap"},
+        {"ci_guard": "iqwig6"},
+        {"model": "uwls"},
+        {"model": "common", "ci_method": "t"},
+        {"weights": "equal"},
+        {"weights": "x"},
+    ],
+)
+def test_every_choice_of_the_model_can_be_permuted(choices):
+    rng = np.random.default_rng(3)
+    effects = studies(6, 3, x=list(rng.uniform(1.0, 2.0, 6)))
+    spec = ModelSpec(**choices)
+    found = permute(effects, spec)
+    fit = fit_model(effects, spec)
+    assert found.statistic[0] == pytest.approx(fit.estimate.statistic, rel=1e-12)
+    # each pattern of signs on its own
+    plain = ModelSpec(**{name: choice for name, choice in choices.items() if name != "pi_method"})
+    far = 0
+    for flips in product([1.0, -1.0], repeat=6):
+        turned = EffectSizes.from_arrays(effects.y * flips, effects.v, columns=dict(effects.columns))
+        # the prediction interval, costly under a bootstrap, has no part in it
+        far += abs(fit_model(turned, plain).estimate.statistic) >= abs(found.statistic[0]) - 1e-8
+    assert found.p[0] == far / 64
+
+
 def test_a_study_that_cannot_be_used_changes_nothing():
     whole = studies(8, 13)
     x = list(whole.columns["x"])
