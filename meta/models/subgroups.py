@@ -38,7 +38,8 @@ def fit_subgroups(
     common_tau2 : bool
         False: each group has a tau2 of its own, and the test is Cochran's Q of the group estimates
         (chi-squared). Groups of one study take no part in it, since they carry no between-study variance.
-        True: one model with one tau2, tested jointly (F under HKSJ and t).
+        True: one model with one tau2, tested jointly (F under HKSJ and t); a group of one study takes part
+        in the test and shows its study, with the study's own interval.
 
     Returns
     -------
@@ -157,6 +158,10 @@ def _with_common(
     """Give a level's fit the estimate and tau2 of the joint model; drop what rests on its own tau2."""
     if fit.tau2 is None or np.isnan(rows.value[0, c]):
         return fit
+    tau2 = replace(fit.tau2, value=float(rows.tau2[0]), low=None, high=None, ci_method=None)
+    if fit.status == "single_study":
+        # a group of one shows its study, and summarises nothing
+        return replace(fit, tau2=tau2)
     value, low, high = (float(array[0, c]) for array in (rows.value, rows.low, rows.high))
     df = float(rows.df[0])
     estimate = Estimate(
@@ -174,7 +179,7 @@ def _with_common(
         fit,
         estimate=estimate,
         natural=Natural(float(natural[0]), float(natural[1]), float(natural[2]), None, None),
-        tau2=replace(fit.tau2, value=float(rows.tau2[0]), low=None, high=None, ci_method=None),
+        tau2=tau2,
         prediction=None,
         population_mean=None,
         coefficients=None,

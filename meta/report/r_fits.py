@@ -7,6 +7,7 @@ from typing import Any
 
 from meta.effects.measures import find_measure
 from meta.options import WITHOUT_TAU2
+from meta.report.bayes import describe_bayes
 from meta.report.r_code import r_compare, r_number, r_string, r_title
 from meta.report.r_design import design_columns, has_intercept
 from meta.report.r_options import NOT_IN_METAFOR, rma_options, with_tau2
@@ -31,8 +32,12 @@ def describe_fit(title: str, fit: Mapping[str, Any], data: str) -> list[str]:
         return lines + _one_sided(fit, data)
     if fit["estimate"] is None:
         return [*lines, f"# Nothing to compare: {status.replace('_', ' ')}, {fit['k']} usable studies."]
+    if fit["spec"]["model"] == "bayes":
+        return lines + describe_bayes(fit, data)
     if status == "single_study":
         return lines + _single_study(fit, data)
+    if fit["spec"]["model"] == "mantel_haenszel":
+        return lines + _pooled_call(fit, data) + _estimate(fit, data) + _normal_extras(fit, data)
     if _is_glmm(fit):
         return lines + _glmm_call(fit, data, None) + _estimate(fit, data) + _glmm_extras(fit)
     return lines + _normal_call(fit, data, None) + _estimate(fit, data) + _normal_extras(fit, data)
@@ -144,6 +149,20 @@ def _normal_call(
             f"  fit <- rma(yi, vi, data = {data},{mods} {rma_options(fit, kept)})",
         ]
     return lines
+
+
+def _pooled_call(fit: Mapping[str, Any], data: str) -> list[str]:
+    """Return the call of ``rma.mh``; nothing is added to the cells that are pooled."""
+    measure, level = fit["measure"], r_number(100 * fit["spec"]["level"])
+    cells = (
+        "x1i = events1, t1i = time1, x2i = events2, t2i = time2"
+        if measure in ("IRR", "IRD")
+        else "ai = events1, n1i = n1, ci = events2, n2i = n2"
+    )
+    return [
+        f'fit <- rma.mh(measure = "{measure}", {cells}, data = {data},',
+        f'              add = c(1/2, 0), to = c("only0", "none"), level = {level})',
+    ]
 
 
 #: What the guards that may replace the HKSJ interval compare it with, and metafor's test that then holds.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from meta.options import WITHOUT_TAU2
+from meta.options import WITHOUT_TAU2, interval_names
 from meta.report.origins import source_cell
 from meta.report.pieces import (
     Link,
@@ -84,13 +84,13 @@ def summary_table(analysis: Node, unit: Unit) -> Table:
 def _pooled_rows(analysis: Node, unit: Unit) -> list[Row]:
     fit = analysis.at("fit")
     natural, mean, estimate = fit.at("natural"), fit.at("population_mean"), fit.at("estimate")
-    level = show_level(fit.at("spec", "level"))
+    level, (short, _) = show_level(fit.at("spec", "level")), interval_names(fit.at("spec", "model").text())
     what = (
         f"{upper_first(unit.before)}" if unit.before else f"Estimate{',' if unit.after else ''}{unit.after}"
     )
     setting = ", median setting" if mean.exists else ""
     pooled = unit.interval(natural.at("value"), natural.at("low"), natural.at("high"))
-    rows = [row(join(f"{what}{setting} [", level, " CI]"), pooled, strong=True)]
+    rows = [row(join(f"{what}{setting} [", level, f" {short}]"), pooled, strong=True)]
     if mean.exists:
         rows.append(
             row(
@@ -105,7 +105,8 @@ def _pooled_rows(analysis: Node, unit: Unit) -> list[Row]:
         scale = words.scale.removeprefix("the ") if words else "analysis scale"
         numbers = bracketed(*(show_significant(estimate.at(name)) for name in ("value", "low", "high")))
         rows.append(row(f"On the analysis scale ({scale})", numbers))
-        rows.append(row("Standard error on that scale", show_significant(estimate.at("se"))))
+        spread = "Standard error" if short == "CI" else "Posterior standard deviation"
+        rows.append(row(f"{spread} on that scale", show_significant(estimate.at("se"))))
         if words is not None and words.null is not None:
             rows.append(row("Test of no difference", show_p(estimate.at("p"))))
     return rows
@@ -115,11 +116,12 @@ def _spread_rows(fit: Node) -> list[Row]:
     tau2, spread = fit.at("tau2"), fit.at("heterogeneity")
     common = fit.at("spec", "model").text() in WITHOUT_TAU2
     glmm = spread.at("q_wald").exists or fit.at("spec", "model").text().endswith("_normal")
+    short, _ = interval_names(fit.at("spec", "model").text())
     rows = []
     if tau2.exists and not common and fit.at("k").number() != 1:
         rows.append(
             row(
-                join("tau² [", show_level(fit.at("spec", "level")), " CI]"),
+                join("tau² [", show_level(fit.at("spec", "level")), f" {short}]"),
                 bracketed(*(show_tau2(tau2.at(name)) for name in ("value", "low", "high"))),
             )
         )
@@ -179,7 +181,7 @@ def subgroup_table(group: Node, unit: Unit, title: str) -> Table:
                 people_text(fit, unit) or MISSING,
                 unit.interval(natural.at("value"), natural.at("low"), natural.at("high")),
                 _prediction(fit, unit),
-                _spread_of_several(fit.at("tau2", "value"), fit.at("k")),
+                _spread_beside(fit),
                 show_percent(fit.at("heterogeneity", "i2")),
                 "" if status == "ok" else status,
             )
@@ -190,11 +192,18 @@ def subgroup_table(group: Node, unit: Unit, title: str) -> Table:
         Column("People or time", number=True),
         Column("Estimate [CI]", number=True),
         Column("Prediction interval", number=True),
-        Column("tau²", number=True),
+        Column("tau² [CI]", number=True),
         Column("I²", number=True),
         Column("Status"),
     )
     return Table(title, columns, tuple(rows))
+
+
+def _spread_beside(fit: Node) -> Sentence:
+    """Show tau2 of a group with its interval; groups are set beside each other, and not tested."""
+    if fit.at("k").number() == 1:
+        return (MISSING,)
+    return bracketed(*(show_tau2(fit.at("tau2", name)) for name in ("value", "low", "high")))
 
 
 def _spread_of_several(tau2: Node, k: Node) -> Piece:
