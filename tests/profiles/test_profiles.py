@@ -1,7 +1,7 @@
 import pytest
 
 from meta.errors import ProfileError
-from meta.options import SPEC_FIELDS, ModelSpec
+from meta.options import FURTHER_OPTIONS, SPEC_FIELDS, ModelSpec
 from meta.profiles.loader import load_profile, profile, profile_names
 
 #: What each profile must say, key by key: a profile is frozen, so a change here is a new version there.
@@ -10,6 +10,10 @@ FROZEN = {
     "cochrane2025@1": ("random", "REML", "HKSJ", "none", "t_k1", "QP", 0.95),
     "metafor@1": ("random", "REML", "Wald", "none", "z", "QP", 0.95),
     "proportions-glmm@1": ("binomial_normal", "ML", "profile", "none", "t_k1", "PL", 0.95),
+    "meta8@1": ("random", "REML", "Wald", "none", "t_k1", "QP", 0.95),
+    "revman5@1": ("random", "DL_MH", "Wald", "none", None, None, 0.95),
+    "iqwig6@1": ("random", "PM", "HKSJ", "iqwig6", "t_k1", "QP", 0.95),
+    "metapsy@1": ("random", "REML", "HKSJ", "none", "t_k1", "QP", 0.95),
 }
 KEYS = ("model", "tau2_method", "ci_method", "ci_guard", "pi_method", "tau2_ci", "level")
 HASHES = {
@@ -17,12 +21,16 @@ HASHES = {
     "cochrane2025@1": "f2612da1959abf5187aaf0fd84db8cfc984f54e35fc1dbd457ce329a853743ca",
     "metafor@1": "68ac47c8c56c923e426ec26c10474d9fc63509cab94b0689ad7cc0bc1be5e0ea",
     "proportions-glmm@1": "01397fd326b1843eb31579c5af4f313959ee98d23e66c078e33a2be20a8ce95c",
+    "meta8@1": "8bd079a12c80a8ef17ac15c2c9e09f08649ba5a23b425ccd950c6c04a15144e0",
+    "revman5@1": "de269b82dab9cd890b45837a1b4f1dc9b95f912bf18a29a65f386e61e22570ac",
+    "iqwig6@1": "27f1931283084577575630edb0aa825e8a7217352054ca97cb7db2ed06e0e080",
+    "metapsy@1": "2867310c7ead17bd95725886a9764170d4e8901a94a2af5baea5d277959f1a2c",
 }
 
 
 def test_these_are_all_the_profiles():
     assert set(profile_names()) == set(FROZEN)
-    assert set(KEYS) | {"moderators"} == set(SPEC_FIELDS)
+    assert {*KEYS, "moderators", *FURTHER_OPTIONS} == set(SPEC_FIELDS)
 
 
 @pytest.mark.parametrize(("name", "key"), [(name, key) for name in FROZEN for key in KEYS])
