@@ -69,7 +69,7 @@ def pool_mantel_haenszel(
 
 
 def sum_squares_about(y: Floats, v: Floats, mask: Mask, value: Floats) -> tuple[Floats, Floats]:
-    """Return Q = sum (y - value)^2 / v of each analysis over its studies with an effect size, and their number.
+    """Return Q = sum (y - value)^2 / v of each analysis, and the number of its studies with an effect size.
 
     Parameters
     ----------
@@ -146,8 +146,8 @@ def _pool_rate_differences(
     return value, add_studies(np.where(used, spread, 0.0)) / (weight * weight), share
 
 
-#: Cells of one chunk, each (k, columns): events and people (or person-time) of arm 1, then of arm 2; and which
-#: are used -> pooled value, its variance, what the weights are proportional to.
+#: Cells of one chunk, each (k, columns): events and people (or person-time) of arm 1, then of arm 2; which are
+#: used -> pooled value, its variance, what the weights are proportional to.
 _POOLS: dict[str, Callable[[Floats, Floats, Floats, Floats, Mask], tuple[Floats, Floats, Floats]]] = {
     "OR": _pool_odds,
     "RR": _pool_risks,

@@ -1,4 +1,4 @@
-"""Mantel-Haenszel pooling as a model: a common effect from the cells themselves, heterogeneity from (y, v)."""
+"""Mantel-Haenszel pooling as a model: a common effect from the cells, heterogeneity from (y, v)."""
 
 from __future__ import annotations
 

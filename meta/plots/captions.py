@@ -5,20 +5,23 @@ Notes on model, intervals and heterogeneity, names of statuses, the text for scr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from meta.effects.measures import find_measure
-from meta.options import WITHOUT_TAU2, DisplayUnit, ModelSpec
+from meta.options import CLUSTER_ROBUST, MULTILEVEL, WITHOUT_TAU2, DisplayUnit, ModelSpec, interval_names
 from meta.results import Fit, Subgroups
 from meta.tables.numbers import (
     bounds_text,
     column_decimals,
+    declared_text,
     df_text,
     interval_text,
     level_text,
     number_text,
     p_text,
     percent_text,
+    probability_text,
     range_text,
     tau2_text,
 )
@@ -44,6 +47,10 @@ _MODELS = {
     "common": "Common effect by inverse variance",
     "uwls": "Unrestricted weighted least squares (UWLS)",
     "ivhet": "Inverse variance heterogeneity (IVhet)",
+    "mantel_haenszel": "Mantel–Haenszel, common effect from counts",
+    "three_level": "Three-level model, rows within studies",
+    "correlated_effects": "Correlated and hierarchical effects, rows within studies",
+    "bayes": "Bayesian normal–normal model, flat prior of the mean",
     "binomial_normal": "Binomial–normal GLMM on counts, no continuity correction",
     "poisson_normal": "Poisson–normal GLMM on counts, no continuity correction",
 }
@@ -52,6 +59,10 @@ _SHORT_MODELS = {
     "common": "common effect",
     "uwls": "UWLS",
     "ivhet": "IVhet",
+    "mantel_haenszel": "Mantel–Haenszel",
+    "three_level": "three-level model",
+    "correlated_effects": "correlated effects",
+    "bayes": "posterior median",
     "binomial_normal": "median setting",
     "poisson_normal": "median setting",
 }
@@ -60,6 +71,8 @@ _INTERVALS = {
     "Wald": "Wald (normal)",
     "t": "Wald standard error, t distribution",
     "HKSJ": "Hartung–Knapp–Sidik–Jonkman",
+    "posterior": "credible, equal-tailed",
+    **{name: f"cluster-robust ({name})" for name in CLUSTER_ROBUST},
 }
 _GUARDS = {
     "none": "",
@@ -85,7 +98,10 @@ def overall_label(fit: Fit) -> str:
     if fit.status == "one_sided":
         return f"All studies (k = {fit.k}), one-sided {level_text(fit.spec.level)} bound"
     words = _SHORT_MODELS[fit.spec.model] if fit.natural is not None else ""
-    return f"All studies (k = {fit.k})" + (f", {words}" if words else "")
+    rows = f"All studies (k = {fit.k})"
+    if fit.clusters is not None:
+        rows = f"All rows (k = {fit.k} of {fit.clusters} {'study' if fit.clusters == 1 else 'studies'})"
+    return rows + (f", {words}" if words else "")
 
 
 def heterogeneity_text(fit: Fit) -> str:
@@ -109,7 +125,7 @@ def heterogeneity_note(fit: Fit) -> str:
         text = f"τ² {_equals(tau2_text(fit.tau2.value))}"
         if fit.tau2.low is not None and fit.tau2.high is not None:
             text += f" [{tau2_text(fit.tau2.low)}, {tau2_text(fit.tau2.high)}]"
-        parts.append(text)
+        parts.append(text + _component_words(fit))
     h = fit.heterogeneity
     if h is not None:
         if h.i2 is not None:
@@ -124,6 +140,13 @@ def heterogeneity_note(fit: Fit) -> str:
     words = "Residual heterogeneity" if fit.spec.moderators is not None else "Heterogeneity"
     status = STATUS_WORDS.get(fit.status, "") if fit.status in ("boundary", "several_maxima") else ""
     return f"{words}: {'; '.join(parts)}." + (f" Note: {status}." if status else "")
+
+
+def _component_words(fit: Fit) -> str:
+    """Return how tau2 divides among its levels, or nothing."""
+    if fit.spec.model not in MULTILEVEL or len(fit.components) < 2:
+        return ""
+    return f" ({', '.join(f'{tau2_text(c.value)} {c.name}' for c in fit.components)})"
 
 
 def between_note(subgroups: Subgroups) -> str:
@@ -147,6 +170,12 @@ def effect_note(fit: Fit) -> str:
     Nothing where there is no such value, as for proportions.
     """
     if fit.estimate is None or find_measure(fit.measure).null is None:
+        return ""
+    if fit.posterior is not None and fit.posterior.tail_mu is not None:
+        above = f"above {find_measure(fit.measure).null:g}"
+        parts = (probability_text(p) for p in (fit.posterior.tail_mu, fit.posterior.tail_new))
+        return "Posterior probability that the mean lies {}: {}; a new setting: {}.".format(above, *parts)
+    if math.isnan(fit.estimate.p):
         return ""
     kind, estimate = "z", fit.estimate
     if estimate.df is not None:
@@ -176,6 +205,19 @@ def weights_words(spec: ModelSpec) -> str:
     return ", equal weights" if spec.weights == "equal" else f", weights: {spec.weights}"
 
 
+def prior_words(fit: Fit) -> str:
+    """Return the prior of tau of a Bayesian fit, or nothing."""
+    if fit.posterior is None:
+        return ""
+    words = {
+        "half_normal": "half-normal ({})",
+        "half_cauchy": "half-Cauchy ({})",
+        "uniform": "uniform (0 to {})" if fit.posterior.prior_parameters else "uniform",
+        "log_normal": "log-normal on τ² ({}, {})",
+    }[fit.posterior.prior]
+    return ", prior of τ " + words.format(*(declared_text(x) for x in fit.posterior.prior_parameters))
+
+
 def interval_words(spec: ModelSpec) -> str:
     """Return the name of the interval of the mean."""
     words = _INTERVALS[str(spec.ci_method)]
@@ -191,8 +233,9 @@ def model_note(fit: Fit, sized: str = "", studies: bool = True) -> str:
     spec = fit.spec
     if fit.k == 0:
         return "No study of this analysis can be used, so nothing is estimated or drawn."
-    method = f", τ² by {spec.tau2_method}" if spec.model in ("random", "ivhet") else ""
+    method = f", τ² by {spec.tau2_method}" if spec.model in ("random", "ivhet", *MULTILEVEL) else ""
     method += weights_words(spec)
+    method += prior_words(fit)
     parts = [f"Pooled intervals: {interval_words(spec)}"]
     if not studies:
         return f"{_MODELS[spec.model]}{method}. {parts[0]}."
@@ -207,6 +250,8 @@ def model_note(fit: Fit, sized: str = "", studies: bool = True) -> str:
 
 def _prediction_words(fit: Fit) -> str:
     assert fit.prediction is not None
+    if fit.prediction.method == "posterior":
+        return "predictive distribution"
     if fit.prediction.method == "bootstrap":
         return "bootstrap (Nagashima)"
     error = ", HKSJ standard error" if str(fit.prediction.method).startswith("hk_") else ""
@@ -244,7 +289,8 @@ def pooled_sentence(fit: Fit, unit: DisplayUnit) -> str:
         return f"No pooled value: {no_value_words(fit)}."
     value, low, high = (x * unit.factor for x in (fit.natural.value, fit.natural.low, fit.natural.high))
     decimals = column_decimals([(value, low, high)])
-    kind = f"one-sided {level} bound" if fit.status == "one_sided" else f"{level} confidence interval"
+    interval = interval_names(fit.spec.model)[1]
+    kind = f"one-sided {level} bound" if fit.status == "one_sided" else f"{level} {interval}"
     name = unit_words(unit) or f" ({unit.heading})"
     text = f"Pooled value of {fit.k} studies: {number_text(value, decimals)}{name}"
     text += f", {kind} {range_text(low, high, decimals)}"

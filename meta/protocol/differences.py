@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from meta.effects.measures import find_measure
-from meta.options import ModelSpec
+from meta.options import CLUSTER_ROBUST, ModelSpec
 from meta.protocol.plan import Alternative, Analysis, Overlap
 from meta.protocol.selection import filter_text
 
@@ -14,10 +14,20 @@ _MODELS = {
     "common": "common effect by inverse variance",
     "uwls": "unrestricted weighted least squares (UWLS)",
     "ivhet": "inverse variance heterogeneity model (IVhet)",
+    "mantel_haenszel": "Mantel–Haenszel pooling of counts",
+    "three_level": "three-level model of rows within studies",
+    "correlated_effects": "correlated and hierarchical effects of rows within studies",
+    "bayes": "Bayesian normal–normal model",
     "binomial_normal": "binomial–normal GLMM",
     "poisson_normal": "Poisson–normal GLMM",
 }
-_INTERVALS = {"HKSJ": "HKSJ", "Wald": "Wald", "t": "Wald with a t quantile", "profile": "profile likelihood"}
+_INTERVALS = {
+    "HKSJ": "HKSJ",
+    "Wald": "Wald",
+    "t": "Wald with a t quantile",
+    "profile": "profile likelihood",
+    **{name: f"cluster-robust ({name})" for name in CLUSTER_ROBUST},
+}
 _GUARDS = {
     "se": "never narrower than Wald",
     "ci": "the wider of HKSJ and Wald",
@@ -90,8 +100,18 @@ def _model_changes(analysis: Analysis, other: Analysis) -> Iterator[str]:
         yield _instead("level of intervals", _percent(new.level), _percent(old.level))
 
 
+def _prior_name(spec: ModelSpec) -> str:
+    """Return the prior of τ: ``half-normal (0.5)``."""
+    if spec.prior is None:
+        return "half-normal (0.5)"
+    given = ", ".join(f"{number:g}" for number in spec.prior_parameters or ())
+    return spec.prior.replace("_", "-") + (f" ({given})" if given else "")
+
+
 def describe_model(spec: ModelSpec) -> str:
     """Return a model with its estimator and interval: ``random effects ... (τ² by REML, ...)``."""
+    if spec.model == "bayes":
+        return f"{_MODELS['bayes']} (prior of τ: {_prior_name(spec)})"
     parts = [] if spec.tau2_method is None or spec.is_glmm else [f"τ² by {spec.tau2_method}"]
     guard = ", no guard" if spec.ci_method == "HKSJ" and spec.ci_guard == "none" else ""
     parts.append(f"{_said(_INTERVALS, spec.ci_method)} interval{guard}")
@@ -111,6 +131,12 @@ def _option_changes(new: ModelSpec, old: ModelSpec) -> Iterator[str]:
     if new.tau2_ci != old.tau2_ci:
         names = (_said(_TAU2_INTERVALS, new.tau2_ci), _said(_TAU2_INTERVALS, old.tau2_ci))
         yield _instead("interval of τ²", *names)
+    if new.cluster != old.cluster:
+        yield _instead("rows clustered by", new.cluster or "nothing", old.cluster or "nothing")
+    if new.rho != old.rho:
+        yield _instead("correlation of sampling errors", f"{new.rho:g}", f"{old.rho:g}")
+    if new.model == "bayes" and _prior_name(new) != _prior_name(old):
+        yield _instead("prior of τ", _prior_name(new), _prior_name(old))
     if new.weights != old.weights:
         yield _instead("weights", new.weights or "inverse variance", old.weights or "inverse variance")
     if new.level != old.level:

@@ -163,6 +163,9 @@ def _method_title(analysis: Node) -> str:
         "common": "common effect, inverse variance",
         "uwls": "unrestricted weighted least squares",
         "ivhet": "inverse variance heterogeneity model",
+        "mantel_haenszel": "Mantel-Haenszel",
+        "three_level": "three-level model",
+        "correlated_effects": "correlated and hierarchical effects",
         "binomial_normal": "binomial-normal GLMM",
         "poisson_normal": "Poisson-normal GLMM",
     }

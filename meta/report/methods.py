@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from meta.options import WITHOUT_TAU2
+from meta.options import MULTILEVEL, WITHOUT_TAU2
+from meta.report.cluster_words import (
+    component_interval_sentence,
+    multilevel_i2_sentence,
+    multilevel_sentences,
+    robust_sentence,
+)
+from meta.report.bayes import bayes_parts
 from meta.report.pieces import Node, Sentence, join, show_level
 from meta.report.words import MEASURES, OVERLAP_RULES, PREDICTIONS, TAU2_INTERVALS, TAU2_METHODS
 
@@ -13,7 +20,7 @@ _GLMMS = {
 
 
 #: The models on (y, v) whose words stand here.
-INVERSE_VARIANCE = ("random", "common", "uwls", "ivhet")
+INVERSE_VARIANCE = ("random", "common", "uwls", "ivhet", "mantel_haenszel")
 
 #: What each guard of the HKSJ interval does, and where it comes from (for random effects).
 _GUARDS = {
@@ -49,10 +56,14 @@ def methods_parts(measure: str, spec: Node) -> list[Part]:
         An option or measure without words here gives a sentence that says so and where its value stands.
     """
     model = spec.at("model").text()
+    if model == "bayes":
+        return bayes_parts(measure, spec)
     if model in _GLMMS:
         parts = _glmm_parts(measure, spec, model)
     elif model in INVERSE_VARIANCE:
         parts = _inverse_variance_parts(measure, spec, model)
+    elif model in MULTILEVEL:
+        parts = _multilevel_parts(measure, spec)
     else:
         return [("Model", [_not_described("model", model, spec)])]
     return [*parts, *_shared_parts(measure, spec, model)]
@@ -74,6 +85,8 @@ def _not_described(what: str, value: str, spec: Node) -> Sentence:
 
 def _inverse_variance_parts(measure: str, spec: Node, model: str) -> list[Part]:
     words = MEASURES.get(measure)
+    if model == "mantel_haenszel":
+        return [("Model", [*_MANTEL_HAENSZEL]), ("Interval", [_interval_sentence(spec, model)])]
     made: list[Sentence] = [_not_described("measure", measure, spec)]
     if words is not None:
         made = [(f"{words.made}, {_weighted(spec)}.",)]
@@ -95,6 +108,16 @@ def _inverse_variance_parts(measure: str, spec: Node, model: str) -> list[Part]:
     return [("Model", made), ("Interval", [_interval_sentence(spec, model)])]
 
 
+def _multilevel_parts(measure: str, spec: Node) -> list[Part]:
+    words = MEASURES.get(measure)
+    made: list[Sentence] = [_not_described("measure", measure, spec)]
+    if words is not None:
+        made = [(f"{words.made}, and rows are weighted by the inverse of their covariance.",)]
+        made += [(words.zeros,)] if words.zeros else []
+    made += multilevel_sentences(spec)
+    return [("Model", made), ("Interval", [_interval_sentence(spec, spec.at("model").text())])]
+
+
 _OWN_WORDS = {
     "uwls": "The estimate of unrestricted weighted least squares (UWLS, Stanley and Doucouliagos 2015) is "
     "that of the common-effect model; its standard error is the one there times the square root of Q over "
@@ -104,6 +127,19 @@ _OWN_WORDS = {
     "estimate is that of the common-effect model, and its variance lets each study vary by tau² besides, "
     "estimated by the method of DerSimonian and Laird. No prediction interval belongs to it.",
 }
+
+_MANTEL_HAENSZEL: list[Sentence] = [
+    (
+        "The counts of all studies are pooled by the method of Mantel and Haenszel (1959): one common value, "
+        "no between-study variance and no prediction interval. No continuity correction enters the pooled "
+        "value; the variance is that of Robins, Breslow and Greenland (1986) for odds ratios, Greenland and "
+        "Robins (1985) for risk ratios and rates, and Sato, Greenland and Robins (1989) for risk differences.",
+    ),
+    (
+        "Q compares the effect size of each study, made with a continuity correction where a cell is zero, "
+        "with the pooled value.",
+    ),
+]
 
 _WEIGHTS_GIVEN = (
     "The variance of the estimate is that of a mean with these weights, each study varying by tau² and its "
@@ -135,11 +171,15 @@ def _tau2_sentence(spec: Node) -> Sentence:
 def _interval_sentence(spec: Node, model: str) -> Sentence:
     """Say which interval the mean has."""
     method, guard = spec.at("ci_method").text(), spec.at("ci_guard").text()
+    if robust := robust_sentence(spec):
+        return robust
     head = join("The ", show_level(spec.at("level")), " confidence interval ")
     if method == "Wald":
         return join(head, "is the Wald interval, with a normal quantile.")
     if method == "t" and model == "uwls":
         return join(head, "takes that standard error and a t quantile with k − 1 degrees of freedom.")
+    if method == "t" and model in MULTILEVEL:
+        return join(head, "takes the Wald standard error and a t quantile with k − 1 df, k counting rows.")
     if method == "t":
         return join(head, "takes the Wald standard error and a t quantile with k − 1 degrees of freedom.")
     if method == "profile":
@@ -206,6 +246,8 @@ def _shared_parts(measure: str, spec: Node, model: str) -> list[Part]:
                 "which is taken from the counts with 0.5 added where a cell is zero.",
             )
         )
+    elif model in MULTILEVEL:
+        spread.append(multilevel_i2_sentence())
     elif model in WITHOUT_TAU2:
         spread.append(("Q is Cochran's; H² is Q over its degrees of freedom, and I² follows from it.",))
     else:
@@ -236,12 +278,14 @@ def _prediction_sentence(spec: Node) -> Sentence:
         "The ",
         show_level(spec.at("level")),
         f" prediction interval, for the true value in a new setting, takes {how}; it is given "
-        "from three studies on.",
+        "from three studies on" + (", and k counts studies, not rows." if spec.at("cluster").exists else "."),
     )
 
 
 def _tau2_interval_sentence(spec: Node) -> Sentence:
     method = spec.at("tau2_ci").text()
+    if spec.at("model").text() in MULTILEVEL:
+        return component_interval_sentence(spec)
     if not method:
         return ("No interval is computed for tau².",)
     if method not in TAU2_INTERVALS:

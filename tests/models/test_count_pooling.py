@@ -17,7 +17,7 @@ def trials() -> pd.DataFrame:
         {
             "e1": [3, 0, 12, 5, 0, 9],
             "n1": [40, 25, 80, 33, 20, 9],
-            "e2": [6, 4, 20, 5, 0, 7],
+            "e2": [6, 4, 20, 5, 0, 9],
             "n2": [41, 27, 78, 30, 22, 9],
         }
     )
@@ -34,15 +34,15 @@ def test_a_trial_without_events_says_nothing_of_a_ratio_and_counts_for_a_differe
     assert [s.reason for s in ratio.studies if not s.used] == ["0 events in both arms"]
     assert ratio.heterogeneity is not None
     # the last trial has only events in both arms: its counts are pooled, and it has no risk ratio for Q
-    assert ratio.heterogeneity.df == 3 or ratio.heterogeneity.df == 4
+    assert ratio.heterogeneity.df == 3
 
 
 @pytest.mark.parametrize("measure", sorted(CELLS))
 def test_leaving_a_study_out_is_the_pool_without_it(measure: str) -> None:
     rng = np.random.default_rng(4)
     k = 23
-    size1, size2 = rng.integers(20, 200, k) * 1.0, rng.integers(20, 200, k) * 1.0
-    first, second = rng.binomial(19, 0.3, k) * 1.0, rng.binomial(19, 0.4, k) * 1.0
+    size1, size2 = (rng.integers(20, 200, k).astype(np.float64) for _ in range(2))
+    first, second = (rng.binomial(19, p, k).astype(np.float64) for p in (0.3, 0.4))
     mask = np.ones((k + 1, k), dtype=bool)
     mask[np.arange(k), np.arange(k)] = False
     pool = pool_mantel_haenszel(measure, first, size1, second, size2, mask)
@@ -66,7 +66,8 @@ def test_swapping_arms_flips_the_sign(measure: str) -> None:
         for d in (frame, swapped)
     ]
     one, other = (fit.estimate for fit in fits)
-    assert one is not None and other is not None
+    assert one is not None
+    assert other is not None
     assert one.value == pytest.approx(-other.value, rel=1e-12)
     assert one.se == pytest.approx(other.se, rel=1e-12)
 
