@@ -78,6 +78,7 @@ def choose_rows(
     named: Sequence[str] = (),
     links: Sequence[Sequence[str]] = (),
     label: str | Sequence[str] | None = None,
+    together: str | None = None,
 ) -> Chosen:
     """Keep rows of which no two share people: rows named first, then the declared rule, then names.
 
@@ -99,6 +100,9 @@ def choose_rows(
         Further links, by label or study name.
     label : str or sequence of str, optional
         Column or columns that name a row; the study column of the sheet's schema where not given.
+    together : str, optional
+        Column whose rows with one value may stay together although they share people, because the analysis
+        models their dependence.
 
     Returns
     -------
@@ -114,6 +118,8 @@ def choose_rows(
     columns = _label_columns(sheet, label)
     labels = tuple(label_of(row, columns) for row in sheet.rows)
     graph, warnings = _build_graph(sheet, labels, links, columns)
+    if together is not None:
+        graph = _cut_within(sheet, graph, together)
     forced = _find_named(sheet, labels, graph, named)
     keys = _keys(sheet, rule)
     place = [(labels[i], row.ref.hash, row.ref.line) for i, row in enumerate(sheet.rows)]
@@ -227,6 +233,14 @@ def _build_graph(
                 graph[i].add(j)
                 graph[j].add(i)
     return graph, warnings + more
+
+
+def _cut_within(sheet: Sheet, graph: list[set[int]], column: str) -> list[set[int]]:
+    """Drop the links between rows that have one value in ``column``; rows without a value keep theirs."""
+    values = [_text(row, column) for row in sheet.rows]
+    return [
+        {j for j in near if values[i] is None or values[i] != values[j]} for i, near in enumerate(graph)
+    ]
 
 
 def _unit(sheet: Sheet, row: Row) -> tuple[str | None, str | None]:

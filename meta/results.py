@@ -357,10 +357,12 @@ class Posterior:
 class Fit:
     """One fitted model, finished: everything a figure, a table or a sentence needs.
 
-    ``totals`` sums each count over the studies used. ``weights`` are percent, one a used study in the order
-    of ``studies``, and None under a GLMM. ``covariance`` is (p, p), of the coefficients, after the adjustment
-    of ``spec.ci_method``; with moderators ``wald_covariance`` and ``hksj_covariance`` (after the guard ``se``)
-    stand beside it under the inverse-variance models, since prediction intervals choose for themselves.
+    ``totals`` sums each count over the studies used; it is empty under ``spec.cluster``, where rows of one
+    study may share people, and ``clusters`` counts the studies behind the ``k`` rows. ``weights`` are
+    percent, one a used study in the order of ``studies``, and None under a GLMM. ``covariance`` is (p, p), of
+    the coefficients, after the adjustment of ``spec.ci_method``; with moderators ``wald_covariance`` and
+    ``hksj_covariance`` (after the guard ``se``) stand beside it under the inverse-variance models, since
+    prediction intervals choose for themselves.
     """
 
     measure: str
@@ -385,6 +387,7 @@ class Fit:
     notes: tuple[str, ...]
     information: Information | None = None
     components: tuple[Component, ...] = ()
+    clusters: int | None = None
     posterior: Posterior | None = None
     moderators: Moderators | None = None
     wald_covariance: Floats | None = None

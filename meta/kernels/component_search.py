@@ -252,7 +252,7 @@ def _target(x: Floats, slope: Floats, aa: Floats, bb: Floats, ab: Floats, proble
 
         def rise(d: Floats) -> Floats:
             linear = slope[0] * d[0] + slope[1] * d[1]
-            return linear + 0.5 * (aa * d[0] ** 2 + bb * d[1] ** 2) + ab * d[0] * d[1]
+            return np.asarray(linear + 0.5 * (aa * d[0] ** 2 + bb * d[1] ** 2) + ab * d[0] * d[1])
 
         edge = np.where(rise(edge_a) >= rise(edge_b), edge_a, edge_b)
     outside = (x + step < 0.0).any(axis=0)

@@ -115,6 +115,7 @@ def make_robust(
         out,
         df=coefficient_df[:, 0] if p == 1 else _least(coefficient_df),
         coefficient_df=coefficient_df,
+        clusters=robust.m,
         wald_covariance=bread,
         test_statistic=robust.statistic, test_df=robust.df1, test_df2=robust.df2, test_p=robust.p,
     )  # fmt: skip
@@ -142,6 +143,7 @@ def _fill(batch: MultilevelBatch, spec: ModelSpec, p: int, restricted: bool) -> 
         loglik=batch.loglik, parameters=parameters, restricted=restricted,
         status=batch.status,
         weights=batch.weights,
+        clusters=batch.m,
         components=tuple(_components(batch, i) for i in range(batch.k.size)),
         notes=tuple(_notes(batch, i, spec) for i in range(batch.k.size)),
     )  # fmt: skip

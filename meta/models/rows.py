@@ -77,6 +77,7 @@ class FittedRows:
     posteriors: tuple[Posterior | None, ...] | None = None
     notes: tuple[tuple[str, ...], ...] | None = None
     coefficient_df: Floats | None = None
+    clusters: NDArray[np.int64] | None = None
     wald_covariance: Floats | None = None
     hksj_covariance: Floats | None = None
     guard_replaced: NDArray[np.bool_] | None = None

@@ -11,7 +11,7 @@ from typing import Any
 from extraction.files import sha256
 from extraction.names import suggest
 from meta.errors import OptionError, ProfileError
-from meta.options import SPEC_FIELDS, ModelSpec, check_option
+from meta.options import GLMMS, SPEC_FIELDS, ModelSpec, check_option
 
 #: What TOML, which has no null, writes for "not computed".
 NOTHING = "none"
@@ -93,7 +93,7 @@ def override_spec(chosen: MethodProfile, overrides: Mapping[str, Any]) -> ModelS
     base = chosen.spec()
     options = {**chosen.options, **overrides}
     model = options["model"]
-    if model != base.model and not (base.is_glmm and ModelSpec(model=model).is_glmm):
+    if model != base.model and not (base.is_glmm and model in GLMMS):
         options = {"level": base.level, **overrides}
     if "ci_method" in overrides and "ci_guard" not in overrides:
         options.pop("ci_guard", None)

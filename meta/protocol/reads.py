@@ -8,6 +8,7 @@ from extraction.codebook import FurtherKind, OverlapColumns, find_schema
 from extraction.sheet import Sheet
 from meta.effects.measures import COUNTS
 from meta.models.formula import formula_columns
+from meta.models.weights import EQUAL
 from meta.protocol.expressions import column_and_level, parse_sum
 from meta.protocol.plan import Analysis, Protocol
 
@@ -32,6 +33,8 @@ def names_read(analysis: Analysis, overlap: OverlapColumns | None) -> set[str]:
     for other in analysis.alternatives:
         altered = analysis.altered(other)
         names |= {column for column, _ in counted_columns(altered)} | {f.column for f in altered.filters}
+    for plan in (analysis, *(analysis.altered(other) for other in analysis.alternatives)):
+        names |= {c for c in (plan.model.cluster, plan.model.weights) if c is not None and c != EQUAL}
     if analysis.spread is not None:
         names.add(analysis.spread)
     if overlap is not None:

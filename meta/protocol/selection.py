@@ -13,7 +13,7 @@ from extraction.sheet import Row, RowRef, Sheet, Value
 from meta.errors import ProtocolError
 from meta.protocol.expressions import parse_sum
 from meta.protocol.plan import Analysis, Filter
-from meta.protocol.shared_controls import shared_control_warnings
+from meta.protocol.shared_controls import modelled_dependence, shared_control_warnings
 from meta.protocol.spread import spread_rows
 
 
@@ -343,13 +343,17 @@ def _check_labels(sheet: Sheet, analysis: Analysis, columns: tuple[str, ...]) ->
 
 def _choose(sheet: Sheet, analysis: Analysis, columns: tuple[str, ...]) -> tuple[Chosen, tuple[Problem, ...]]:
     """Resolve the overlap as declared; without a rule keep all rows, and warn of those that share people."""
-    plan = analysis.overlap
+    plan, together = analysis.overlap, modelled_dependence(analysis)
+    if together is not None:
+        _need_column(sheet, together, analysis)
     sheet = _with_size(sheet, analysis)
     try:
         if plan is not None:
             named = [entry.row for entry in plan.named]
-            return choose_rows(sheet, plan.rule, named=named, links=plan.links, label=columns), ()
-        probe = choose_rows(sheet, (), label=columns)
+            return choose_rows(
+                sheet, plan.rule, named=named, links=plan.links, label=columns, together=together
+            ), ()
+        probe = choose_rows(sheet, (), label=columns, together=together)
     except OverlapError as error:
         raise _fail(sheet, "overlap", f"analysis {analysis.id!r}: {error}") from error
     doubts = tuple(

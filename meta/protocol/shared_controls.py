@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from extraction.errors import Problem
 from extraction.sheet import Row, Sheet
 from meta.effects.measures import MEASURES
+from meta.options import CLUSTER_ROBUST
 from meta.protocol.plan import Analysis
 
 
 def shared_control_warnings(sheet: Sheet, labels: Sequence[str], analysis: Analysis) -> tuple[Problem, ...]:
     """Return one warning for each study of which several arms are compared with the same control group.
 
-    Their people differ, so the rows stay; but what happened to the control group is counted once for each,
-    and no model here knows that (the dependence is not modelled).
+    Their people differ, so the rows stay; but what happened to the control group is counted once for each.
+    Without a model that knows of it the dependence is not modelled; rows of one cluster are under one that
+    does (``modelled_dependence``), and give no warning.
 
     Parameters
     ----------
@@ -30,6 +32,7 @@ def shared_control_warnings(sheet: Sheet, labels: Sequence[str], analysis: Analy
         return ()
     if overlap.arm is None or overlap.control is None:
         return ()
+    together = modelled_dependence(analysis)
     studies: dict[str, dict[str, list[tuple[str, Row]]]] = {}
     for label, row in zip(labels, sheet.rows, strict=True):
         study, arm, control = (row.values.get(c) for c in (overlap.label, overlap.arm, overlap.control))
@@ -40,11 +43,31 @@ def shared_control_warnings(sheet: Sheet, labels: Sequence[str], analysis: Analy
         shared = {
             control: rows
             for control, rows in controls.items()
-            if len({str(row.values[overlap.arm]) for _, row in rows}) > 1
+            if len({str(row.values[overlap.arm]) for _, row in rows}) > 1 and not _one_cluster(rows, together)
         }
         if shared:
             found.append(_warning(sheet, analysis, study, shared, overlap.label))
     return tuple(found)
+
+
+def modelled_dependence(analysis: Analysis) -> str | None:
+    """Return the column whose rows with one value may share people, since the analysis models it; or None.
+
+    The sampling correlation of ``correlated_effects`` does, and a cluster-robust interval holds whatever the
+    dependence within clusters is. A three-level model with a Wald interval takes sampling errors as
+    independent, and does not.
+    """
+    spec = analysis.spec()
+    modelled = spec.model == "correlated_effects" or spec.ci_method in CLUSTER_ROBUST
+    return spec.cluster if modelled else None
+
+
+def _one_cluster(rows: Sequence[tuple[str, Row]], column: str | None) -> bool:
+    """Say whether rows have one and the same value in ``column``."""
+    if column is None:
+        return False
+    values = {row.values.get(column) for _, row in rows}
+    return len(values) == 1 and not values & {None, ""}
 
 
 def _warning(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from meta.options import MULTILEVEL, WITHOUT_TAU2
+from meta.report.bayes import bayes_parts
 from meta.report.cluster_words import (
     component_interval_sentence,
+    dependence_words,
     multilevel_i2_sentence,
     multilevel_sentences,
     robust_sentence,
 )
-from meta.report.bayes import bayes_parts
 from meta.report.pieces import Node, Sentence, join, show_level
 from meta.report.words import MEASURES, OVERLAP_RULES, PREDICTIONS, TAU2_INTERVALS, TAU2_METHODS
 
@@ -293,8 +294,8 @@ def _tau2_interval_sentence(spec: Node) -> Sentence:
     return (f"The interval of tau² is found by {TAU2_INTERVALS[method]}.",)
 
 
-def overlap_sentence(rule: Node) -> Sentence:
-    """Say by which rule rows were chosen among those that share people."""
+def overlap_sentence(rule: Node, spec: Node) -> Sentence:
+    """Say by which rule rows were chosen among those that share people, under the model of ``spec``."""
     names = [step.text() for step in rule.each()]
     unknown = [name for name in names if name not in OVERLAP_RULES]
     if unknown:
@@ -308,6 +309,12 @@ def overlap_sentence(rule: Node) -> Sentence:
         if steps
         else ""
     )
+    if dependence := dependence_words(spec):
+        return (
+            f"Rows of one study ({spec.at('cluster').text()}) may share people, since {dependence}; of rows "
+            "of different studies that share people the analysis keeps rows named in the protocol "
+            f"first{order}.",
+        )
     return (
         "Rows that share people never enter together: the analysis keeps rows named in the protocol "
         f"first{order}.",

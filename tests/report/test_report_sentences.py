@@ -228,10 +228,10 @@ class TestMethods:
     def test_overlap_rule(self) -> None:
         rule = ["most_cohorts", "longest_followup", "largest_n"]
         assert "the largest number of studies, then the longest follow-up, then the most people" in plain(
-            overlap_sentence(Node(rule))
+            overlap_sentence(Node(rule), Node({}))
         )
-        assert "the rule newest has no description" in plain(overlap_sentence(Node(["newest"])))
-        assert plain(overlap_sentence(Node([]))).endswith("named in the protocol first.")
+        assert "the rule newest has no description" in plain(overlap_sentence(Node(["newest"]), Node({})))
+        assert plain(overlap_sentence(Node([]), Node({}))).endswith("named in the protocol first.")
 
 
 class TestQuotable:
