@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,12 @@ from meta.errors import EffectError
 from meta.models.fitting import fit_model
 from meta.models.formula import formula_columns
 from meta.models.predictions import curve_column, predict_curve
-from meta.options import DisplayUnit
+from meta.options import MULTILEVEL, WITHOUT_TAU2, DisplayUnit
 from meta.plots.forest import forest_plot
 from meta.plots.regression import regression_plot
 from meta.plots.save import save_figure
 from meta.profiles.loader import load_profile, override_spec
-from meta.results import Fit
+from meta.results import Component, Fit, Posterior
 from meta.sensitivity.permutation import Permutation, permute
 from meta.tables.numbers import (
     count_text,
@@ -30,7 +31,9 @@ from meta.tables.numbers import (
     interval_text,
     p_text,
     percent_text,
+    probability_text,
     range_text,
+    significant_text,
     tau2_text,
 )
 
@@ -125,7 +128,8 @@ def fit_sheet(
     sheet = _read(Path(path), columns, choices.get("moderators"), schema, dialect)
     chosen = _keep(sheet, where or {})
     base, implied = DEFAULT_PROFILES.get(measure, (OTHER_PROFILE, {}))
-    if profile_name is None and choices.get("model", "") in ("random", "common", "uwls", "ivhet"):
+    inverse = ("random", "common", "uwls", "ivhet", *MULTILEVEL)
+    if profile_name is None and choices.get("model", "") in inverse:
         base, implied = OTHER_PROFILE, {}
     spec = override_spec(
         load_profile(profile_name or base), {**(implied if profile_name is None else {}), **choices}
@@ -187,6 +191,14 @@ def _keep(sheet: Sheet, where: Mapping[str, str]) -> Sheet:
     return sheet.select(lambda row: all(row.text[column].strip() == value for column, value in where.items()))
 
 
+def _component_text(component: Component) -> str:
+    """Return a variance component with its interval and its share."""
+    value = tau2_text(component.value)
+    if component.low is not None and component.high is not None:
+        value += f" [{tau2_text(component.low)}, {tau2_text(component.high)}]"
+    return f"{value}, I2 {percent_text(component.i2)}"
+
+
 def _permutation_lines(test: Permutation) -> list[tuple[str, str]]:
     """Return what a permutation test found as name and text."""
     what = "flips of signs" if test.kind == "signs" else "orders"
@@ -201,6 +213,20 @@ def _permutation_lines(test: Permutation) -> list[tuple[str, str]]:
     return lines
 
 
+def _posterior_lines(posterior: Posterior) -> list[tuple[str, str]]:
+    """Return the prior, tau and the probability beyond no effect as name and text."""
+    given = ", ".join(f"{number:g}" for number in posterior.prior_parameters)
+    tau = (significant_text(x) for x in (posterior.tau, posterior.tau_low, posterior.tau_high))
+    lines = [
+        ("prior of tau", f"{posterior.prior}({given})"),
+        ("tau", "{} [{}, {}]".format(*tau)),
+    ]
+    if posterior.null is not None:
+        mu, new = probability_text(posterior.tail_mu), probability_text(posterior.tail_new)
+        lines.append(("probability above no effect", f"{mu}, in a new setting {new}"))
+    return lines
+
+
 def _lines(fit: Fit, unit: DisplayUnit) -> list[tuple[str, str]]:
     """Return the numbers of a fit as name and text."""
     spec = fit.spec
@@ -209,11 +235,13 @@ def _lines(fit: Fit, unit: DisplayUnit) -> list[tuple[str, str]]:
         spec.tau2_method,
         spec.ci_method,
         None if spec.ci_guard == "none" else f"guard {spec.ci_guard}",
+        None if spec.rho is None else f"rho {spec.rho:g}",
+        None if spec.cluster is None else f"clustered by {spec.cluster}",
     ]
     lines = [
         ("model", ", ".join(part for part in how if part)),
         ("status", fit.status),
-        ("studies", str(fit.k)),
+        ("studies", str(fit.k) if fit.clusters is None else f"{fit.clusters}, of {fit.k} rows"),
     ]
     if fit.natural is not None:
         natural = fit.natural
@@ -238,13 +266,17 @@ def _lines(fit: Fit, unit: DisplayUnit) -> list[tuple[str, str]]:
     if fit.estimate is not None:
         estimate = fit.estimate
         text = interval_text(estimate.value, estimate.low, estimate.high, 4)
-        lines.append(("analysis scale", f"{text}, {p_text(estimate.p)}"))
+        # a Bayesian fit tests nothing
+        test = "" if math.isnan(estimate.p) else f", {p_text(estimate.p)}"
+        lines.append(("analysis scale", f"{text}{test}"))
+    if fit.posterior is not None:
+        lines += _posterior_lines(fit.posterior)
     if fit.coefficients is not None and spec.moderators is not None:
         c = fit.coefficients
         for name, value, low, high, p in zip(c.names, c.value, c.low, c.high, c.p, strict=True):
             bounds = interval_text(float(value), float(low), float(high), 4)
             lines.append((name, f"{bounds}, {p_text(float(p))}"))
-    if fit.tau2 is not None:
+    if fit.tau2 is not None and spec.model not in WITHOUT_TAU2:
         bounds = (
             f" [{tau2_text(fit.tau2.low)}, {tau2_text(fit.tau2.high)}]" if fit.tau2.low is not None else ""
         )
@@ -260,6 +292,7 @@ def _lines(fit: Fit, unit: DisplayUnit) -> list[tuple[str, str]]:
                 f"{shares}, Q {count_text(round(h.q, 2))}, df {h.df}, {p_text(h.p)}",
             )
         )
+    lines.extend((f"tau2 {c.name}", _component_text(c)) for c in fit.components)
     lines.extend(("left out", f"{e.label}: {e.reason}") for e in fit.excluded)
     lines.extend(("note", note) for note in fit.notes)
     return lines

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from extraction.names import safe_name
 from meta.errors import ReportError
+from meta.report.bayes import posterior_block, posterior_sentences
 from meta.report.caveats import leading_caveat, list_caveats
 from meta.report.changes import changes_view
 from meta.report.comparisons import (
@@ -150,16 +151,16 @@ def _method_views(analyses: list[Node]) -> tuple[MethodView, ...]:
 
 def _overlap_block(analyses: list[Node]) -> Block:
     """Say once for each rule how rows that share people were chosen."""
-    rules = [analysis.at("selection", "overlap", "rule") for analysis in analyses]
-    sentences = {
-        plain(sentence): sentence for sentence in (overlap_sentence(rule) for rule in rules if rule.exists)
-    }
+    rules = [(analysis.at("selection", "overlap", "rule"), _spec_of(analysis)) for analysis in analyses]
+    said = (overlap_sentence(rule, spec) for rule, spec in rules if rule.exists)
+    sentences = {plain(sentence): sentence for sentence in said}
     return Block("People counted once", tuple(sentences.values()))
 
 
 def _method_title(analysis: Node) -> str:
     models = {
         "random": "random effects, inverse variance",
+        "bayes": "Bayesian normal-normal model",
         "common": "common effect, inverse variance",
         "uwls": "unrestricted weighted least squares",
         "ivhet": "inverse variance heterogeneity model",
@@ -191,7 +192,11 @@ def _analysis_view(root: Node, analysis: Node, unit: Unit, method: MethodView) -
             _regression_block(analysis, regression, measure, place)
             for place, regression in enumerate(analysis.at("regressions").each(), start=1)
         ),
+        posterior_block(
+            "Posterior", analysis.at("fit"), unit, _figure(analysis, "posterior", "Posterior"), []
+        ),
         sensitivity_block(analysis, unit, _figure(analysis, "alternatives", "Forest of alternatives")),
+        *_bayes_blocks(analysis, unit),
         _left_out_block(analysis, unit),
         _cumulative_block(analysis, unit),
         _small_study_block(analysis, measure),
@@ -230,6 +235,17 @@ def _analysis_view(root: Node, analysis: Node, unit: Unit, method: MethodView) -
         studies=studies,
         files=_files(analysis),
     )
+
+
+def _bayes_blocks(analysis: Node, unit: Unit) -> Iterator[Block]:
+    """Show the posterior of each Bayesian alternative that estimates the same quantity."""
+    for place, one in enumerate(analysis.at("alternatives", "rows").each(), start=1):
+        if one.at("posterior").exists and not one.at("unit").exists:
+            title = f"Posterior of “{one.at('label').text()}”"
+            figure = _figure(analysis, f"posterior-{place}", title)
+            measure, threshold = one.at("measure").text(), analysis.at("threshold")
+            sentences = posterior_sentences(one.at("posterior"), one.at("spec"), unit, measure, threshold)
+            yield posterior_block(title, one, unit, figure, sentences)
 
 
 def _only(sentence: Sentence) -> tuple[Sentence, ...]:

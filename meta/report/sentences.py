@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from meta.options import WITHOUT_TAU2
+from meta.options import WITHOUT_TAU2, interval_names
+from meta.report.bayes import posterior_sentences
 from meta.report.caveats import leading_caveat
+from meta.report.cluster_words import component_sentences, rows_text
 from meta.report.pieces import (
     Link,
     Node,
@@ -33,7 +35,9 @@ WITHOUT_NUMBER = ("not_estimable", "not_converged")
 
 
 def studies_text(fit: Node, link: str = "") -> Sentence:
-    """Return ``12 studies``, ``1 study``."""
+    """Return ``12 studies``, ``1 study``; ``56 rows of 11 studies`` where rows are clustered."""
+    if rows := rows_text(fit, link):
+        return rows
     k = fit.at("k").number()
     return join(show_count(fit.at("k"), link), " study" if k == 1 else " studies")
 
@@ -79,8 +83,14 @@ def estimate_text(fit: Node, unit: Unit, link: str = "", *, words: bool = True) 
     return (
         head
         if plain(interval) == MISSING
-        else join(head, " (", level, " CI ", interval, _null_clause(fit), ")")
+        else join(head, " (", level, f" {_interval(fit)} ", interval, _null_clause(fit), ")")
     )
+
+
+def _interval(fit: Node) -> str:
+    """Return the short name of a confidence interval; a credible one in full, since fewer know it."""
+    short, full = interval_names(fit.at("spec", "model").text())
+    return short if short == "CI" else full
 
 
 def _null_clause(fit: Node) -> str:
@@ -226,7 +236,8 @@ def result_sentences(analysis: Node, unit: Unit) -> list[Sentence]:
     if not fit.exists or status in (*WITHOUT_NUMBER, "not_pooled", "one_sided", "single_study"):
         finding = _finding(analysis, unit)
         head = finding[0]
-        return [(upper_first(head), *finding[1:]) if isinstance(head, str) else finding]
+        first = (upper_first(head), *finding[1:]) if isinstance(head, str) else finding
+        return [first, *_posterior(analysis, unit)]
     link = f"#{anchor_of(analysis)}-studies"
     people = fit.at("population_mean")
     where = " for the median setting" if people.exists else ""
@@ -253,9 +264,19 @@ def result_sentences(analysis: Node, unit: Unit) -> list[Sentence]:
             )
         )
     out.extend(heterogeneity_sentences(fit, unit))
+    out.extend(_posterior(analysis, unit))
     said = _null_sentence(analysis), threshold_sentence(analysis, unit), share_sentence(analysis)
     out.extend(sentence for sentence in said if sentence)
     return out
+
+
+def _posterior(analysis: Node, unit: Unit) -> list[Sentence]:
+    """Return what the posterior says beside the estimate; nothing under other models."""
+    fit = analysis.at("fit")
+    if not fit.at("posterior").exists:
+        return []
+    measure, threshold = analysis.at("measure").text(), analysis.at("threshold")
+    return posterior_sentences(fit.at("posterior"), fit.at("spec"), unit, measure, threshold)
 
 
 def heterogeneity_sentences(fit: Node, unit: Unit) -> list[Sentence]:
@@ -284,7 +305,7 @@ def heterogeneity_sentences(fit: Node, unit: Unit) -> list[Sentence]:
             join(
                 "tau²\u00a0",
                 show_tau2(tau2.at("value")),
-                *((" (", level, " CI ", bounds, ")") if known else ()),
+                *((" (", level, f" {_interval(fit)} ", bounds, ")") if known else ()),
             )
         )
     if spread.at("i2").exists:
@@ -304,7 +325,9 @@ def heterogeneity_sentences(fit: Node, unit: Unit) -> list[Sentence]:
             )
         )
     if figures:
-        out.append(join("Between the studies: ", listed(figures, ", "), "."))
+        where = "Between the rows" if fit.at("clusters").exists else "Between the studies"
+        out.append(join(f"{where}: ", listed(figures, ", "), "."))
+    out.extend(component_sentences(fit))
     return out
 
 
@@ -327,7 +350,8 @@ def _null_sentence(analysis: Node) -> Sentence:
             "setting may show no "
             "difference, or the opposite one.",
         )
-    return (f"The confidence interval excludes {null}, which means no difference.",)
+    _, interval = interval_names(analysis.at("fit", "spec", "model").text())
+    return (f"The {interval} excludes {null}, which means no difference.",)
 
 
 def threshold_sentence(analysis: Node, unit: Unit) -> Sentence:
@@ -337,10 +361,11 @@ def threshold_sentence(analysis: Node, unit: Unit) -> Sentence:
     if value is None or low is None or high is None:
         return ()
     low, high = low * unit.factor, high * unit.factor
+    _, interval = interval_names(analysis.at("fit", "spec", "model").text())
     where = "lies above" if low > value else "lies below" if high < value else "includes"
     words, source = threshold.at("words").text(), threshold.at("source").text()
     return join(
-        f"The confidence interval {where} the threshold of ",
+        f"The {interval} {where} the threshold of ",
         show_declared(threshold.at("value")),
         unit.after,
         " declared in the protocol",
