@@ -17,6 +17,7 @@ from meta.effects.sizes import EffectSizes, Value
 from meta.errors import MetaError, ProtocolError
 from meta.models.fitting import fit_model
 from meta.models.formula import formula_columns
+from meta.models.posterior_tails import with_threshold
 from meta.models.predictions import Predictions, curve_column, predict_curve
 from meta.models.subgroups import fit_subgroups
 from meta.options import DisplayUnit, ModelSpec
@@ -138,6 +139,9 @@ def answer_analysis(plan: Analysis, selection: Selection, targets: Mapping[str, 
         selection.sheet, measure=plan.measure, label=selection.label, refs=selection.refs, **columns
     )
     fit = fit_model(effects, spec) if effects.k or effects.excluded else None
+    if fit is not None and plan.threshold is not None:
+        declared = (plan.display_unit() or default_unit(plan.measure)).factor
+        fit = with_threshold(fit, effects, float(plan.threshold.value) / declared)
     usable = fit.k if fit is not None else 0
     pooled = plan.overall and usable > 0
     many = plan.overall and usable >= MIN_REFITS
@@ -169,9 +173,12 @@ def answer_analysis(plan: Analysis, selection: Selection, targets: Mapping[str, 
 
 def _share_beyond(plan: Analysis, effects: EffectSizes, spec: ModelSpec, unit: DisplayUnit) -> Share | None:
     """Return the share of settings above the declared threshold; None where there is no such share."""
-    if plan.threshold is None or refuse_share(spec) is not None:
+    if plan.threshold is None:
         return None
-    return expected_share(effects, spec, threshold=float(plan.threshold.value) / unit.factor)
+    threshold = float(plan.threshold.value) / unit.factor
+    if refuse_share(spec, effects.measure, threshold) is not None:
+        return None
+    return expected_share(effects, spec, threshold=threshold)
 
 
 def _fit_group(effects: EffectSizes, spec: ModelSpec, group: SubgroupPlan) -> Subgroups:
@@ -216,6 +223,7 @@ def _unpooled(fit: Fit) -> Fit:
         coefficients=None,
         covariance=None,
         weights=None,
+        posterior=None,
         loglik=None,
         studies=tuple(replace(study, weight=None) for study in fit.studies),
     )
@@ -325,6 +333,8 @@ def _covariates(answer: Answer) -> dict[str, dict[str, Value]]:
         names += [*formula_columns(moderator.formula), *moderator.show]
     if plan.cumulative is not None:
         names.append(plan.cumulative)
+    if answer.spec.cluster is not None:
+        names.append(answer.spec.cluster)
     words = {g.by: _in_words(effects, g).columns.get(g.by) for g in plan.subgroups if g.names}
     columns = {**effects.columns, **{name: cells for name, cells in words.items() if cells is not None}}
     return {

@@ -96,7 +96,7 @@ def expected_share(
     """
     chosen = spec if spec is not None else ModelSpec()
     check_option("beyond", beyond, Beyond)
-    if reason := refuse_share(chosen):
+    if reason := refuse_share(chosen, effects.measure, threshold):
         raise ModelError(reason)
     # only mean and tau2 are read
     lean = replace(chosen, ci_method="Wald", ci_guard="none", tau2_ci=None, pi_method=None)
@@ -122,8 +122,8 @@ def expected_share(
     return _with_interval(known, effects, lean, design, used, cut)
 
 
-def refuse_share(spec: ModelSpec) -> str | None:
-    """Return why a spec has no share of settings, or None where it has one."""
+def refuse_share(spec: ModelSpec, measure: str, threshold: float) -> str | None:
+    """Return why there is no share of settings beyond a natural threshold, or None where there is one."""
     if spec.model not in SHARE_MODELS or spec.moderators is not None:
         return (
             f"a share of settings needs one of the models {', '.join(SHARE_MODELS)} without moderators; got "
@@ -133,6 +133,9 @@ def refuse_share(spec: ModelSpec) -> str | None:
         return "a share of settings resamples studies; rows clustered in studies are not offered"
     if spec.tau2_method == "DL_MH":
         return "a share of settings resamples effect sizes; tau2_method='DL_MH' takes counts as well"
+    size = None if find_measure(measure).size is None else np.ones(1)
+    if not np.isfinite(to_analysis(measure, np.array([threshold]), size)[0]):
+        return f"threshold must lie inside the scale of measure {measure}; got {threshold}"
     return None
 
 
@@ -162,10 +165,7 @@ def _on_analysis_scale(effects: EffectSizes, used: NDArray[np.intp], threshold: 
     """Return the threshold on the analysis scale."""
     inside = np.isin(np.arange(effects.k), used)
     size = effects.harmonic_n(inside) if find_measure(effects.measure).size is not None else None
-    cut = float(to_analysis(effects.measure, np.array([threshold]), size)[0])
-    if not np.isfinite(cut):
-        raise ModelError(f"threshold must lie inside the scale of measure {effects.measure}; got {threshold}")
-    return cut
+    return float(to_analysis(effects.measure, np.array([threshold]), size)[0])
 
 
 def _shares(rows: FittedRows, cut: float, beyond: str) -> Floats:
