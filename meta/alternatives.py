@@ -13,6 +13,7 @@ from meta.effects.compute import effect_sizes
 from meta.effects.measures import Measure, default_unit, find_measure
 from meta.effects.sizes import EffectSizes
 from meta.models.fitting import fit_model
+from meta.models.posterior_tails import with_threshold
 from meta.options import DisplayUnit, ModelSpec
 from meta.protocol.differences import describe_changes
 from meta.protocol.plan import Alternative, Analysis
@@ -115,6 +116,7 @@ class AlternativeAnswer:
         estimate = pooled.estimate if pooled is not None else None
         tau2 = pooled.tau2 if pooled is not None else None
         spread = pooled.heterogeneity if pooled is not None else None
+        posterior = pooled.posterior if pooled is not None else None
         plain: dict[str, Any] = to_plain(
             {
                 "label": self.label,
@@ -135,6 +137,7 @@ class AlternativeAnswer:
                 "natural": pooled.natural if pooled is not None else None,
                 "tau2": tau2.value if tau2 is not None else None,
                 "i2": spread.i2 if spread is not None else None,
+                **({"posterior": posterior.to_lean()} if posterior is not None else {}),
                 "shift": self.shift,
                 "not_compared": self.not_compared,
                 "outside": self.outside,
@@ -209,6 +212,8 @@ def _answer(
     effects, fit, failure = _fit(altered, sheet)
     old, new = find_measure(plan.measure), find_measure(altered.measure)
     same = is_same_quantity(old, new)
+    if fit is not None and effects is not None and same and plan.threshold is not None:
+        fit = with_threshold(fit, effects, float(plan.threshold.value) / unit.factor)
     here, there = _used(fit), _used(main)
     natural = _natural_of(fit)
     compared = natural if same else None

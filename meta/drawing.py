@@ -20,6 +20,7 @@ from meta.plots.forest_rows import Descriptor
 from meta.plots.funnel import funnel_plot
 from meta.plots.history import history_plot
 from meta.plots.panel import Threshold
+from meta.plots.posterior import posterior_plot
 from meta.plots.refits import cumulative_plot, leave_one_out_plot
 from meta.plots.regression import regression_plot
 from meta.plots.save import figure_bytes
@@ -104,6 +105,7 @@ def draw_answer(answer: Answer) -> dict[str, Figure]:
             title=f"{plan.title}: as studies appeared",
             provenance=_provenance(answer),
         )
+    figures.update(_draw_posteriors(answer))
     figures.update(_draw_regressions(answer))
     if (
         answer.fit is not None
@@ -144,6 +146,28 @@ def _draw_regressions(answer: Answer) -> dict[str, Figure]:
             title=f"{answer.plan.title}: {words[:1].lower()}{words[1:]}",
             provenance=f"{_provenance(answer)}.regressions.{place - 1}",
         )
+    return figures
+
+
+def _draw_posteriors(answer: Answer) -> dict[str, Figure]:
+    """Draw the posterior of a Bayesian analysis and of its Bayesian alternatives."""
+    title, figures = answer.plan.title, {}
+    found = [("posterior", answer.fit, f"{title}: posterior")]
+    rows = answer.alternatives.rows if answer.alternatives is not None else ()
+    found += [
+        (f"posterior-{place}", row.fit, f"{title}: posterior of “{row.label}”")
+        for place, row in enumerate(rows, start=1)
+        if row.unit is None
+    ]
+    for kind, fit, words in found:
+        if fit is not None and fit.posterior is not None:
+            figures[kind] = posterior_plot(
+                fit,
+                unit=answer.unit,
+                title=words,
+                threshold=_threshold(answer),
+                provenance=_provenance(answer),
+            )
     return figures
 
 

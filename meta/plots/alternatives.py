@@ -95,6 +95,7 @@ def alternatives_plot(
         notes=[
             *_sign_notes(signs),
             _main_note(fit),
+            _bayes_note(alternatives, fit),
             "Each row: the main analysis with only what its name says changed. "
             "Band and dotted line: the main result and its interval.",
             *([threshold_note(threshold, captions.unit_words(shown))] if threshold else []),
@@ -120,6 +121,13 @@ def _extent(
     """
     always = [*(main or ()), *(mark.value for mark in squares), *([threshold.value] if threshold else [])]
     return Extent((), pooled=[end for mark in squares for end in (mark.low, mark.high)], always=always)
+
+
+def _bayes_note(alternatives: Alternatives, fit: Fit) -> str:
+    """Say whose interval is a credible one."""
+    named = ["the main analysis"] if fit.spec.model == "bayes" else []
+    named += [f"“{row.label}”" for row in alternatives.rows if row.spec.model == "bayes"]
+    return f"Credible intervals: {', '.join(named)}." if named else ""
 
 
 def _main_note(fit: Fit) -> str:

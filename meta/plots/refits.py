@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from meta.effects.measures import default_unit, find_measure
 from meta.errors import PlotError
-from meta.options import DisplayUnit
+from meta.options import DisplayUnit, interval_names
 from meta.plots import captions, theme
 from meta.plots.axes import Extent
 from meta.plots.draw import draw_page
@@ -172,7 +172,7 @@ def _refits_plot(
             Column("k", "right"),
             Column("τ²", "right"),
             Column("I²", "right"),
-            Column(f"{shown.heading} [{level} CI]", "right"),
+            Column(f"{shown.heading} [{level} {interval_names(fit.spec.model)[0]}]", "right"),
         ],
         lines=lines,
         extent=Extent(

@@ -224,7 +224,15 @@ def alternatives_table(analysis: Node, unit: Unit) -> Table:
     ratio = found.at("shift_kind").text() == "ratio"
     moved = "the estimate divided by the main one" if ratio else "the estimate less the main one"
     title = "Alternatives beside the main analysis"
-    return Table(title, columns, tuple(rows), ((f"Moves by: {moved}.",),))
+    return Table(title, columns, tuple(rows), ((f"Moves by: {moved}.",), *_credible_note(analysis)))
+
+
+def _credible_note(analysis: Node) -> tuple[Sentence, ...]:
+    """Say whose interval is a credible one."""
+    rows = [one for one in analysis.at("alternatives", "rows").each() if one.at("posterior").exists]
+    named = ["the main analysis"] if analysis.at("fit", "posterior").exists else []
+    named += [f"“{one.at('label').text()}”" for one in rows]
+    return ((f"Credible intervals: {', '.join(named)}.",),) if named else ()
 
 
 def _main_row(analysis: Node, unit: Unit, with_threshold: bool) -> Row:

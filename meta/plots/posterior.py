@@ -1,0 +1,221 @@
+"""The posterior of a Bayesian fit: curves of the mean and of a new setting, and of tau beside its prior."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from matplotlib.figure import Figure
+
+from meta.effects.measures import default_unit, find_measure
+from meta.errors import PlotError
+from meta.options import DisplayUnit
+from meta.plots import captions, theme
+from meta.plots.axes import Axis, Extent, fit_axis, write_axis
+from meta.plots.draw import draw_page
+from meta.plots.layout import Page, Patch, Sheet, Stroke, clean_text
+from meta.plots.panel import Threshold, threshold_note, write_foot, write_title
+from meta.results import Fit, Natural, Posterior
+from meta.tables.numbers import level_text
+
+#: Height of the curves and space between the two panels, mm.
+PLOT_HEIGHT = 40.0
+BETWEEN = 12.0
+
+#: Share of the width that the panel of the mean takes.
+MEAN_SHARE = 0.58
+
+Points = list[tuple[float, float]]
+
+
+def posterior_plot(
+    fit: Fit,
+    *,
+    unit: DisplayUnit | None = None,
+    title: str | None = None,
+    threshold: Threshold | None = None,
+    notes: Sequence[str] = (),
+    provenance: str | None = None,
+    width_mm: float = 150.0,
+) -> Figure:
+    """Draw what a Bayesian fit knows: at the left the mean and a new setting, at the right tau and its prior.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of model ``bayes``.
+    unit : DisplayUnit, optional
+        How values are shown; that of the measure unless given.
+    title, notes, provenance : optional
+        Head of the figure, further notes, and a last line that says where its numbers live.
+    threshold : Threshold, optional
+        A value fixed in advance, in the unit of display.
+    width_mm : float
+        Width of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    PlotError
+        If the fit has no posterior.
+    """
+    if fit.posterior is None or fit.natural is None:
+        raise PlotError("a plot of a posterior takes a Bayesian fit with an estimate; this one has none")
+    shown = unit or default_unit(fit.measure)
+    sheet = Sheet()
+    top = write_title(sheet, title, width_mm) + 3.4
+    inner = width_mm - 2 * theme.MARGIN - BETWEEN
+    split = theme.MARGIN + MEAN_SHARE * inner
+    left = _draw_mean(sheet, fit, fit.natural, shown, threshold, (theme.MARGIN, split), top, width_mm)
+    right = _draw_tau(sheet, fit, fit.posterior, (split + BETWEEN, width_mm - theme.MARGIN), top, width_mm)
+    page = _finish(
+        sheet, fit, [*_notes(fit, shown, threshold), *notes], provenance, title, max(left, right), width_mm
+    )
+    return draw_page(page)
+
+
+def _draw_mean(
+    sheet: Sheet,
+    fit: Fit,
+    natural: Natural,
+    unit: DisplayUnit,
+    threshold: Threshold | None,
+    place: tuple[float, float],
+    top: float,
+    width: float,
+) -> float:
+    """Draw the curves of mean and new setting; return the y below their axis, mm."""
+    measure = find_measure(fit.measure)
+    assert fit.posterior is not None, "checked by the caller"
+    # on a logarithmic axis equal areas are equal probabilities only with the density of the logarithm
+    column = 1 if measure.log_axis else 3
+    mean, new = (
+        [(float(row[2]) * unit.factor, float(row[column])) for row in curve if row[column] == row[column]]
+        for curve in (fit.posterior.density_mu, fit.posterior.density_new)
+    )
+    value, low, high = (x * unit.factor for x in (natural.value, natural.low, natural.high))
+    bounds = [x * unit.factor for x in (natural.prediction_low, natural.prediction_high) if x is not None]
+    lines = [x for x in (measure.null, threshold.value if threshold else None) if x is not None]
+    extent = Extent(
+        [(value, low, high)],
+        pooled=[*bounds, *lines],
+        always=[value],
+        floor=measure.low_end,
+        ceiling=None if measure.high_end is None else unit.factor * measure.high_end,
+    )
+    axis = fit_axis(extent, measure.log_axis, place[0], place[1], width)
+    base = top + PLOT_HEIGHT
+    tallest = max((y for x, y in (*mean, *new) if axis.holds(x)), default=1.0)
+    _write_heading(sheet, "Mean, and true value in a new setting", axis, top)
+    _shade(sheet, mean, (low, high), axis, (top, base), tallest)
+    for at, color, dash in (
+        (measure.null, theme.RULE, ()),
+        (threshold.value if threshold else None, theme.GREEN, (4.0, 2.4)),
+        (value, theme.BLUE, (1.0, 1.6)),
+    ):
+        if at is not None and axis.holds(at):
+            x = axis.place(at)
+            sheet.shapes.append(Stroke(x, top, x, base, color, 0.8, dash))
+    _trace(sheet, new, axis, (top, base), tallest, theme.RUST, (3.0, 2.0))
+    _trace(sheet, mean, axis, (top, base), tallest, theme.BLUE, ())
+    return write_axis(sheet, axis, base, clean_text(unit.axis), width)
+
+
+def _draw_tau(
+    sheet: Sheet, fit: Fit, posterior: Posterior, place: tuple[float, float], top: float, width: float
+) -> float:
+    """Draw the posterior of tau beside its prior; return the y below their axis, mm."""
+    curve = [(float(row[0]), float(row[1])) for row in posterior.density_tau]
+    prior = [(float(row[0]), float(row[2])) for row in posterior.density_tau if row[2] == row[2]]
+    extent = Extent([], always=[0.0, curve[-1][0]], floor=0.0)
+    axis = fit_axis(extent, False, place[0], place[1], width)
+    base = top + PLOT_HEIGHT
+    tallest = max(y for _, y in (*curve, *prior))
+    _write_heading(sheet, "Standard deviation between studies, τ", axis, top)
+    _shade(sheet, curve, (posterior.tau_low, posterior.tau_high), axis, (top, base), tallest)
+    x = axis.place(posterior.tau)
+    sheet.shapes.append(Stroke(x, top, x, base, theme.BLUE, 0.8, (1.0, 1.6)))
+    _trace(sheet, prior, axis, (top, base), tallest, theme.GREY, (3.0, 2.0))
+    _trace(sheet, curve, axis, (top, base), tallest, theme.BLUE, ())
+    return write_axis(sheet, axis, base, f"τ, {find_measure(fit.measure).scale}", width)
+
+
+def _write_heading(sheet: Sheet, words: str, axis: Axis, top: float) -> None:
+    sheet.write(words, axis.start, top - 1.6, face="bold")
+
+
+def _trace(
+    sheet: Sheet,
+    points: Points,
+    axis: Axis,
+    span: tuple[float, float],
+    tallest: float,
+    color: str,
+    dash: tuple[float, ...],
+) -> None:
+    """Draw a curve where it lies on the axis; ``span`` is its top and base, mm."""
+    top, base = span
+    places = [(axis.place(x), base - y / tallest * (base - top)) for x, y in points if axis.holds(x)]
+    if len(places) > 1:
+        sheet.shapes.append(Patch(tuple(places), None, color, 1.0, dash))
+
+
+def _shade(
+    sheet: Sheet,
+    points: Points,
+    interval: tuple[float, float],
+    axis: Axis,
+    span: tuple[float, float],
+    tallest: float,
+) -> None:
+    """Fill the area below a curve between the ends of an interval."""
+    top, base = span
+    low, high = interval
+    ends = [(end, _height(points, end)) for end in (low, high)]
+    inside = [(x, y) for x, y in points if low < x < high]
+    outline = [(axis.place(x), base - y / tallest * (base - top)) for x, y in (ends[0], *inside, ends[1])]
+    if len(outline) > 2:
+        closed = ((outline[0][0], base), *outline, (outline[-1][0], base))
+        sheet.shapes.append(Patch(closed, theme.PALE))
+
+
+def _height(points: Points, at: float) -> float:
+    """Return the height of a curve at a place, on the line between its neighbours."""
+    for (x, y), (next_x, next_y) in pairwise(points):
+        if x <= at <= next_x and next_x > x:
+            return y + (next_y - y) * (at - x) / (next_x - x)
+    return 0.0
+
+
+def _notes(fit: Fit, unit: DisplayUnit, threshold: Threshold | None) -> list[str]:
+    level = level_text(fit.spec.level)
+    assert fit.posterior is not None, "checked by the caller"
+    improper = math.isnan(fit.posterior.density_tau[1, 2])
+    prior = "its prior is improper and not drawn" if improper else "dashed, grey: its prior"
+    return [
+        f"Left, solid: posterior of the mean; shaded: its {level} credible interval; dotted: its median; "
+        "dashed, red: predictive distribution of the true value in a new setting.",
+        f"Right, solid: posterior of τ, shaded and dotted alike; {prior}.",
+        captions.effect_note(fit),
+        captions.model_note(fit, studies=False),
+        *([threshold_note(threshold, captions.unit_words(unit))] if threshold else []),
+    ]
+
+
+def _finish(
+    sheet: Sheet,
+    fit: Fit,
+    notes: Sequence[str],
+    provenance: str | None,
+    title: str | None,
+    bottom: float,
+    width: float,
+) -> Page:
+    """Write the foot and finish the page."""
+    height = write_foot(sheet, notes, provenance, bottom + 2.0, width)
+    spoken = f"Posterior, k = {fit.k}. {' '.join(note for note in notes if note)}"
+    return sheet.page(width, height, clean_text(title or "Posterior"), clean_text(spoken))
