@@ -22,11 +22,11 @@ from meta.report.pieces import (
     show_level,
     show_p,
     show_percent,
-    show_share,
     show_significant,
     show_tau2,
     upper_first,
 )
+from meta.report.thresholds import share_sentence
 from meta.report.words import MEASURES
 from meta.tables.numbers import MISSING
 
@@ -372,23 +372,4 @@ def threshold_sentence(analysis: Node, unit: Unit) -> Sentence:
         f": {lower_first(words.rstrip('.'))}" if words else "",
         f" ({source})" if source else "",
         ".",
-    )
-
-
-def share_sentence(analysis: Node) -> Sentence:
-    """Say which share of settings is expected beyond the declared threshold; empty without one."""
-    share, threshold = analysis.at("share"), analysis.at("threshold")
-    if not share.exists or not threshold.exists:
-        return ()
-    if not share.at("value").exists:
-        why = share.at("reason").text()
-        return (f"No share of settings beyond it is given: {why.replace('tau2', 'tau²')}.",) if why else ()
-    bounds = ranged(show_share(share.at("low")), show_share(share.at("high")))
-    inside = (" (", show_level(share.at("level")), " CI ", bounds, ", bootstrap)")
-    return join(
-        "An estimated ",
-        show_share(share.at("value")),
-        " of settings",
-        *(inside if plain(bounds) != MISSING else ()),
-        f" lie {share.at('beyond').text()} it.",
     )

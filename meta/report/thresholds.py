@@ -1,10 +1,45 @@
-"""Where old and new estimates lie beside a declared threshold, as sentences and as a cell."""
+"""Beside a declared threshold: which share of settings lies beyond it, where old and new estimates lie."""
 
 from __future__ import annotations
 
 from meta.living.standing import agree
-from meta.report.pieces import Node, Sentence, join, read_unit, show_declared
+from meta.report.pieces import (
+    Node,
+    Sentence,
+    join,
+    plain,
+    ranged,
+    read_unit,
+    show_count,
+    show_declared,
+    show_level,
+    show_share,
+)
 from meta.tables.numbers import MISSING
+
+
+def share_sentence(analysis: Node) -> Sentence:
+    """Say which share of settings is expected beyond the declared threshold; empty without one."""
+    share, threshold = analysis.at("share"), analysis.at("threshold")
+    if not share.exists or not threshold.exists:
+        return ()
+    if not share.at("value").exists:
+        why = share.at("reason").text()
+        return (f"No share of settings beyond it is given: {why.replace('tau2', 'tau²')}.",) if why else ()
+    bounds = ranged(show_share(share.at("low")), show_share(share.at("high")))
+    known = plain(bounds) != MISSING
+    inside = (" (", show_level(share.at("level")), " CI ", bounds, ")") if known else ()
+    samples = show_count(share.at("samples"))
+    how = ("; the interval is from ", samples, " bootstrap samples of the studies") if known else ()
+    return join(
+        "An estimated ",
+        show_share(share.at("value")),
+        " of settings",
+        *inside,
+        f" lie {share.at('beyond').text()} it, by the normal distribution of the model",
+        *how,
+        " (Mathur and VanderWeele 2019).",
+    )
 
 
 def threshold_sentences(changes: Node) -> list[Sentence]:

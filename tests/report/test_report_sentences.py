@@ -27,6 +27,7 @@ from meta.report.sentences import (
     result_sentences,
     threshold_sentence,
 )
+from meta.report.thresholds import share_sentence
 from meta.report.words import MEASURES
 from meta.tables.numbers import interval_text
 
@@ -391,6 +392,29 @@ class TestResults:
         node, unit = entry(results, "maxima")
         node.value["fit"]["spec"]["model"] = "common"  # type: ignore[index]
         assert "tau²" not in self.said(heterogeneity_sentences(node.at("fit"), unit))
+
+    def test_share_beyond_the_threshold(self, results: dict[str, Any]) -> None:
+        analysis = results["analyses"]["trs_total"]
+        analysis["share"] = {
+            "threshold": 0.2, "beyond": "above", "value": 0.361, "low": 0.0012, "high": 0.6612, "level": 0.95,
+            "samples": 2000, "seed": 1, "reason": None,
+        }  # fmt: skip
+        node = entry(results, "trs_total")[0]
+        assert plain(share_sentence(node)) == (
+            "An estimated 36% of settings (95% CI <1% to 66%) lie above it, by the normal distribution of "
+            "the model; the interval is from 2\u202f000 bootstrap samples of the studies (Mathur and "
+            "VanderWeele 2019)."
+        )
+        analysis["share"] |= {"low": None, "high": None}
+        assert "settings lie above it, by the normal distribution of the model (M" in plain(
+            share_sentence(node)
+        )
+        analysis["share"] |= {"value": None, "reason": "tau2 is estimated at 0"}
+        assert plain(share_sentence(node)) == (
+            "No share of settings beyond it is given: tau² is estimated at 0."
+        )
+        analysis["share"] = None
+        assert not share_sentence(node)
 
     @pytest.mark.parametrize(("value", "words"), [(20, "includes"), (5, "lies above"), (60, "lies below")])
     def test_threshold(self, results: dict[str, Any], value: float, words: str) -> None:
