@@ -142,6 +142,11 @@ def heterogeneity_note(fit: Fit) -> str:
     return f"{words}: {'; '.join(parts)}." + (f" Note: {status}." if status else "")
 
 
+def _basis(fit: Fit) -> str:
+    """Return ``12 studies``, or ``56 rows of 11 studies`` where rows are clustered."""
+    return f"{fit.k} studies" if fit.clusters is None else f"{fit.k} rows of {fit.clusters} studies"
+
+
 def _component_words(fit: Fit) -> str:
     """Return how tau2 divides among its levels, or nothing."""
     if fit.spec.model not in MULTILEVEL or len(fit.components) < 2:
@@ -292,7 +297,7 @@ def pooled_sentence(fit: Fit, unit: DisplayUnit) -> str:
     interval = interval_names(fit.spec.model)[1]
     kind = f"one-sided {level} bound" if fit.status == "one_sided" else f"{level} {interval}"
     name = unit_words(unit) or f" ({unit.heading})"
-    text = f"Pooled value of {fit.k} studies: {number_text(value, decimals)}{name}"
+    text = f"Pooled value of {_basis(fit)}: {number_text(value, decimals)}{name}"
     text += f", {kind} {range_text(low, high, decimals)}"
     below, above = fit.natural.prediction_low, fit.natural.prediction_high
     if below is not None and above is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from meta.options import WITHOUT_TAU2
+from meta.report.cluster_words import studies_node
 from meta.report.pieces import Node, Sentence, join, show_level, show_percent, show_tau2, squared
 from meta.report.words import MEASURES, NOT_ASSESSED, NUMBER_WORDS
 
@@ -90,7 +91,7 @@ def _status_caveat(status: str) -> Caveat | None:
 
 def _few_caveat(fit: Node, status: str, sizes: tuple[int, ...]) -> Caveat | None:
     """Say what a small number of studies does and does not allow."""
-    k = fit.at("k").number()
+    k = studies_node(fit).number()
     if (
         k is None
         or status in ("not_estimable", "not_converged", "one_sided", "not_pooled")

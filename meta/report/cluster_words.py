@@ -97,20 +97,27 @@ def component_sentences(fit: Node) -> list[Sentence]:
     if fit.at("spec", "model").text() not in MULTILEVEL or not parts:
         return []
     if len(parts) == 1:
-        return [join("All of tau² is ", parts[0], ".")]
-    return [join("Of tau², ", listed(parts, ", "), ".")]
+        return [join("All of tau², ", parts[0], ".")]
+    return [join("Of tau², ", listed(parts, " and "), ".")]
 
 
 def _component(component: Node, fit: Node) -> Sentence:
     bounds = ranged(show_tau2(component.at("low")), show_tau2(component.at("high")))
     level = show_level(fit.at("spec", "level"))
-    inside = (" (", level, " CI ", bounds, ")") if plain(bounds) != MISSING else ()
+    inside = (level, " CI ", bounds, "; ") if plain(bounds) != MISSING else ()
     return join(
         show_tau2(component.at("value")),
+        " (",
         *inside,
-        f" lies {component.at('name').text()}, I²\u00a0",
+        "I²\u00a0",
         show_percent(component.at("i2")),
+        f") lies {component.at('name').text()}",
     )
+
+
+def studies_node(fit: Node) -> Node:
+    """Return the number of studies of a fit: of clusters where rows are clustered, of rows elsewhere."""
+    return fit.at("clusters") if fit.at("clusters").exists else fit.at("k")
 
 
 def rows_text(fit: Node, link: str = "") -> Sentence:

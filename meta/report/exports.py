@@ -87,7 +87,7 @@ def r_script(analysis: Mapping[str, Any]) -> str:
     elif fit["spec"]["moderators"] is not None:
         lines += describe_regression("main analysis", fit, headers, texts)
     else:
-        lines += describe_fit("main analysis", fit, "dat")
+        lines += describe_fit("main analysis", fit, "dat", headers)
     for group in analysis["subgroups"]:
         lines += describe_subgroups(group["result"], headers, texts)
     for regression in analysis["regressions"]:

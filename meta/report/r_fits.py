@@ -8,6 +8,7 @@ from typing import Any
 from meta.effects.measures import find_measure
 from meta.options import WITHOUT_TAU2
 from meta.report.bayes import describe_bayes
+from meta.report.r_clusters import clustered_call, clustered_coefficients, clustered_estimate
 from meta.report.r_code import r_compare, r_number, r_string, r_title
 from meta.report.r_design import design_columns, has_intercept
 from meta.report.r_options import NOT_IN_METAFOR, rma_options, with_tau2
@@ -24,8 +25,11 @@ Headers = Mapping[str, str]
 Texts = Mapping[str, Mapping[str, str]]
 
 
-def describe_fit(title: str, fit: Mapping[str, Any], data: str) -> list[str]:
-    """Return the R code of a fit without moderators to the studies of the R expression ``data``."""
+def describe_fit(title: str, fit: Mapping[str, Any], data: str, headers: Headers) -> list[str]:
+    """Return the R code of a fit without moderators to the studies of the R expression ``data``.
+
+    ``headers`` names the further columns of ``effects.csv``, of which a column of clusters is one.
+    """
     lines = r_title(title)
     status = fit["status"]
     if status == "one_sided":
@@ -36,6 +40,9 @@ def describe_fit(title: str, fit: Mapping[str, Any], data: str) -> list[str]:
         return lines + describe_bayes(fit, data)
     if status == "single_study":
         return lines + _single_study(fit, data)
+    if fit["spec"].get("cluster") is not None:
+        cluster = headers[fit["spec"]["cluster"]]
+        return lines + clustered_call(fit, data, cluster, None) + clustered_estimate(fit)
     if fit["spec"]["model"] == "mantel_haenszel":
         return lines + _pooled_call(fit, data) + _estimate(fit, data) + _normal_extras(fit, data)
     if _is_glmm(fit):
@@ -55,9 +62,14 @@ def describe_regression(title: str, fit: Mapping[str, Any], headers: Headers, te
     intercept = has_intercept(fit["moderators"])
     lines.append("design <- cbind(" + ",\n                ".join(columns) + ")")
     lines += ["complete <- rowSums(is.na(design)) == 0"]
+    matrix = "design[complete, , drop = FALSE]"
+    if fit["spec"].get("cluster") is not None:
+        cluster = headers[fit["spec"]["cluster"]]
+        lines += clustered_call(fit, "dat[complete, ]", cluster, matrix, intercept=intercept)
+        return lines + clustered_coefficients(fit)
     call = _glmm_call if _is_glmm(fit) else _normal_call
     # only the columns of numbers: a sheet may have a column called design, which would hide the matrix
-    lines += call(fit, "dat[complete, numbers]", "design[complete, , drop = FALSE]", intercept=intercept)
+    lines += call(fit, "dat[complete, numbers]", matrix, intercept=intercept)
     return lines + _coefficients(fit, fit["coefficients"]["names"]) + _moderator_test(fit)
 
 
@@ -70,7 +82,7 @@ def describe_subgroups(result: Mapping[str, Any], headers: Headers, texts: Texts
         return _common_tau2(result, column, level_text)
     lines = ["", "groups <- NULL"]
     for level, text, fit in zip(levels, level_text, fits, strict=True):
-        lines += describe_fit(f"{by}: {level}", fit, f"dat[{column} %in% {text}, ]")
+        lines += describe_fit(f"{by}: {level}", fit, f"dat[{column} %in% {text}, ]", headers)
         if fit["estimate"] is not None and fit["k"] >= 2:
             lines.append("groups <- rbind(groups, c(fit$b[1], fit$se))")
     test = result["test"]
@@ -98,6 +110,8 @@ def _common_tau2(result: Mapping[str, Any], column: str, level_text: Sequence[st
     if len(here) < 2:
         return [*lines, "# Nothing to compare: fewer than two groups."]
     fits = [result["fits"][i] for i in here]
+    if fits[0]["spec"].get("cluster") is not None:
+        return [*lines, "# Not compared: one tau2 for all groups of clustered rows."]
     if fits[0]["spec"].get("weights") not in (None, "equal"):
         return [*lines, "# Not compared: the weights of a column."]
     lines += [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from meta.options import WITHOUT_TAU2, interval_names
+from meta.report.cluster_words import rows_text, studies_node
 from meta.report.origins import source_cell
 from meta.report.pieces import (
     Link,
@@ -45,7 +46,7 @@ def glance_table(analyses: list[tuple[Node, Unit]]) -> Table:
         rows.append(
             row(
                 Link(analysis.at("title").text(), f"#{anchor}"),
-                show_count(fit.at("k"), behind),
+                show_count(studies_node(fit), behind),
                 people_text(fit, unit) or MISSING,
                 linked(estimate[:1], behind) + estimate[1:],
                 unit.heading,
@@ -149,7 +150,9 @@ def _q_text(spread: Node, q: str, df: str, p: str) -> Sentence:
 def _basis_rows(fit: Node, unit: Unit) -> list[Row]:
     totals = fit.at("totals")
     rows = [
-        row("Studies (k)", show_count(fit.at("k"))),
+        row("Studies (k)", show_count(fit.at("k")))
+        if not fit.at("clusters").exists
+        else row("Rows (k) and their studies", rows_text(fit)),
         row("People" if not totals.at("time").exists else "Time", people_text(fit, unit)),
     ]
     if totals.at("events").exists:
@@ -177,7 +180,7 @@ def subgroup_table(group: Node, unit: Unit, title: str) -> Table:
         rows.append(
             row(
                 level.text(),
-                show_count(fit.at("k")),
+                show_count(studies_node(fit)),
                 people_text(fit, unit) or MISSING,
                 unit.interval(natural.at("value"), natural.at("low"), natural.at("high")),
                 _prediction(fit, unit),
@@ -307,7 +310,7 @@ def reference_table(analysis: Node, unit: Unit, title: str) -> Table:
             row(
                 "This review",
                 analysis.at("title").text(),
-                show_count(fit.at("k")),
+                show_count(studies_node(fit)),
                 people_text(fit, unit) or MISSING,
                 unit.interval(natural.at("value"), natural.at("low"), natural.at("high")),
                 unit.heading,
