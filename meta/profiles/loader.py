@@ -97,6 +97,9 @@ def override_spec(chosen: MethodProfile, overrides: Mapping[str, Any]) -> ModelS
         options = {"level": base.level, **overrides}
     if "ci_method" in overrides and "ci_guard" not in overrides:
         options.pop("ci_guard", None)
+    if "tau2_method" in overrides and "tau2_ci" not in overrides and options.get("tau2_ci") == "PL":
+        # a profile likelihood belongs to an estimator by likelihood
+        options.pop("tau2_ci")
     return ModelSpec(**options)
 
 

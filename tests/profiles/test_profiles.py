@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
-from meta.errors import ProfileError
+from meta.errors import OptionError, ProfileError
 from meta.options import FURTHER_OPTIONS, SPEC_FIELDS, ModelSpec
-from meta.profiles.loader import load_profile, profile, profile_names
+from meta.profiles.loader import load_profile, override_spec, profile, profile_names
 
 #: What each profile must say, key by key: a profile is frozen, so a change here is a new version there.
 FROZEN = {
@@ -53,3 +55,12 @@ def test_house_is_what_an_empty_spec_does():
 def test_an_unknown_profile_names_the_nearest():
     with pytest.raises(ProfileError, match=r"no profile 'house@2'; did you mean 'house@1'\?"):
         load_profile("house@2")
+
+
+def test_an_estimator_by_moments_drops_the_profile_likelihood_of_its_base():
+    base = load_profile("house@1")
+    by_likelihood = replace(base, options={**base.options, "tau2_ci": "PL"})
+    assert override_spec(by_likelihood, {"tau2_method": "DL"}).tau2_ci == "QP"
+    assert override_spec(by_likelihood, {"level": 0.9}).tau2_ci == "PL"
+    with pytest.raises(OptionError, match="tau2_ci='PL' needs tau2_method='REML' or 'ML'"):
+        override_spec(by_likelihood, {"tau2_method": "DL", "tau2_ci": "PL"})
