@@ -95,7 +95,7 @@ def _positive(_context: click.Context, _option: click.Parameter, value: float | 
 )
 @click.option("--model", default=None, help="random, common, or another model (see the table in the README).")
 @click.option("--tau2-method", default=None, help="REML, DL, PM or another estimator of tau2.")
-@click.option("--ci-method", default=None, help="HKSJ, Wald, t or profile.")
+@click.option("--ci-method", default=None, help="HKSJ, Wald, t, profile, or CR0 to CR2.")
 @click.option("--ci-guard", default=None, help="se, ci, iqwig6 or none.")
 @click.option("--pi-method", default=None, help="t_k1, t_k2, z, hk_k1, hk_k2 or bootstrap.")
 @click.option("--tau2-ci", default=None, help="Interval of tau2: QP, PL, J or BJ.")

@@ -266,11 +266,6 @@ def fit_rearranged(
     ``orders`` (B, k) says which of the ``used`` studies stands at each row of the design, with its variance
     (its counts) and weight; ``signs`` (B, k) multiplies each effect, from which ``shift`` is taken first.
     """
-    if spec.cluster is not None:
-        raise ModelError(
-            f"a permutation moves single rows, and those of one study ({spec.cluster}) depend on each other: "
-            "not offered with cluster"
-        )
     if spec.model == "bayes":
         raise ModelError("a permutation test asks for a test statistic; model='bayes' has none")
     matrix = design.matrix[used]

@@ -13,6 +13,7 @@ from meta.effects.measures import to_natural
 from meta.effects.sizes import EffectSizes
 from meta.errors import ModelError
 from meta.models.assemble import assemble_fit
+from meta.models.clusters import cluster_names
 from meta.models.design import Design, build_design
 from meta.models.fitting import fit_rows, usable_studies
 from meta.models.rows import FittedRows
@@ -37,7 +38,8 @@ def fit_subgroups(
         Column of the sheet whose values, as text and sorted, are the levels.
     common_tau2 : bool
         False: each group has a tau2 of its own, and the test is Cochran's Q of the group estimates
-        (chi-squared). Groups of one study take no part in it, since they carry no between-study variance.
+        (chi-squared). Groups of one study take no part in it, since they carry no between-study variance;
+        where a cluster has rows in several groups there is no such test, since they are not independent.
         True: one model with one tau2, tested jointly (F under HKSJ and t); a group of one study takes part
         in the test and shows its study, with the study's own interval.
 
@@ -72,8 +74,24 @@ def fit_subgroups(
         fits, test = _share_tau2(effects, chosen, levels, member & usable, fits)
     else:
         test = _q_between(levels, fits)
+        if shared := _clusters_in_several(effects, chosen, member & usable):
+            why = (
+                f"no test: {chosen.cluster} {shared[0]!r} is in several groups, which are therefore not "
+                "independent; one model with one tau2 tests them jointly"
+            )
+            test = GroupTest(None, None, None, None, test.method, why)
     unlabelled = tuple(effects.labels[j] for j in range(effects.k) if cells[j] is None)
     return Subgroups(by, common_tau2, levels, fits, test, unlabelled)
+
+
+def _clusters_in_several(effects: EffectSizes, spec: ModelSpec, member: Mask) -> tuple[str, ...]:
+    """Return the clusters whose rows are in more than one group, sorted."""
+    if spec.cluster is None:
+        return ()
+    names = cluster_names(effects, spec)
+    groups = [{names[j] for j in np.flatnonzero(row)} for row in member]
+    everywhere = [name for group in groups for name in group if name is not None]
+    return tuple(sorted({name for name in everywhere if everywhere.count(name) > 1}))
 
 
 def _level_fit(
@@ -163,7 +181,7 @@ def _with_common(
         # a group of one shows its study, and summarises nothing
         return replace(fit, tau2=tau2)
     value, low, high = (float(array[0, c]) for array in (rows.value, rows.low, rows.high))
-    df = float(rows.df[0])
+    df = float(rows.df[0] if rows.coefficient_df is None else rows.coefficient_df[0, c])
     estimate = Estimate(
         value,
         float(rows.se[0, c]),

@@ -344,8 +344,8 @@ def _check_labels(sheet: Sheet, analysis: Analysis, columns: tuple[str, ...]) ->
 def _choose(sheet: Sheet, analysis: Analysis, columns: tuple[str, ...]) -> tuple[Chosen, tuple[Problem, ...]]:
     """Resolve the overlap as declared; without a rule keep all rows, and warn of those that share people."""
     plan, together = analysis.overlap, modelled_dependence(analysis)
-    if together is not None:
-        _need_column(sheet, together, analysis)
+    if (cluster := analysis.spec().cluster) is not None:
+        _need_column(sheet, cluster, analysis)
     sheet = _with_size(sheet, analysis)
     try:
         if plan is not None:

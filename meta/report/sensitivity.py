@@ -215,7 +215,7 @@ def alternatives_table(analysis: Node, unit: Unit) -> Table:
     level = plain((show_level(analysis.at("spec", "level")),))
     columns = (
         Column("Alternative", wide=True),
-        Column("Studies", number=True),
+        Column("Rows" if analysis.at("fit", "clusters").exists else "Studies", number=True),
         Column(f"{unit.heading} [{level} CI]", number=True),
         Column("Prediction interval", number=True),
         Column("Moves by", number=True),

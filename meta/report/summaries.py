@@ -290,7 +290,7 @@ def refits_table(refits: Node, unit: Unit, first: str, title: str) -> Table:
         )
     columns = (
         Column(first),
-        Column("Studies", number=True),
+        Column("Rows" if refits.at("spec", "cluster").exists else "Studies", number=True),
         Column("Estimate [CI]", number=True),
         Column("Prediction interval", number=True),
         Column("tau²", number=True),
