@@ -25,6 +25,11 @@ from meta.kernels.glmm_likelihood import (
 )
 from meta.kernels.quadrature import Rule, hermite_rule, panel_rule
 
+#: Most integrands are down to nothing so many standard deviations from their mode.
+WIDE = 16.0
+#: Longest step to a mode, in units of the link: beyond, an exponential overflows.
+LONGEST = 6.0
+
 #: Places of the derivatives of a conditional integral in (b, a, tau): first, then second.
 B, A, T = 0, 1, 2
 BB, BA, BT, AA, AT, TT = range(6)
@@ -215,7 +220,8 @@ def _find_modes(arms: Arms, loadings: Loadings, b: Floats, a: Floats, t: Floats)
     """Return the mode of u and its scale (-h'')^-1/2, shape (c,): Newton inside a bracket, cell by cell."""
     u = np.where(np.isnan(arms.mode), 0.0, arms.mode)
     low, high = np.full_like(u, -np.inf), np.full_like(u, np.inf)
-    active, slope = np.ones(u.size, dtype=bool), np.ones_like(u)
+    active, last = np.ones(u.size, dtype=bool), np.full_like(u, np.inf)
+    longest = LONGEST / np.maximum(t, 1e-300)
     for _ in range(MODE_STEPS):
         force, slope = u.copy(), np.ones_like(u)
         for j, eta in enumerate(_predictors(arms, loadings, u, b, a, t)):
@@ -226,8 +232,13 @@ def _find_modes(arms: Arms, loadings: Loadings, b: Floats, a: Floats, t: Floats)
         high = np.where(force >= 0.0, np.minimum(high, u), high)
         # the slope is at least 1, so the mode is no farther than the force
         low, high = np.maximum(low, u - np.maximum(force, 0.0)), np.minimum(high, u - np.minimum(force, 0.0))
-        step = u - force / slope
-        step = np.where((step < low) | (step > high), 0.5 * (low + high), step)
+        # on an exponential Newton creeps by one unit of the link a step: where it does not shorten, bisect
+        newton = -force / slope
+        creeps = np.abs(newton) > 0.5 * last
+        last = np.abs(newton)
+        step = u + newton
+        step = np.where((step < low) | (step > high) | creeps, 0.5 * (low + high), step)
+        step = np.clip(step, u - longest, u + longest)
         done = (np.abs(step - u) * np.sqrt(slope) <= MODE_TOL) | (high <= low)
         u = np.where(active, step, u)
         active &= ~done
@@ -284,9 +295,11 @@ def _derivatives(
     shared2 = z1 * z1 * variance[0] + z2 * z2 * variance[1]
     curvature = (own2, cross, cross * u, shared2, shared2 * u, shared2 * np.square(u))
     first = np.array([np.add.reduce(w * s, axis=0) for s in score])
+    # about their means: far from the mode the products are huge, and their difference would be rounding
+    apart = [s - m for s, m in zip(score, first, strict=True)]
     second = np.array(
         [
-            np.add.reduce(w * (score[i] * score[j] - c), axis=0) - first[i] * first[j]
+            np.add.reduce(w * (apart[i] * apart[j] - c), axis=0)
             for (i, j), c in zip(_PAIRS, curvature, strict=True)
         ]
     )
@@ -343,8 +356,9 @@ def _offsets(
     ends = []
     for direction in (-1.0, 1.0):
         inside, outside = np.zeros(index.size), np.full(index.size, float(np.sqrt(2.0 * SUPPORT_DROP)))
-        for _ in range(SUPPORT_HALVINGS):
-            middle = 0.5 * (inside + outside)
+        for step in range(SUPPORT_HALVINGS + 1):
+            # two arms that pull apart hold u within a hair: halving alone would not get there
+            middle = np.minimum(WIDE * scale[index], outside) if step == 0 else 0.5 * (inside + outside)
             drop = _height(arms, loadings, index, (direction * middle)[None, :], centre, *at)[0][0]
             below = drop < -SUPPORT_DROP
             outside, inside = np.where(below, middle, outside), np.where(below, inside, middle)

@@ -19,7 +19,9 @@ from meta.kernels.glmm_arms import (
     BA,
     BB,
     BT,
+    LONGEST,
     TT,
+    WIDE,
     A,
     Arms,
     B,
@@ -46,6 +48,8 @@ from meta.kernels.glmm_likelihood import (
 )
 from meta.kernels.quadrature import Rule, hermite_rule, panel_rule
 
+#: A search for a mode of v starts no farther out than this.
+FARTHEST = 12.0
 #: Inner integrals done at once: their nodes stay in a second-level cache.
 OUTER_BLOCK = 4096
 #: Log-density of a node of the outer rule, below its peak, from which on it no longer matters.
@@ -70,8 +74,8 @@ class _Outer:
 class RandomLevels(Kind):
     """Study levels drawn from a normal distribution, its mean and sigma further parameters.
 
-    ``state`` keeps the modes of v and of u at it, and the rung of the inner rule; ``level`` of the cells is
-    that of the outer one. The likelihood is even in sigma, so an ascent may pass through 0.
+    ``state`` keeps the level at the mode of v, the mode of u there, and the rung of the inner rule; ``level``
+    of the cells is that of the outer one. The likelihood is even in sigma, so an ascent may pass through 0.
     """
 
     binomial: bool
@@ -151,9 +155,13 @@ class RandomLevels(Kind):
         """Return the mode of v, its scale and the inner integral there; Newton inside a bracket."""
         a, mean, sigma, t = at
         cells.state[2] = np.nan_to_num(cells.state[2])
-        v = np.where(np.isnan(cells.state[0]), 0.0, cells.state[0])
+        # what is kept from call to call is the level itself: v would change sign with sigma
+        with np.errstate(divide="ignore", invalid="ignore"):
+            v = np.where(np.isnan(cells.state[0]), 0.0, (cells.state[0] - mean) / sigma)
+        v = np.clip(np.nan_to_num(v), -FARTHEST, FARTHEST)
+        longest = LONGEST / np.maximum(np.abs(sigma), 1e-300)
         low, high = np.full_like(v, -np.inf), np.full_like(v, np.inf)
-        active = np.arange(v.size)
+        active, last = np.arange(v.size), np.full_like(v, np.inf)
         log, first, second = np.empty(v.size), np.empty((3, v.size)), np.empty((6, v.size))
         for _ in range(MODE_STEPS):
             arms = self._arms(cells, active, 1)
@@ -170,17 +178,20 @@ class RandomLevels(Kind):
             # the slope is at least 1, so the mode is no farther than the force
             low[active] = np.maximum(low[active], here - np.maximum(force, 0.0))
             high[active] = np.minimum(high[active], here - np.minimum(force, 0.0))
-            there = here - force / slope
-            there = np.where(
-                (there < low[active]) | (there > high[active]), 0.5 * (low[active] + high[active]), there
-            )
+            newton = -force / slope
+            creeps = np.abs(newton) > 0.5 * last[active]
+            last[active] = np.abs(newton)
+            there = here + newton
+            outside = (there < low[active]) | (there > high[active]) | creeps
+            there = np.where(outside, 0.5 * (low[active] + high[active]), there)
+            there = np.clip(there, here - longest[active], here + longest[active])
             # the rule is centred on the last point looked at, where everything is known
             still = (np.abs(there - here) * np.sqrt(slope) > 1e2 * MODE_TOL) & (high[active] > low[active])
             v[active] = np.where(still, there, here)
             active = active[still]
             if not active.size:
                 break
-        cells.state[0] = v
+        cells.state[0] = mean + sigma * v
         scale = 1.0 / np.sqrt(1.0 - np.square(sigma) * np.minimum(second[BB], 0.0))
         return v, scale, Conditional(log, first, second)
 
@@ -197,12 +208,16 @@ class RandomLevels(Kind):
             x, w = hermite_rule(rule.count)
             s = modes[1][index]
             return x[:, None] * s, w[:, None] * s
+        # the edges need not be sharp: the first rung of the inner rule will do
         ends = []
         for direction in (-1.0, 1.0):
             inside, outside = np.zeros(index.size), np.full(index.size, float(np.sqrt(2.0 * SUPPORT_DROP)))
-            for _ in range(SUPPORT_HALVINGS):
-                middle = 0.5 * (inside + outside)
-                inner = self._inner(cells, at, modes, index, (direction * middle)[None, :], log_only=True)
+            for step in range(SUPPORT_HALVINGS + 1):
+                wide = np.minimum(WIDE * modes[1][index], outside)
+                middle = wide if step == 0 else 0.5 * (inside + outside)
+                inner = self._inner(
+                    cells, at, modes, index, (direction * middle)[None, :], log_only=True, up=-99
+                )
                 drop = self._height(modes, index, inner.log, (direction * middle)[None, :])[0]
                 below = drop < -SUPPORT_DROP
                 outside, inside = np.where(below, middle, outside), np.where(below, inside, middle)
@@ -226,7 +241,7 @@ class RandomLevels(Kind):
         a, mean, sigma, t = at
         times = dv.shape[0]
         arms = self._arms(cells, index, times)
-        arms.level = np.minimum(arms.level + up, len(cells.rules) - 1).astype(np.int8)
+        arms.level = np.clip(arms.level + up, 0, len(cells.rules) - 1).astype(np.int8)
         b = (mean[index] + sigma[index] * (modes[0][index] + dv)).ravel()
         a_here, t_here = np.tile(a[index], times), np.tile(t[index], times)
         if log_only:
@@ -350,8 +365,8 @@ def _louis(w: Floats, v: Floats, inner: Conditional) -> tuple[Floats, Floats]:
     curvature = np.empty((4, 4, w.shape[1]))
     for i in range(4):
         for j in range(i + 1):
-            both = np.add.reduce(w * (second[i][j] + first[i] * first[j]), axis=0)
-            curvature[i, j] = curvature[j, i] = both - slope[i] * slope[j]
+            product = (first[i] - slope[i]) * (first[j] - slope[j])
+            curvature[i, j] = curvature[j, i] = np.add.reduce(w * (second[i][j] + product), axis=0)
     return slope, curvature
 
 
