@@ -104,7 +104,9 @@ CONTROLS = (
 
 
 @pytest.mark.parametrize(("model", "warned"), [({}, True), (CHE, False), ({**CHE, "cluster": "row"}, True)])
-def test_a_shared_control_is_no_warning_where_it_is_modelled(tmp_path: Path, model: Any, warned: bool) -> None:
+def test_a_shared_control_is_no_warning_where_it_is_modelled(
+    tmp_path: Path, model: Any, warned: bool
+) -> None:
     sheet = make_sheet(tmp_path, CONTROLS, study="study_id", arm="arm", control="control")
     chosen = select_rows(sheet, plan(model))
     assert ([w.rule for w in chosen.warnings] == ["shared-control"]) == warned
