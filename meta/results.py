@@ -428,7 +428,7 @@ class Refits:
     analysis scale, names starting with ``natural`` are back-transformed. A refit that failed holds NaN and
     says why in ``status``. With moderators ``estimate`` is NaN and ``coefficients``, shape (B, p), speak.
     ``kind`` says what was refitted (``leave_one_out``, ``cumulative``, ``many``). ``notes[i]`` is a word on
-    row i, or empty (a study without a year, say).
+    row i, or empty (a study without a year, say). ``kernel`` says what computed them (``numpy``, ``fast``).
     """
 
     kind: str
@@ -453,6 +453,7 @@ class Refits:
     status: NDArray[np.str_]
     coefficients: Floats
     notes: tuple[str, ...]
+    kernel: str = "numpy"
 
     def to_dict(self) -> dict[str, Any]:
         """Return every array as a list, NaN as None."""
@@ -463,7 +464,7 @@ class Refits:
         """Return one row a refit."""
         import pandas as pd
 
-        skip = {"kind", "labels", "measure", "spec", "coefficients", "notes"}
+        skip = {"kind", "labels", "measure", "spec", "coefficients", "notes", "kernel"}
         columns = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in skip}
         return pd.DataFrame({"label": list(self.labels), **columns})
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from meta.errors import ModelError
 from meta.kernels.batch import BatchFit
+from meta.kernels.fast import choose_kernel, fill_rows
 from meta.kernels.given_weights import estimate_generalised, reweigh
 from meta.kernels.masks import Columns, Floats, Frame, Mask, Rows, add_studies, turn_chunks
 from meta.kernels.status import Status
@@ -30,6 +31,7 @@ def fit_batch(
     weights: ArrayLike | None = None,
     q_centre: ArrayLike | None = None,
     likelihood: bool = True,
+    kernel: str = "numpy",
 ) -> BatchFit:
     """Fit every analysis of a batch.
 
@@ -55,6 +57,8 @@ def fit_batch(
         Under ``DL_MH`` the value about which Q is taken; NaN where there is none.
     likelihood : bool
         Whether ``loglik`` is asked for; else it is NaN.
+    kernel : {"numpy", "fast"}
+        ``fast`` compiles what ``meta.kernels.fast`` covers, likelihoods apart.
 
     Returns
     -------
@@ -93,7 +97,14 @@ def fit_batch(
     saturated = (batch.k == p) & ((batch.k == 1) | (not estimated))
     task = _Task(tau2_method, estimated, fixed, centre, likelihood, tau2_method == "REML")
     doubtful = [np.empty(0, dtype=np.intp)]
-    for chunk, columns, frame in turn_chunks(ys, vs, masks, x, np.flatnonzero(free)):
+    chosen = np.flatnonzero(free)
+    asked = None if likelihood or fixed is not None else tau2_method
+    if choose_kernel(kernel, asked, x, given, rows) == "fast":
+        chosen = fill_rows(batch, ys, vs, masks, str(tau2_method), chosen)
+        if tau2_method in ("REML", "ML"):
+            # what the compiled climb cannot tell, the same climb cannot tell here
+            doubtful, chosen = [chosen], chosen[:0]
+    for chunk, columns, frame in turn_chunks(ys, vs, masks, x, chosen):
         doubtful.append(_fit_chunk(batch, chunk, columns, frame, task, thorough=False))
     # few rows of many chunks: searched together
     for chunk, columns, frame in turn_chunks(ys, vs, masks, x, np.unique(np.concatenate(doubtful))):

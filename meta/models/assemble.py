@@ -148,12 +148,14 @@ def assemble_refits(
     spec: ModelSpec,
     harmonic: Floats | None,
     notes: tuple[str, ...] = (),
+    *,
+    kernel: str = "numpy",
 ) -> Refits:
     """Turn all rows into ``Refits``; with moderators pooled arrays are NaN and ``coefficients`` speak."""
     single = rows.value.shape[1] == 1 and spec.moderators is None
     nothing = np.full(rows.k.shape, np.nan)
     value, se, low, high, p = (
-        array[:, 0].copy() if single else nothing.copy()
+        array[:, 0] if single else nothing.copy()
         for array in (rows.value, rows.se, rows.low, rows.high, rows.p_value)
     )
     natural, natural_low, natural_high, prediction_low, prediction_high = (
@@ -161,8 +163,11 @@ def assemble_refits(
         for array in (value, low, high, rows.prediction_low, rows.prediction_high)
     )
     bounded = rows.status == Status.ONE_SIDED
-    # no events at all: the value is the bound that is itself zero (or one), the other bound is the exact one
-    natural = np.where(bounded, np.where(rows.one_sided_low == 0.0, 0.0, rows.one_sided_high), natural)
+    if bounded.any():
+        # no events at all: the value is the bound that is itself zero (or one), the other is the exact one
+        natural = np.where(bounded, np.where(rows.one_sided_low == 0.0, 0.0, rows.one_sided_high), natural)
+        natural_low = np.where(bounded, rows.one_sided_low, natural_low)
+        natural_high = np.where(bounded, rows.one_sided_high, natural_high)
     return Refits(
         kind=kind,
         labels=labels,
@@ -173,19 +178,20 @@ def assemble_refits(
         low=low,
         high=high,
         p=p,
-        tau2=rows.tau2.copy(),
-        i2=rows.i2.copy(),
-        k=rows.k.copy(),
+        tau2=rows.tau2,
+        i2=rows.i2,
+        k=rows.k,
         natural=natural,
-        natural_low=np.where(bounded, rows.one_sided_low, natural_low),
-        natural_high=np.where(bounded, rows.one_sided_high, natural_high),
-        prediction_low=rows.prediction_low.copy(),
-        prediction_high=rows.prediction_high.copy(),
+        natural_low=natural_low,
+        natural_high=natural_high,
+        prediction_low=rows.prediction_low,
+        prediction_high=rows.prediction_high,
         natural_prediction_low=prediction_low,
         natural_prediction_high=prediction_high,
         status=_STATUS_WORDS[rows.status],
         coefficients=rows.value.copy(),
         notes=notes or ("",) * len(labels),
+        kernel=kernel,
     )
 
 

@@ -12,6 +12,7 @@ from meta.effects.measures import find_measure, measure_warning
 from meta.effects.sizes import EffectSizes
 from meta.errors import ModelError
 from meta.kernels.batch_fit import fit_batch
+from meta.kernels.fast import check_kernel, choose_kernel
 from meta.kernels.priors import Prior
 from meta.models.assemble import assemble_fit, assemble_refits, empty_fit
 from meta.models.bayes import describe_rows, find_prior, infer_bayes
@@ -178,6 +179,7 @@ def fit_many(
     *,
     mask: ArrayLike | None = None,
     measure: str = "GEN",
+    kernel: str = "numpy",
 ) -> Refits:
     """Fit B analyses side by side from arrays: simulations, or other people's refits.
 
@@ -191,6 +193,9 @@ def fit_many(
         Which studies each analysis uses; all finite ones where none is given.
     measure : str
         Decides the back-transform of the ``natural`` arrays; ``GEN`` does not transform.
+    kernel : {"numpy", "fast"}
+        ``fast`` needs the extra of that name; it compiles DL, PM, REML and ML for batches of 100 rows and
+        more, and leaves the rest to NumPy. ``Refits.kernel`` says which made the numbers.
 
     Returns
     -------
@@ -211,6 +216,7 @@ def fit_many(
     if chosen.cluster is not None:
         raise ModelError(f"fit_many takes no clusters; got cluster={chosen.cluster!r}")
     find_measure(measure)
+    check_kernel(kernel)
     ys, vs = (np.asarray(a, dtype=np.float64) for a in (y, v))
     given = np.asarray(True if mask is None else mask, dtype=bool)
     try:
@@ -230,8 +236,10 @@ def fit_many(
         return assemble_refits(rows, "many", Numbered(shape[0]), measure, chosen, None)
     weights = np.ones(shape[1]) if chosen.weights == "equal" else None
     lean = replace(chosen, tau2_ci=None)
-    rows = _fit_normal(ys, vs, masks, np.ones((shape[1], 1)), lean, True, weights, whole=False)
-    return assemble_refits(rows, "many", Numbered(shape[0]), measure, chosen, None)
+    ones = np.ones((shape[1], 1))
+    made_by = choose_kernel(kernel, lean.tau2_method, ones, weights, shape[0])
+    rows = _fit_normal(ys, vs, masks, ones, lean, True, weights, whole=False, kernel=made_by)
+    return assemble_refits(rows, "many", Numbered(shape[0]), measure, chosen, None, kernel=made_by)
 
 
 def refit(
@@ -242,14 +250,29 @@ def refit(
     kind: str,
     labels: tuple[str, ...],
     notes: tuple[str, ...] = (),
+    kernel: str = "numpy",
 ) -> Refits:
-    """Fit the same model to the subset of each row of ``mask`` (B, k); the interval of tau2 is left out."""
+    """Fit the same model to the subset of each row of ``mask`` (B, k); the interval of tau2 is left out.
+
+    ``kernel`` is the one asked for (see ``fit_many``).
+    """
+    check_kernel(kernel)
     # no refit shows an interval of tau2, and under a GLMM it is the costliest number
     lean = replace(spec, tau2_ci=None)
     design = design_for(effects, spec)
-    rows = fit_rows(effects, lean, mask, design)
+    made_by = "numpy"
+    if kernel == "fast" and spec.model == "random" and spec.cluster is None:
+        used = given_weights(effects, spec, usable_studies(effects, spec, design))
+        made_by = choose_kernel(kernel, spec.tau2_method, design.matrix, used, mask.shape[0])
+    if made_by == "fast":
+        masks = mask & usable_studies(effects, spec, design)
+        rows = _fit_normal(
+            effects.y, effects.v, masks, design.matrix, lean, True, None, whole=False, kernel=made_by
+        )
+    else:
+        rows = fit_rows(effects, lean, mask, design)
     harmonic = effects.harmonic_n(mask & usable_studies(effects, spec, design))
-    return assemble_refits(rows, kind, labels, effects.measure, spec, harmonic, notes)
+    return assemble_refits(rows, kind, labels, effects.measure, spec, harmonic, notes, kernel=made_by)
 
 
 def fit_rearranged(
@@ -291,6 +314,7 @@ def _fit_normal(
     q_centre: Floats | None = None,
     *,
     whole: bool = True,
+    kernel: str = "numpy",
 ) -> FittedRows:
     """Run the batch kernel and its inference; ``whole``: with what a ``Fit`` holds and ``Refits`` do not."""
     if spec.tau2_method == "DL_MH" and q_centre is None:
@@ -300,7 +324,7 @@ def _fit_normal(
         weights = inverse_variances(v)
     batch = fit_batch(
         y, v, mask, matrix,
-        tau2_method=spec.tau2_method, weights=weights, q_centre=q_centre, likelihood=whole,
+        tau2_method=spec.tau2_method, weights=weights, q_centre=q_centre, likelihood=whole, kernel=kernel,
     )  # fmt: skip
     rival = fit_batch(y, v, mask, matrix, tau2_method="DL") if spec.ci_guard == "iqwig6" else None
     return infer_normal(batch, y, v, mask, matrix, spec, intercept_only, weights, rival, whole)

@@ -80,8 +80,11 @@ def infer_normal(
     # 2015, Statistics in Medicine 34, 2116-2127)
     covariance = adjusted if spec.ci_method == "HKSJ" or spec.model == "uwls" else wald
     single = batch.status == Status.SINGLE_STUDY
-    covariance = np.where(single[:, None, None], wald, covariance)
+    if single.any():
+        covariance = np.where(single[:, None, None], wald, covariance)
+    # stands wherever a number does not exist, and cannot be written to
     nothing = np.full(free.shape, np.nan)
+    nothing.flags.writeable = False
     df = np.where(single, np.nan, {"HKSJ": hksj.df, "t": free}.get(spec.ci_method or "", nothing))
     failed = np.isnan(batch.tau2)
     se = np.sqrt(_diagonal(covariance))
@@ -94,23 +97,26 @@ def infer_normal(
     test = _test_moderators(value, covariance, df, design, intercept_only)
     i2, h2 = _share_variation(batch, free, spec)
     typical = batch.typical_variance
+    bounded = spec.tau2_ci is not None
     return FittedRows(
         value=value, se=se, low=low, high=high, statistic=statistic,
         p_value=two_sided_p(statistic, df[:, None]), covariance=covariance, df=np.where(failed, np.nan, df),
         tau2=batch.tau2, tau2_low=interval.low, tau2_high=interval.high, tau2_interval_empty=interval.empty,
         tau2_se=_tau2_error(batch, y, v, mask, design, spec, weights),
         q=batch.q, q_df=np.where(failed, np.nan, free),
-        q_p=chi2_p(batch.q, free) if whole else nothing.copy(),
-        q_wald=nothing, q_wald_df=nothing.copy(), q_wald_p=nothing.copy(),
+        q_p=chi2_p(batch.q, free) if whole else nothing,
+        q_wald=nothing, q_wald_df=nothing, q_wald_p=nothing,
         i2=i2, h2=h2, typical_variance=typical,
-        i2_low=i2_from_tau2(interval.low, typical), i2_high=i2_from_tau2(interval.high, typical),
-        h2_low=h2_from_tau2(interval.low, typical), h2_high=h2_from_tau2(interval.high, typical),
+        i2_low=i2_from_tau2(interval.low, typical) if bounded else None,
+        i2_high=i2_from_tau2(interval.high, typical) if bounded else None,
+        h2_low=h2_from_tau2(interval.low, typical) if bounded else None,
+        h2_high=h2_from_tau2(interval.high, typical) if bounded else None,
         prediction_low=prediction[0], prediction_high=prediction[1], prediction_df=prediction[2],
-        population_value=nothing.copy(), population_low=nothing.copy(), population_high=nothing.copy(),
-        one_sided_low=nothing.copy(), one_sided_high=nothing.copy(),
+        population_value=nothing, population_low=nothing, population_high=nothing,
+        one_sided_low=nothing, one_sided_high=nothing,
         test_statistic=test.statistic, test_df=np.where(failed, np.nan, test.df),
         test_df2=np.where(failed, np.nan, test.df2), test_p=test.p, k=batch.k,
-        loglik=nothing.copy() if spec.model in ("uwls", "ivhet") else batch.loglik,
+        loglik=nothing if spec.model in ("uwls", "ivhet") else batch.loglik,
         status=batch.status, weights=_share(batch, v, mask, weights) if whole else None,
         wald_covariance=wald, hksj_covariance=adjusted,
         parameters=np.full(free.shape, batch.p + (spec.model == "random"), dtype=np.int64),
@@ -164,7 +170,7 @@ def _tau2_interval(
     """Return the interval of tau2 that the spec asks for."""
     if spec.tau2_ci is None or spec.model not in ("random", "ivhet"):
         nothing = np.full(free.shape, np.nan)
-        return Tau2Interval(nothing, nothing.copy(), np.zeros(free.shape, dtype=bool))
+        return Tau2Interval(nothing, nothing, np.zeros(free.shape, dtype=bool))
     rows = np.flatnonzero((free > 0.0) & ~np.isnan(batch.tau2))
     restricted = spec.tau2_method == "REML"
     return find_interval(

@@ -16,7 +16,9 @@ from meta.options import ModelSpec
 from meta.results import Refits
 
 
-def leave_one_out(effects: EffectSizes, spec: ModelSpec | None = None) -> Refits:
+def leave_one_out(
+    effects: EffectSizes, spec: ModelSpec | None = None, *, kernel: str = "numpy"
+) -> Refits:
     """Fit the analysis's own model k times, each time without one study.
 
     Parameters
@@ -26,6 +28,8 @@ def leave_one_out(effects: EffectSizes, spec: ModelSpec | None = None) -> Refits
     spec : ModelSpec, optional
         The model of the analysis (``ModelSpec()`` where none is given), so that under a GLMM every refit is a
         GLMM.
+    kernel : {"numpy", "fast"}
+        See ``fit_many``.
 
     Returns
     -------
@@ -51,7 +55,7 @@ def leave_one_out(effects: EffectSizes, spec: ModelSpec | None = None) -> Refits
     mask = np.repeat(used[None, :], places.size, axis=0)
     mask[np.arange(places.size), places] = False
     labels = tuple(effects.labels[j] for j in places)
-    return refit(effects, chosen, mask, kind="leave_one_out", labels=labels)
+    return refit(effects, chosen, mask, kind="leave_one_out", labels=labels, kernel=kernel)
 
 
 def _leave_clusters_out(effects: EffectSizes, spec: ModelSpec, used: NDArray[np.bool_]) -> Refits:
