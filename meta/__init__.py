@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from meta.bias.asymmetry import SmallStudyTest as SmallStudyTest
     from meta.bias.asymmetry import check_sample_size as check_sample_size
     from meta.effects.compute import effect_sizes as effect_sizes
+    from meta.effects.dependence import combine_rows as combine_rows
+    from meta.effects.dependence import constant_correlation as constant_correlation
     from meta.effects.sizes import EffectSizes as EffectSizes
     from meta.errors import MetaError as MetaError
     from meta.models.comparison import ContrastTest as ContrastTest
@@ -62,8 +64,10 @@ _HOMES = {
     "SmallStudyTest": "meta.bias.asymmetry",
     "Subgroups": "meta.results",
     "check_sample_size": "meta.bias.asymmetry",
+    "combine_rows": "meta.effects.dependence",
     "compare_fits": "meta.models.comparison",
     "compare_versions": "meta.releases.versions",
+    "constant_correlation": "meta.effects.dependence",
     "cumulate": "meta.sensitivity.cumulative",
     "cumulative_plot": "meta.plots.refits",
     "effect_sizes": "meta.effects.compute",
