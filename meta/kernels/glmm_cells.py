@@ -35,12 +35,14 @@ class Value:
 class Kind(ABC):
     """A likelihood other than one count with one linear predictor: how it is evaluated, cell by cell.
 
-    ``further`` parameters stand between the coefficients and tau in every ``theta``; ``states`` numbers of
-    each cell are kept from call to call.
+    ``further`` parameters stand between the coefficients and tau in every ``theta``; in that before tau the
+    likelihood is even where ``even``, so that 0 can be a saddle. ``states`` numbers of each cell are kept
+    from call to call.
     """
 
     further: int = 0
     states: int = 0
+    even: bool = False
 
     @abstractmethod
     def evaluate(self, cells: Cells, theta: Floats) -> Value:
@@ -104,6 +106,11 @@ class Cells:
     def further(self) -> int:
         """How many parameters stand between the coefficients and tau."""
         return 0 if self.kind is None else self.kind.further
+
+    @property
+    def even(self) -> bool:
+        """Whether the likelihood is even in the parameter before tau too."""
+        return self.kind is not None and self.kind.even
 
     def take(self, rows: Ints) -> Cells:
         """Return the cells of the analyses ``rows``, renumbered so; one may be taken several times."""

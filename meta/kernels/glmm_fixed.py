@@ -128,7 +128,8 @@ class FixedLevels(Kind):
             step = slope / bend
             open_still = np.square(step) * bend > LEVEL_TOL
             there = here + np.clip(step, -LONGEST, LONGEST)
-            outside = (there < low[active]) | (there > high[active])
+            # a shortened step can land on an end of the bracket, and back
+            outside = (there <= low[active]) | (there >= high[active])
             # a bracket with an open end holds every step towards it, so both ends are there when it is left
             middle = 0.5 * (np.maximum(low[active], here - 1e3) + np.minimum(high[active], here + 1e3))
             level[active] = np.where(open_still, np.where(outside, middle, there), here)

@@ -82,6 +82,7 @@ class RandomLevels(Kind):
     loadings: Loadings
     further: int = 2
     states: int = 3
+    even: bool = True
 
     def evaluate(self, cells: Cells, theta: Floats) -> Value:
         """Evaluate the likelihood in (coefficients, mean level, sigma, tau)."""

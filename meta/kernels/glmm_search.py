@@ -29,6 +29,10 @@ MAX_STEPS = 100
 SMALLEST_SCALE = 1e-7
 #: and has converged if its decrement is below this.
 STALLED_TOL = 1e-9
+#: A standard deviation of levels below this, units of the link, may sit on the saddle at 0;
+SADDLE = 1e-3
+#: it is moved by so much.
+OUT_OF_SADDLE = 0.1
 #: Rounds of "ascend, then raise the nodes": one a rung of the ladder at most.
 MAX_ROUNDS = 10
 
@@ -176,6 +180,8 @@ def climb(
         factor = factorise(information)
         step = solve(factor, gradient)
         decrement = dot(gradient, step)
+        if cells.even:
+            step[-1 if last not in free else -2] += leave_saddle(factor.definite, decrement, at)
         scale = shrink * step_limit(step, at, index)
         arrived = factor.definite & (decrement <= tolerance)
         done = arrived | (shrink < SMALLEST_SCALE) | ((at[-1] >= TAU_MAX) & (last in free))
@@ -233,6 +239,11 @@ def climb_settled(cells: Cells, theta: Floats, free: tuple[int, ...]) -> Climb:
         result.converged[rows] = again.converged
         write_back(cells, again_cells, rows)
     return result
+
+
+def leave_saddle(definite: Bools, gain: Floats, at: Floats) -> Floats:
+    """Return the step out of 0 of the parameter before tau, where 0 is a saddle."""
+    return np.where(~definite & (gain <= NEAR_TOL) & (np.abs(at[-2]) < SADDLE), OUT_OF_SADDLE, 0.0)
 
 
 def step_limit(step: Floats, at: Floats, index: Ints) -> Floats:

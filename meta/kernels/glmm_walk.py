@@ -16,6 +16,7 @@ from meta.kernels.glmm_search import (
     carry,
     dot,
     factorise,
+    leave_saddle,
     part,
     solve,
     step_limit,
@@ -181,6 +182,10 @@ def _advance(cells: Cells, at: Floats, want: Walk, free: tuple[int, ...], state:
         answer = np.where(near & (x >= TAU_MAX) & (look.lost < want.cut), np.inf, answer)
         moved = np.minimum(moved, TAU_MAX)
     delta = look.step + look.follow * np.where(near, moved - x, 0.0)
+    kick = np.zeros_like(x)
+    if cells.even:
+        kick = leave_saddle(look.definite, look.gain, at) * ~fell
+        delta[-2 if tau_free else -1] += kick
     delta *= step_limit(delta, at, index)
     state.origin, state.base = np.where(fell, state.origin, at), np.where(fell, state.base, look.loglik)
     at[index] += delta
@@ -190,7 +195,7 @@ def _advance(cells: Cells, at: Floats, want: Walk, free: tuple[int, ...], state:
         at[last] = np.minimum(at[last], TAU_MAX)
     at[want.fixed] = np.where(near | far, moved, x)
     at[:] = np.where(fell, back, at)
-    state.base = np.where(near | far | stuck, -np.inf, state.base)
+    state.base = np.where(near | far | stuck | (kick > 0.0), -np.inf, state.base)
     return answer
 
 
