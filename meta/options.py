@@ -184,6 +184,11 @@ _MODEL_CHOICES: dict[str, _Choices] = {
 }
 
 
+def model_offers(model: str, name: str, value: object) -> bool:
+    """Return whether ``model`` may take ``value`` for one of its four methods (``tau2_method``, ...)."""
+    return value in getattr(_MODEL_CHOICES[model], name)
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """Every choice behind a fit, the model included; what is not given takes the model's default.

@@ -64,3 +64,13 @@ def test_an_estimator_by_moments_drops_the_profile_likelihood_of_its_base():
     assert override_spec(by_likelihood, {"level": 0.9}).tau2_ci == "PL"
     with pytest.raises(OptionError, match="tau2_ci='PL' needs tau2_method='REML' or 'ML'"):
         override_spec(by_likelihood, {"tau2_method": "DL", "tau2_ci": "PL"})
+
+
+def test_another_model_of_counts_takes_over_what_it_offers():
+    loaded = load_profile("proportions-glmm@1")
+    beta = override_spec(loaded, {"model": "beta_binomial"})
+    assert (beta.ci_method, beta.tau2_method, beta.pi_method) == ("profile", None, None)
+    rates = override_spec(loaded, {"model": "poisson_normal", "ci_method": "t"})
+    assert (rates.ci_method, rates.tau2_method, rates.tau2_ci) == ("t", "ML", "PL")
+    with pytest.raises(OptionError, match="tau2_method under model='beta_binomial'"):
+        override_spec(loaded, {"model": "beta_binomial", "tau2_method": "ML"})
