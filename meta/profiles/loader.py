@@ -11,7 +11,7 @@ from typing import Any
 from extraction.files import sha256
 from extraction.names import suggest
 from meta.errors import OptionError, ProfileError
-from meta.options import GLMMS, SPEC_FIELDS, ModelSpec, check_option
+from meta.options import GLMMS, SPEC_FIELDS, ModelSpec, check_option, model_offers
 
 #: What TOML, which has no null, writes for "not computed".
 NOTHING = "none"
@@ -95,6 +95,10 @@ def override_spec(chosen: MethodProfile, overrides: Mapping[str, Any]) -> ModelS
     model = options["model"]
     if model != base.model and not (base.is_glmm and model in GLMMS):
         options = {"level": base.level, **overrides}
+    elif model != base.model:
+        methods = ("tau2_method", "ci_method", "pi_method", "tau2_ci")
+        lost = [name for name in methods if not model_offers(model, name, options[name])]
+        options = {name: value for name, value in options.items() if name not in lost or name in overrides}
     if "ci_method" in overrides and "ci_guard" not in overrides:
         options.pop("ci_guard", None)
     if "tau2_method" in overrides and "tau2_ci" not in overrides and options.get("tau2_ci") == "PL":
