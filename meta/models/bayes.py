@@ -111,14 +111,16 @@ def infer_bayes(
 
 
 def _notes(k: int, prior: Prior) -> tuple[str, ...]:
-    """Say why a posterior does not exist."""
+    """Say why a posterior does not exist, or what that of a single study is."""
     fewest = fewest_studies(prior)
-    if not 0 < k < fewest:
-        return ()
-    return (
-        f"no posterior: under a uniform prior of tau without an upper end it is proper from {fewest} studies "
-        f"on; here {'is' if k == 1 else 'are'} {k}",
-    )
+    if 0 < k < fewest:
+        return (
+            "no posterior: under a uniform prior of tau without an upper end it is proper from "
+            f"{fewest} studies on; here {'is' if k == 1 else 'are'} {k}",
+        )
+    if k == 1:
+        return ("one study says nothing of tau: the interval of the mean carries the prior of tau unchanged",)
+    return ()
 
 
 def describe_rows(

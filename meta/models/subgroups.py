@@ -73,7 +73,7 @@ def fit_subgroups(
     if common_tau2:
         fits, test = _share_tau2(effects, chosen, levels, member & usable, fits)
     else:
-        test = _q_between(levels, fits)
+        test = _no_test() if chosen.model == "bayes" else _q_between(levels, fits)
         if shared := _clusters_in_several(effects, chosen, member & usable):
             why = (
                 f"no test: {chosen.cluster} {shared[0]!r} is in several groups, which are therefore not "
@@ -111,6 +111,12 @@ def _level_fit(
         studies=tuple(s for s in fit.studies if s.label in inside),
         excluded=tuple(e for e in fit.excluded if e.label in inside),
     )
+
+
+def _no_test() -> GroupTest:
+    """Say why Bayesian groups are not tested."""
+    reason = "no test: a Bayesian model has none; the posteriors of the groups stand side by side"
+    return GroupTest(None, None, None, None, "none", reason)
 
 
 def _q_between(levels: tuple[str, ...], fits: tuple[Fit, ...]) -> GroupTest:

@@ -41,6 +41,7 @@ _PREDICTIONS = {
     "hk_k1": "t on k − 1 df, HKSJ standard error",
     "hk_k2": "t on k − 2 df, HKSJ standard error",
     "bootstrap": "bootstrap (Nagashima)",
+    "posterior": "predictive distribution",
 }
 _TAU2_INTERVALS = {"QP": "Q-profile", "PL": "profile likelihood", "J": "Jackson", "BJ": "Biggerstaff–Jackson"}
 
@@ -104,8 +105,9 @@ def _prior_name(spec: ModelSpec) -> str:
     """Return the prior of τ: ``half-normal (0.5)``."""
     if spec.prior is None:
         return "half-normal (0.5)"
-    given = ", ".join(f"{number:g}" for number in spec.prior_parameters or ())
-    return spec.prior.replace("_", "-") + (f" ({given})" if given else "")
+    given = ", ".join(f"{number:g}".replace("-", "−") for number in spec.prior_parameters or ())
+    name = spec.prior.replace("_", "-").replace("cauchy", "Cauchy")
+    return name + (f" ({given})" if given else "")
 
 
 def describe_model(spec: ModelSpec) -> str:

@@ -83,7 +83,7 @@ def describe_subgroups(result: Mapping[str, Any], headers: Headers, texts: Texts
     lines = ["", "groups <- NULL"]
     for level, text, fit in zip(levels, level_text, fits, strict=True):
         lines += describe_fit(f"{by}: {level}", fit, f"dat[{column} %in% {text}, ]", headers)
-        if fit["estimate"] is not None and fit["k"] >= 2:
+        if fit["estimate"] is not None and fit["k"] >= 2 and fit["spec"]["model"] != "bayes":
             lines.append("groups <- rbind(groups, c(fit$b[1], fit$se))")
     test = result["test"]
     if test["statistic"] is None:

@@ -127,7 +127,7 @@ def _spread_rows(fit: Node) -> list[Row]:
             )
         )
     shares = bracketed(*(show_percent(spread.at(name)) for name in ("i2", "i2_low", "i2_high")))
-    head = join("I² [", show_level(fit.at("spec", "level")), " CI]") if len(shares) > 1 else "I²"
+    head = join("I² [", show_level(fit.at("spec", "level")), f" {short}]") if len(shares) > 1 else "I²"
     rows.append(row(head, shares))
     name = "Q (likelihood ratio)" if glmm else "Q (Cochran)"
     rows.append(row(name, _q_text(spread, "q", "df", "p")))
