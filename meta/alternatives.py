@@ -272,6 +272,8 @@ def _why_no_estimate(fit: Fit) -> str | None:
         return None
     if fit.status == "not_converged":
         return "the model did not converge"
+    if fit.spec.model == "bayes" and fit.k:
+        return fit.notes[-1]
     return "no study can be used"
 
 

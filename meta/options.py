@@ -338,7 +338,7 @@ class ModelSpec:
         names = PRIORS[self.prior]
         named = f"prior_parameters of prior={self.prior!r}"
         if len(given) != len(names) and not (self.prior == "uniform" and not given):
-            raise OptionError(f"{named} must be ({', '.join(names)}); got {given!r}")
+            raise OptionError(f"{named} must be given: {', '.join(names)}; got {given!r}")
         for name, number in zip(names, given, strict=False):
             low, high = _PRIOR_BOUNDS.get(name, (1e-30, 1e30))
             if not low <= number <= high:

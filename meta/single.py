@@ -215,7 +215,7 @@ def _permutation_lines(test: Permutation) -> list[tuple[str, str]]:
 
 def _posterior_lines(posterior: Posterior) -> list[tuple[str, str]]:
     """Return the prior, tau and the probability beyond no effect as name and text."""
-    given = ", ".join(f"{number:g}" for number in posterior.prior_parameters)
+    given = ", ".join(f"{number:g}" for number in posterior.prior_parameters) or "improper"
     tau = (significant_text(x) for x in (posterior.tau, posterior.tau_low, posterior.tau_high))
     lines = [
         ("prior of tau", f"{posterior.prior}({given})"),
@@ -239,7 +239,7 @@ def _lines(fit: Fit, unit: DisplayUnit) -> list[tuple[str, str]]:
         None if spec.cluster is None else f"clustered by {spec.cluster}",
     ]
     lines = [
-        ("model", ", ".join(part for part in how if part)),
+        ("model", ", ".join(dict.fromkeys(part for part in how if part and part != "posterior"))),
         ("status", fit.status),
         ("studies", str(fit.k) if fit.clusters is None else f"{fit.clusters}, of {fit.k} rows"),
     ]
