@@ -382,6 +382,11 @@ class ModelSpec:
         return self.is_glmm and self.tau2_method is None and self.model not in WITHOUT_TAU2
 
     @property
+    def estimates_tau2(self) -> bool:
+        """Whether the model has a tau2 that is not held at 0."""
+        return self.model not in WITHOUT_TAU2 and not self.holds_tau2
+
+    @property
     def is_glmm(self) -> bool:
         """Whether the model is fitted to counts rather than to (y, v)."""
         return self.model in GLMMS

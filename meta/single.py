@@ -18,7 +18,7 @@ from meta.errors import EffectError
 from meta.models.fitting import fit_model
 from meta.models.formula import formula_columns
 from meta.models.predictions import curve_column, predict_curve
-from meta.options import MULTILEVEL, WITHOUT_TAU2, DisplayUnit
+from meta.options import MULTILEVEL, DisplayUnit
 from meta.plots.forest import forest_plot
 from meta.plots.regression import regression_plot
 from meta.plots.save import save_figure
@@ -191,12 +191,16 @@ def _keep(sheet: Sheet, where: Mapping[str, str]) -> Sheet:
     return sheet.select(lambda row: all(row.text[column].strip() == value for column, value in where.items()))
 
 
+#: What a component of a model on counts is.
+_COMPONENTS = {"rho": "rho (correlation in a study)", "level": "variance of study levels"}
+
+
 def _component_text(component: Component) -> str:
     """Return a variance component with its interval and its share."""
     value = tau2_text(component.value)
     if component.low is not None and component.high is not None:
         value += f" [{tau2_text(component.low)}, {tau2_text(component.high)}]"
-    return f"{value}, I2 {percent_text(component.i2)}"
+    return value if component.i2 is None else f"{value}, I2 {percent_text(component.i2)}"
 
 
 def _permutation_lines(test: Permutation) -> list[tuple[str, str]]:
@@ -276,7 +280,7 @@ def _lines(fit: Fit, unit: DisplayUnit) -> list[tuple[str, str]]:
         for name, value, low, high, p in zip(c.names, c.value, c.low, c.high, c.p, strict=True):
             bounds = interval_text(float(value), float(low), float(high), 4)
             lines.append((name, f"{bounds}, {p_text(float(p))}"))
-    if fit.tau2 is not None and spec.model not in WITHOUT_TAU2:
+    if fit.tau2 is not None and spec.estimates_tau2:
         bounds = (
             f" [{tau2_text(fit.tau2.low)}, {tau2_text(fit.tau2.high)}]" if fit.tau2.low is not None else ""
         )
@@ -292,7 +296,8 @@ def _lines(fit: Fit, unit: DisplayUnit) -> list[tuple[str, str]]:
                 f"{shares}, Q {count_text(round(h.q, 2))}, df {h.df}, {p_text(h.p)}",
             )
         )
-    lines.extend((f"tau2 {c.name}", _component_text(c)) for c in fit.components)
+    name = "{}" if spec.is_glmm else "tau2 {}"
+    lines.extend((name.format(_COMPONENTS.get(c.name, c.name)), _component_text(c)) for c in fit.components)
     lines.extend(("left out", f"{e.label}: {e.reason}") for e in fit.excluded)
     lines.extend(("note", note) for note in fit.notes)
     return lines

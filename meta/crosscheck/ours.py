@@ -12,7 +12,7 @@ from meta.crosscheck.opinions import Numbers, Pair
 from meta.effects.sizes import EffectSizes
 from meta.models.fitting import GLMM_DATA, fit_many
 from meta.models.glmm import FAMILY, empirical_values
-from meta.options import ModelSpec
+from meta.options import TWO_GROUP_GLMMS, ModelSpec
 from meta.results import Fit, Floats
 
 #: Estimators of tau2 that some engine has too, or at whose tau2 one finds the mean again.
@@ -63,7 +63,11 @@ def take_counts(effects: EffectSizes, fit: Fit) -> Counts:
 
 def take_data(effects: EffectSizes, fit: Fit) -> Data:
     """Return what the fit's inverse-variance model, or under a GLMM its twin, is fitted to."""
-    if fit.spec.is_glmm:
+    if fit.spec.model in TWO_GROUP_GLMMS:
+        # the twin is fitted to the effect sizes; a study without any event has none
+        places = [i for i in used_places(effects, fit) if np.isfinite(effects.y[i]) and effects.v[i] > 0.0]
+        y, v = effects.y[places], effects.v[places]
+    elif fit.spec.is_glmm:
         counts = take_counts(effects, fit)
         y, v, _ = empirical_values(counts.family, counts.events, counts.size)
     else:

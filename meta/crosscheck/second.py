@@ -14,6 +14,9 @@ from meta.effects.sizes import EffectSizes
 from meta.options import ModelSpec
 from meta.results import Fit
 
+#: The models on counts that are compared themselves.
+_INTEGRATED = ("binomial_normal", "poisson_normal")
+
 #: Words before what is compared on effect sizes made from the counts of a GLMM.
 TWIN = "inverse-variance twin: "
 
@@ -51,6 +54,14 @@ def second_opinions(part: str, effects: EffectSizes, fit: Fit) -> tuple[Opinion,
         asked = fit if _is_offered(fit.spec) else None
         opinions = (*ask_pymare(part, "", data, asked), *ask_statsmodels(part, "", data, asked))
         return opinions if asked is not None else (*opinions, _decline_reported(part))
+    if fit.spec.model not in _INTEGRATED or fit.spec.holds_tau2:
+        asked_of = Question(SCIPY, version("scipy"), "reported numbers", EXACT)
+        reason = "no second program here fits this model of counts; its twin on effect sizes is compared"
+        return (
+            *ask_pymare(part, TWIN, data, None),
+            *ask_statsmodels(part, TWIN, data, None),
+            decline(part, asked_of, reason),
+        )
     counts = take_counts(effects, fit)
     return (
         *ask_pymare(part, TWIN, data, None),

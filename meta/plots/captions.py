@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from meta.effects.measures import find_measure
-from meta.options import CLUSTER_ROBUST, MULTILEVEL, WITHOUT_TAU2, DisplayUnit, ModelSpec, interval_names
+from meta.options import CLUSTER_ROBUST, MULTILEVEL, DisplayUnit, ModelSpec, interval_names
 from meta.results import Fit, Subgroups
 from meta.tables.numbers import (
     bounds_text,
@@ -53,6 +53,11 @@ _MODELS = {
     "bayes": "Bayesian normal–normal model, flat prior of the mean",
     "binomial_normal": "Binomial–normal GLMM on counts, no continuity correction",
     "poisson_normal": "Poisson–normal GLMM on counts, no continuity correction",
+    "beta_binomial": "Beta-binomial model of counts",
+    "unconditional_fixed": "GLMM on the counts of both groups, study levels fixed (UM.FS)",
+    "unconditional_random": "GLMM on the counts of both groups, study levels random (UM.RS)",
+    "conditional_exact": "Conditional GLMM, exact likelihood given the totals (CM.EL)",
+    "conditional_approximate": "Conditional GLMM, binomial approximation given the totals (CM.AL)",
 }
 _SHORT_MODELS = {
     "random": "random effects",
@@ -65,6 +70,11 @@ _SHORT_MODELS = {
     "bayes": "posterior median",
     "binomial_normal": "median setting",
     "poisson_normal": "median setting",
+    "beta_binomial": "population mean",
+    "unconditional_fixed": "median setting",
+    "unconditional_random": "median setting",
+    "conditional_exact": "median setting",
+    "conditional_approximate": "median setting",
 }
 _INTERVALS = {
     "profile": "profile likelihood",
@@ -107,11 +117,25 @@ def overall_label(fit: Fit) -> str:
 def heterogeneity_text(fit: Fit) -> str:
     """Return ``τ² = 0.236, I² = 93%`` for a subgroup's row, or nothing."""
     parts = []
-    if fit.tau2 is not None and fit.spec.model not in WITHOUT_TAU2:
+    if fit.tau2 is not None and fit.spec.estimates_tau2:
         parts.append(f"τ² {_equals(tau2_text(fit.tau2.value))}")
+    parts += _rho(fit)
     if fit.heterogeneity is not None and fit.heterogeneity.i2 is not None:
         parts.append(f"I² = {percent_text(fit.heterogeneity.i2)}")
     return ", ".join(parts)
+
+
+def _rho(fit: Fit, *, bounds: bool = False) -> list[str]:
+    """Return the correlation of two people of one study under a beta-binomial model, or nothing."""
+    if fit.spec.model != "beta_binomial":
+        return []
+    texts = []
+    for c in fit.components:
+        text = f"ρ {_equals(tau2_text(c.value))}"
+        if bounds and c.low is not None and c.high is not None:
+            text += f" [{tau2_text(c.low)}, {tau2_text(c.high)}]"
+        texts.append(text)
+    return texts
 
 
 def _equals(text: str) -> str:
@@ -121,11 +145,12 @@ def _equals(text: str) -> str:
 def heterogeneity_note(fit: Fit) -> str:
     """Return the line on heterogeneity: tau2 with its interval, I2, the test."""
     parts = []
-    if fit.tau2 is not None and fit.spec.model not in WITHOUT_TAU2:
+    if fit.tau2 is not None and fit.spec.estimates_tau2:
         text = f"τ² {_equals(tau2_text(fit.tau2.value))}"
         if fit.tau2.low is not None and fit.tau2.high is not None:
             text += f" [{tau2_text(fit.tau2.low)}, {tau2_text(fit.tau2.high)}]"
         parts.append(text + _component_words(fit))
+    parts += _rho(fit, bounds=True)
     h = fit.heterogeneity
     if h is not None:
         if h.i2 is not None:
@@ -139,6 +164,8 @@ def heterogeneity_note(fit: Fit) -> str:
         return ""
     words = "Residual heterogeneity" if fit.spec.moderators is not None else "Heterogeneity"
     status = STATUS_WORDS.get(fit.status, "") if fit.status in ("boundary", "several_maxima") else ""
+    if fit.spec.model == "beta_binomial":
+        status = status.replace("τ²", "ρ")
     return f"{words}: {'; '.join(parts)}." + (f" Note: {status}." if status else "")
 
 
@@ -239,6 +266,7 @@ def model_note(fit: Fit, sized: str = "", studies: bool = True) -> str:
     if fit.k == 0:
         return "No study of this analysis can be used, so nothing is estimated or drawn."
     method = f", τ² by {spec.tau2_method}" if spec.model in ("random", "ivhet", *MULTILEVEL) else ""
+    method += ", τ² held at 0" if spec.holds_tau2 else ""
     method += weights_words(spec)
     method += prior_words(fit)
     parts = [f"Pooled intervals: {interval_words(spec)}"]
@@ -249,7 +277,8 @@ def model_note(fit: Fit, sized: str = "", studies: bool = True) -> str:
     parts.append(f"studies: {_study_interval_words(fit)}")
     note = f"{_MODELS[spec.model]}{method}. {'; '.join(parts)}."
     if spec.is_glmm:
-        note += " A GLMM has no weights that add up, so there is no weight column."
+        name = "beta-binomial model" if spec.model == "beta_binomial" else "GLMM"
+        note += f" A {name} has no weights that add up, so there is no weight column."
     return note + (f" Squares grow in area with {sized}." if sized else "")
 
 

@@ -205,7 +205,12 @@ def _size(spec: ModelSpec, study: Study) -> float | None:
         return None
     if not spec.is_glmm:
         return study.weight
-    return study.counts.get("time") if study.counts.get("time") is not None else study.counts.get("n")
+    for names in (("time",), ("n",), ("time1", "time2"), ("n1", "n2")):
+        sizes = [study.counts.get(name) for name in names]
+        known = [size for size in sizes if size is not None]
+        if len(known) == len(sizes):
+            return sum(known)
+    return None
 
 
 def _decimals(fit: Fit, subgroups: Subgroups | None, unit: DisplayUnit, measure: Measure) -> int:
@@ -239,7 +244,8 @@ def _notes(
     )
     grows = "weight"
     if shared.spec.is_glmm:
-        grows = "person-time" if any("time" in names for names in shared.counts) else "people"
+        timed = any(name.startswith("time") for names in shared.counts for name in names)
+        grows = "person-time" if timed else "people"
     signs = dict.fromkeys(
         f"{d.sign} {d.words}" for d in shared.descriptors if d.words and d.marked & {s.label for s in studies}
     )

@@ -99,6 +99,9 @@ def override_spec(chosen: MethodProfile, overrides: Mapping[str, Any]) -> ModelS
         methods = ("tau2_method", "ci_method", "pi_method", "tau2_ci")
         lost = [name for name in methods if not model_offers(model, name, options[name])]
         options = {name: value for name, value in options.items() if name not in lost or name in overrides}
+    if options.get("tau2_method", "") is None and model in GLMMS:
+        # tau2 held at 0 has neither a prediction interval nor one of its own
+        options = {k: v for k, v in options.items() if k not in ("pi_method", "tau2_ci") or k in overrides}
     if "ci_method" in overrides and "ci_guard" not in overrides:
         options.pop("ci_guard", None)
     if "tau2_method" in overrides and "tau2_ci" not in overrides and options.get("tau2_ci") == "PL":

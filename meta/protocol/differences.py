@@ -20,6 +20,11 @@ _MODELS = {
     "bayes": "Bayesian normal–normal model",
     "binomial_normal": "binomial–normal GLMM",
     "poisson_normal": "Poisson–normal GLMM",
+    "beta_binomial": "beta-binomial model",
+    "unconditional_fixed": "GLMM of two groups, study levels fixed (UM.FS)",
+    "unconditional_random": "GLMM of two groups, study levels random (UM.RS)",
+    "conditional_exact": "conditional GLMM, exact likelihood (CM.EL)",
+    "conditional_approximate": "conditional GLMM, binomial approximation (CM.AL)",
 }
 _INTERVALS = {
     "HKSJ": "HKSJ",

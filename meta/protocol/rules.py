@@ -23,8 +23,16 @@ from meta.protocol.expressions import column_and_level, parse_sum
 from meta.protocol.plan import Analysis, ModeratorPlan, Protocol, SheetEntry
 from meta.protocol.shape import Fault
 
-#: What each GLMM is fitted to.
-_GLMM_KINDS = {"binomial_normal": "proportion", "poisson_normal": "rate"}
+#: The measures of the GLMMs of two groups.
+_TWO_GROUP_MEASURES = {
+    "unconditional_fixed": ("OR", "IRR"),
+    "unconditional_random": ("OR", "IRR"),
+    "conditional_exact": ("OR", "IRR"),
+    "conditional_approximate": ("OR",),
+}
+
+#: What each GLMM of one group is fitted to.
+_GLMM_KINDS = {"binomial_normal": "proportion", "poisson_normal": "rate", "beta_binomial": "proportion"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +222,10 @@ def _check_model(here: Path, analysis: Analysis) -> Iterator[Fault]:
         return
     measure = MEASURES.get(analysis.measure)
     kind = _GLMM_KINDS.get(spec.model)
+    suited = _TWO_GROUP_MEASURES.get(spec.model)
+    if measure is not None and suited is not None and measure.code not in suited:
+        message = f"model {spec.model!r} is fitted to the counts of two groups, for {' or '.join(suited)}"
+        yield Fault((*here, "model" if analysis.model.model else "profile"), "model-measure", message)
     if measure is not None and kind is not None and measure.kind != kind:
         message = f"model {spec.model!r} is fitted to counts of a {kind}, and {measure.code} is no {kind}"
         advice = 'choose another profile, or set model = {model = "poisson_normal"} for rates'

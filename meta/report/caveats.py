@@ -173,7 +173,14 @@ def _boundary_caveat(fit: Node) -> Caveat | None:
     """Say that tau2 is estimated at zero, and how large it may be all the same."""
     tau2 = fit.at("tau2")
     k = fit.at("k").number() or 0
+    if fit.at("spec", "model").text() == "beta_binomial" and fit.at("status").text() == "boundary":
+        return Caveat(
+            "boundary", ("ρ is estimated at zero, its boundary; this does not show that settings agree.",)
+        )
     if tau2.at("value").number() != 0.0 or k < 2 or fit.at("spec", "model").text() in WITHOUT_TAU2:
+        return None
+    if not fit.at("spec", "tau2_method").text():
+        # held at zero, not estimated there
         return None
     upper = tau2.at("high").number()
     if upper is None or upper == 0.0:

@@ -169,6 +169,11 @@ def _method_title(analysis: Node) -> str:
         "correlated_effects": "correlated and hierarchical effects",
         "binomial_normal": "binomial-normal GLMM",
         "poisson_normal": "Poisson-normal GLMM",
+        "beta_binomial": "beta-binomial model",
+        "unconditional_fixed": "GLMM of two groups, fixed study levels",
+        "unconditional_random": "GLMM of two groups, random study levels",
+        "conditional_exact": "conditional GLMM, exact likelihood",
+        "conditional_approximate": "conditional GLMM, binomial approximation",
     }
     model = _spec_of(analysis).at("model").text()
     name = analysis.at("measure_name").text() or analysis.at("measure").text()

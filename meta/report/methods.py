@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meta.options import MULTILEVEL, WITHOUT_TAU2
+from meta.options import GLMMS, MULTILEVEL, WITHOUT_TAU2
 from meta.report.bayes import bayes_parts
 from meta.report.cluster_words import (
     component_interval_sentence,
@@ -11,14 +11,9 @@ from meta.report.cluster_words import (
     multilevel_sentences,
     robust_sentence,
 )
+from meta.report.glmm_words import model_sentences, spread_sentences, suits
 from meta.report.pieces import Node, Sentence, join, show_level
 from meta.report.words import MEASURES, OVERLAP_RULES, PREDICTIONS, TAU2_INTERVALS, TAU2_METHODS
-
-_GLMMS = {
-    "binomial_normal": ("binomial", "logit", "logits", "proportions"),
-    "poisson_normal": ("Poisson", "log", "log rates", "rates"),
-}
-
 
 #: The models on (y, v) whose words stand here.
 INVERSE_VARIANCE = ("random", "common", "uwls", "ivhet", "mantel_haenszel")
@@ -59,7 +54,7 @@ def methods_parts(measure: str, spec: Node) -> list[Part]:
     model = spec.at("model").text()
     if model == "bayes":
         return bayes_parts(measure, spec)
-    if model in _GLMMS:
+    if model in GLMMS:
         parts = _glmm_parts(measure, spec, model)
     elif model in INVERSE_VARIANCE:
         parts = _inverse_variance_parts(measure, spec, model)
@@ -197,56 +192,23 @@ def _interval_sentence(spec: Node, model: str) -> Sentence:
 
 
 def _glmm_parts(measure: str, spec: Node, model: str) -> list[Part]:
-    family, link, links, what = _GLMMS[model]
-    logit = link == "logit"
-    article = "A binomial" if logit else "A Poisson"
-    made: list[Sentence] = [
-        (
-            f"{article}-normal generalised linear mixed model is fitted to the counts themselves: each "
-            "study's events are "
-            f"{family}, and the {links} of the studies' true {what} are normal with variance tau².",
-        ),
-        ("No continuity correction is made: studies without events enter as they are.",),
-        (
-            "Estimation is by maximum likelihood with adaptive Gauss–Hermite quadrature, whose nodes rise "
-            "until the "
-            "likelihood stops moving.",
-        ),
-    ]
-    if logit != (measure in ("PLO", "PR", "PFT")):
+    made, pooled = model_sentences(measure, spec)
+    if not suits(model, measure):
         made.append(_not_described("measure", f"{measure} under this model", spec))
-    back = "expit of the mean logit" if logit else "exp of the mean log rate"
-    side = "nearer to one half than the median" if logit else "above the median"
-    pooled: Sentence = (
-        f"The pooled value is that of the median setting ({back}); beside it stands the population mean, the "
-        "average over "
-        f"settings, which lies {side} where settings differ.",
-    )
-    return [("Model", made), ("Estimate", [pooled]), ("Interval", [_interval_sentence(spec, model)])]
+    return [("Model", made), ("Estimate", pooled), ("Interval", [_interval_sentence(spec, model)])]
 
 
 def _shared_parts(measure: str, spec: Node, model: str) -> list[Part]:
     """Return the parts on prediction, heterogeneity and the studies themselves."""
     parts: list[Part] = []
     spread: list[Sentence] = []
-    if model not in (*WITHOUT_TAU2, "ivhet"):
+    held = model in GLMMS and not spec.at("tau2_method").text()
+    if model not in (*WITHOUT_TAU2, "ivhet") and not held:
         parts.append(("Prediction", [_prediction_sentence(spec)]))
-    if model not in WITHOUT_TAU2:
+    if model not in WITHOUT_TAU2 and not held:
         spread.append(_tau2_interval_sentence(spec))
-    if model in _GLMMS:
-        spread.append(
-            (
-                "Q is the likelihood-ratio statistic of the model without tau² against one value for each "
-                "study.",
-            )
-        )
-        spread.append(
-            (
-                "I² is the share of tau² in the sum of tau² and the typical sampling variance (Higgins and "
-                "Thompson 2002), "
-                "which is taken from the counts with 0.5 added where a cell is zero.",
-            )
-        )
+    if model in GLMMS:
+        spread += spread_sentences(spec)
     elif model in MULTILEVEL:
         spread.append(multilevel_i2_sentence())
     elif model in WITHOUT_TAU2:
@@ -262,7 +224,7 @@ def _shared_parts(measure: str, spec: Node, model: str) -> list[Part]:
     parts.append(("Heterogeneity", spread))
     words = MEASURES.get(measure)
     if words is not None:
-        weights = [] if model not in _GLMMS else [("The model gives studies no weights.",)]
+        weights = [] if model not in GLMMS else [("The model gives studies no weights.",)]
         parts.append(("Studies", [(words.intervals,), *weights]))
     return parts
 
@@ -273,7 +235,7 @@ def _prediction_sentence(spec: Node) -> Sentence:
         return ("No prediction interval is computed.",)
     if method not in PREDICTIONS:
         return _not_described("prediction interval", method, spec)
-    se = "maximum-likelihood" if spec.at("model").text() in _GLMMS else "Wald"
+    se = "maximum-likelihood" if spec.at("model").text() in GLMMS else "Wald"
     how = PREDICTIONS[method].format(se=se)
     return join(
         "The ",

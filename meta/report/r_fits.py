@@ -11,13 +11,20 @@ from meta.report.bayes import describe_bayes
 from meta.report.r_clusters import clustered_call, clustered_coefficients, clustered_estimate
 from meta.report.r_code import r_compare, r_number, r_string, r_title
 from meta.report.r_design import design_columns, has_intercept
+from meta.report.r_glmm import (
+    glmm_call,
+    glmm_extras,
+    glmm_tolerances,
+    is_glmm,
+    one_sided,
+    single_study,
+    without_r,
+)
 from meta.report.r_options import NOT_IN_METAFOR, rma_options, with_tau2
 
 #: Relative tolerances of comparisons. Closed forms and Fisher scoring agree to nearly all digits (1e-9 seen);
-#: metafor finds the bounds of tau2 by a root search (1e-10 seen); glmer stops where its likelihood is flat,
-#: which its estimates feel least (1e-6 seen with lme4 1.1-31), its standard errors most (1e-5; 1e-3 with n in
-#: the millions).
-_TOLERANCE = {"exact": "1e-6", "bounds": "1e-4", "glmm": "1e-4", "glmm_flat": "5e-3"}
+#: metafor finds the bounds of tau2 by a root search (1e-10 seen). Those of the GLMMs stand in r_glmm.
+_TOLERANCE = {"exact": "1e-6", "bounds": "1e-4"}
 
 _TESTS = {("Wald", "none"): "z", ("t", "none"): "t", ("HKSJ", "none"): "knha", ("HKSJ", "se"): "adhoc"}
 
@@ -33,7 +40,7 @@ def describe_fit(title: str, fit: Mapping[str, Any], data: str, headers: Headers
     lines = r_title(title)
     status = fit["status"]
     if status == "one_sided":
-        return lines + _one_sided(fit, data)
+        return lines + one_sided(fit, data)
     if fit["estimate"] is None:
         return [*lines, f"# Nothing to compare: {status.replace('_', ' ')}, {fit['k']} usable studies."]
     if fit["spec"]["model"] == "bayes":
@@ -45,8 +52,9 @@ def describe_fit(title: str, fit: Mapping[str, Any], data: str, headers: Headers
         return lines + clustered_call(fit, data, cluster, None) + clustered_estimate(fit)
     if fit["spec"]["model"] == "mantel_haenszel":
         return lines + _pooled_call(fit, data) + _estimate(fit, data) + _normal_extras(fit, data)
-    if _is_glmm(fit):
-        return lines + _glmm_call(fit, data, None) + _estimate(fit, data) + _glmm_extras(fit)
+    if is_glmm(fit):
+        missing = without_r(fit)
+        return lines + (missing or glmm_call(fit, data, "") + _estimate(fit, data) + glmm_extras(fit))
     return lines + _normal_call(fit, data, None) + _estimate(fit, data) + _normal_extras(fit, data)
 
 
@@ -58,6 +66,8 @@ def describe_regression(title: str, fit: Mapping[str, Any], headers: Headers, te
             *lines,
             f"# Nothing to compare: {fit['status'].replace('_', ' ')}, {fit['k']} usable studies.",
         ]
+    if missing := without_r(fit):
+        return [*lines, *missing]
     columns = design_columns(fit["moderators"], headers, texts)
     intercept = has_intercept(fit["moderators"])
     lines.append("design <- cbind(" + ",\n                ".join(columns) + ")")
@@ -67,7 +77,7 @@ def describe_regression(title: str, fit: Mapping[str, Any], headers: Headers, te
         cluster = headers[fit["spec"]["cluster"]]
         lines += clustered_call(fit, "dat[complete, ]", cluster, matrix, intercept=intercept)
         return lines + clustered_coefficients(fit)
-    call = _glmm_call if _is_glmm(fit) else _normal_call
+    call = _glmm_call if is_glmm(fit) else _normal_call
     # only the columns of numbers: a sheet may have a column called design, which would hide the matrix
     lines += call(fit, "dat[complete, numbers]", matrix, intercept=intercept)
     return lines + _coefficients(fit, fit["coefficients"]["names"]) + _moderator_test(fit)
@@ -80,6 +90,8 @@ def describe_subgroups(result: Mapping[str, Any], headers: Headers, texts: Texts
     level_text = [r_string(texts[by].get(level, level)) for level in levels]
     if result["common_tau2"]:
         return _common_tau2(result, column, level_text)
+    if missing := without_r(fits[0]):
+        return ["", *missing]
     lines = ["", "groups <- NULL"]
     for level, text, fit in zip(levels, level_text, fits, strict=True):
         lines += describe_fit(f"{by}: {level}", fit, f"dat[{column} %in% {text}, ]", headers)
@@ -119,7 +131,7 @@ def _common_tau2(result: Mapping[str, Any], column: str, level_text: Sequence[st
         f"inside <- {column} %in% levels",
         f"design <- sapply(levels, function(level) as.numeric({column}[inside] == level))",
     ]
-    call = _glmm_call if _is_glmm(fits[0]) else _normal_call
+    call = _glmm_call if is_glmm(fits[0]) else _normal_call
     lines += call(fits[0], "dat[inside, numbers]", "design", intercept=False)
     loose = _tolerance(fits[0], "exact", "glmm_flat")
     for place, fit in enumerate(fits, start=1):
@@ -132,6 +144,11 @@ def _common_tau2(result: Mapping[str, Any], column: str, level_text: Sequence[st
     lines += _tau2(fits[0])
     lines += call(fits[0], "dat[inside, numbers]", "design[, -1, drop = FALSE]")
     return lines + _statistic(result["test"], loose)
+
+
+def _glmm_call(fit: Mapping[str, Any], data: str, design: str | None, *, intercept: bool = True) -> list[str]:
+    """Return the call of ``rma.glmm``."""
+    return glmm_call(fit, data, _mods(design, intercept))
 
 
 def _normal_call(
@@ -196,30 +213,6 @@ def _mods(design: str | None, intercept: bool) -> str:
 def _guard(spec: Mapping[str, Any]) -> str:
     """Return the guard of the mean's interval (it may be there for the prediction interval alone)."""
     return str(spec["ci_guard"]) if spec["ci_method"] == "HKSJ" else "none"
-
-
-def _glmm_call(fit: Mapping[str, Any], data: str, design: str | None, *, intercept: bool = True) -> list[str]:
-    """Return the call of ``rma.glmm``; 25 nodes are the most that ``glmer`` takes."""
-    spec = fit["spec"]
-    counts = (
-        '"PLO", xi = events, ni = n'
-        if spec["model"] == "binomial_normal"
-        else '"IRLN", xi = events, ti = time'
-    )
-    mods = _mods(design, intercept)
-    note = []
-    if spec["ci_method"] == "profile":
-        note = [
-            "# results.json has profile-likelihood intervals of mean and tau2; rma.glmm has Wald ones only.",
-            "# Compared are the estimate, its standard error and tau2, all by maximum likelihood.",
-        ]
-    test = "t" if spec["ci_method"] == "t" else "z"
-    return [
-        *note,
-        f"fit <- rma.glmm(measure = {counts}, data = {data},{mods}",
-        f'           method = "ML", nAGQ = 25, test = "{test}",',
-        f"           level = {r_number(100 * spec['level'])}, control = tight_glmm)",
-    ]
 
 
 def _estimate(fit: Mapping[str, Any], data: str) -> list[str]:
@@ -317,27 +310,6 @@ def _prediction(fit: Mapping[str, Any], data: str) -> list[str]:
     return lines + r_compare("prediction high", prediction["high"], "new$pi.ub", _TOLERANCE["exact"])
 
 
-def _glmm_extras(fit: Mapping[str, Any]) -> list[str]:
-    """Compare tau2, the statistics of heterogeneity, and the prediction interval under a GLMM."""
-    lines, spec, prediction = _tau2(fit), fit["spec"], fit["prediction"]
-    heterogeneity = fit["heterogeneity"]
-    if heterogeneity is not None:
-        lines += r_compare("Q, likelihood ratio", heterogeneity["q"], "fit$QE.LRT", _TOLERANCE["glmm"])
-    if prediction is None:
-        return lines
-    quantile = {"z": "qnorm({q})", "t_k1": "qt({q}, fit$k - 1)", "t_k2": "qt({q}, fit$k - 2)"}[
-        prediction["method"]
-    ]
-    lines += [
-        f"# Prediction interval {prediction['method']}: estimate -/+ quantile * sqrt(tau2 + se^2), by hand.",
-        f"half <- {quantile.format(q=_upper(spec))} * sqrt(fit$tau2 + fit$se^2)",
-    ]
-    lines += r_compare("prediction low", prediction["low"], "fit$b[1] - half", _TOLERANCE["glmm_flat"])
-    return lines + r_compare(
-        "prediction high", prediction["high"], "fit$b[1] + half", _TOLERANCE["glmm_flat"]
-    )
-
-
 def _tau2(fit: Mapping[str, Any]) -> list[str]:
     tau2 = fit["tau2"]
     if tau2 is None:
@@ -347,39 +319,12 @@ def _tau2(fit: Mapping[str, Any]) -> list[str]:
 
 def _single_study(fit: Mapping[str, Any], data: str) -> list[str]:
     """Compare the one study: its Wald interval, or under a GLMM its exact one."""
-    spec, natural = fit["spec"], fit["natural"]
-    level = r_number(spec["level"])
-    if not _is_glmm(fit):
-        lines = [f"one <- {data}", f"half <- qnorm({_upper(spec)}) * sqrt(one$vi)"]
+    if not is_glmm(fit):
+        lines = [f"one <- {data}", f"half <- qnorm({_upper(fit['spec'])}) * sqrt(one$vi)"]
         lines += r_compare("estimate", fit["estimate"]["value"], "one$yi", _TOLERANCE["exact"])
         lines += r_compare("low", fit["estimate"]["low"], "one$yi - half", _TOLERANCE["exact"])
         return lines + r_compare("high", fit["estimate"]["high"], "one$yi + half", _TOLERANCE["exact"])
-    lines = [
-        f"one <- {data}",
-        f"exact <- {_exact_test(spec['model'], 'one')}, conf.level = {level})$conf.int",
-    ]
-    lines += r_compare("low, exact", natural["low"], "exact[1]", _TOLERANCE["exact"])
-    return lines + r_compare("high, exact", natural["high"], "exact[2]", _TOLERANCE["exact"])
-
-
-def _one_sided(fit: Mapping[str, Any], data: str) -> list[str]:
-    """Compare the exact bound of the pooled count where there are no events at all, or nothing but events."""
-    natural, level = fit["natural"], r_number(fit["spec"]["level"])
-    side, bound, place = ("less", "high", 2) if natural["low"] == 0.0 else ("greater", "low", 1)
-    return [
-        "# No model can be fitted; compared is the exact one-sided bound of the pooled count.",
-        f"all <- {data}",
-        f"exact <- {_exact_test(fit['spec']['model'], 'all')}, conf.level = {level},",
-        f'                    alternative = "{side}")$conf.int',
-        *r_compare(f"{bound}, exact", natural[bound], f"exact[{place}]", _TOLERANCE["exact"]),
-    ]
-
-
-def _exact_test(model: str, data: str) -> str:
-    """Return the opening of R's exact test of a pooled count, without its closing bracket."""
-    if model == "binomial_normal":
-        return f"binom.test(sum({data}$events), sum({data}$n)"
-    return f"poisson.test(sum({data}$events), sum({data}$time)"
+    return single_study(fit, data)
 
 
 def _coefficients(fit: Mapping[str, Any], names: Sequence[str]) -> list[str]:
@@ -420,9 +365,7 @@ def _upper(spec: Mapping[str, Any]) -> str:
     return r_number(1.0 - (1.0 - float(spec["level"])) / 2.0)
 
 
-def _is_glmm(fit: Mapping[str, Any]) -> bool:
-    return str(fit["spec"]["model"]) in ("binomial_normal", "poisson_normal")
-
-
 def _tolerance(fit: Mapping[str, Any], normal: str, glmm: str) -> str:
-    return _TOLERANCE[glmm if _is_glmm(fit) else normal]
+    if not is_glmm(fit):
+        return _TOLERANCE[normal]
+    return glmm_tolerances(fit)[0 if glmm == "glmm" else 1]

@@ -6,6 +6,7 @@ from meta.options import WITHOUT_TAU2, interval_names
 from meta.report.bayes import posterior_sentences
 from meta.report.caveats import leading_caveat
 from meta.report.cluster_words import component_sentences, rows_text
+from meta.report.glmm_words import rho_text
 from meta.report.pieces import (
     Link,
     Node,
@@ -308,6 +309,7 @@ def heterogeneity_sentences(fit: Node, unit: Unit) -> list[Sentence]:
                 *((" (", level, f" {_interval(fit)} ", bounds, ")") if known else ()),
             )
         )
+    figures.extend(rho_text(fit))
     if spread.at("i2").exists:
         bounds = ranged(show_percent(spread.at("i2_low")), show_percent(spread.at("i2_high")))
         inside = (" (", bounds, ")") if plain(bounds) != MISSING else ()

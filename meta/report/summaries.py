@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from meta.options import WITHOUT_TAU2, interval_names
+from meta.options import GLMMS, WITHOUT_TAU2, interval_names
 from meta.report.cluster_words import rows_text, studies_node
+from meta.report.glmm_words import component_name
 from meta.report.origins import source_cell
 from meta.report.pieces import (
     Link,
@@ -115,8 +116,9 @@ def _pooled_rows(analysis: Node, unit: Unit) -> list[Row]:
 
 def _spread_rows(fit: Node) -> list[Row]:
     tau2, spread = fit.at("tau2"), fit.at("heterogeneity")
-    common = fit.at("spec", "model").text() in WITHOUT_TAU2
-    glmm = spread.at("q_wald").exists or fit.at("spec", "model").text().endswith("_normal")
+    held = not fit.at("spec", "tau2_method").text()
+    common = held or fit.at("spec", "model").text() in WITHOUT_TAU2
+    glmm = spread.at("q_wald").exists or fit.at("spec", "model").text() in GLMMS
     short, _ = interval_names(fit.at("spec", "model").text())
     rows = []
     if tau2.exists and not common and fit.at("k").number() != 1:
@@ -126,6 +128,10 @@ def _spread_rows(fit: Node) -> list[Row]:
                 bracketed(*(show_tau2(tau2.at(name)) for name in ("value", "low", "high"))),
             )
         )
+    for component in fit.at("components").each():
+        if fit.at("spec", "model").text() in GLMMS:
+            value = bracketed(*(show_tau2(component.at(name)) for name in ("value", "low", "high")))
+            rows.append(row(component_name(component), value))
     shares = bracketed(*(show_percent(spread.at(name)) for name in ("i2", "i2_low", "i2_high")))
     head = join("I² [", show_level(fit.at("spec", "level")), f" {short}]") if len(shares) > 1 else "I²"
     rows.append(row(head, shares))
