@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from meta.models.comparison import test_contrast as test_contrast
     from meta.models.fitting import fit_many as fit_many
     from meta.models.fitting import fit_model as fit_model
+    from meta.models.posterior_tails import posterior_tail as posterior_tail
     from meta.models.predictions import Predictions as Predictions
     from meta.models.predictions import predict_at as predict_at
     from meta.models.predictions import predict_curve as predict_curve
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from meta.pipeline import run_review as run_review
     from meta.plots.forest import forest_plot as forest_plot
     from meta.plots.funnel import funnel_plot as funnel_plot
+    from meta.plots.posterior import posterior_plot as posterior_plot
     from meta.plots.refits import cumulative_plot as cumulative_plot
     from meta.plots.refits import leave_one_out_plot as leave_one_out_plot
     from meta.plots.regression import regression_plot as regression_plot
@@ -81,6 +83,8 @@ _HOMES = {
     "leave_one_out": "meta.sensitivity.leave_one_out",
     "leave_one_out_plot": "meta.plots.refits",
     "permute": "meta.sensitivity.permutation",
+    "posterior_plot": "meta.plots.posterior",
+    "posterior_tail": "meta.models.posterior_tails",
     "predict_at": "meta.models.predictions",
     "predict_curve": "meta.models.predictions",
     "profile": "meta.profiles.loader",

@@ -102,7 +102,9 @@ def _positive(_context: click.Context, _option: click.Parameter, value: float | 
 @click.option("--weights", default=None, metavar="COLUMN", help="Column of weights for the mean, or equal.")
 @click.option("--cluster", default=None, metavar="COLUMN", help="Column that says which rows belong together.")
 @click.option("--rho", default=None, type=float, help="Correlation of sampling errors inside a cluster.")
-@click.option("--prior", default=None, help="Prior of tau under --model bayes.")
+@click.option(
+    "--prior", default=None, help="Prior of tau under bayes: half_normal, half_cauchy, uniform, log_normal."
+)
 @click.option(
     "--prior-parameters", default=None, metavar="NUMBERS", help="Its parameters, joined by commas: 0.5."
 )
