@@ -16,6 +16,7 @@ from meta.report.r_glmm import (
     glmm_extras,
     glmm_tolerances,
     is_glmm,
+    needs_package,
     one_sided,
     single_study,
     without_r,
@@ -27,6 +28,9 @@ from meta.report.r_options import NOT_IN_METAFOR, rma_options, with_tau2
 _TOLERANCE = {"exact": "1e-6", "bounds": "1e-4"}
 
 _TESTS = {("Wald", "none"): "z", ("t", "none"): "t", ("HKSJ", "none"): "knha", ("HKSJ", "se"): "adhoc"}
+
+#: Models whose groups are not put side by side in R.
+_APART = ("bayes", "conditional_exact")
 
 Headers = Mapping[str, str]
 Texts = Mapping[str, Mapping[str, str]]
@@ -54,7 +58,8 @@ def describe_fit(title: str, fit: Mapping[str, Any], data: str, headers: Headers
         return lines + _pooled_call(fit, data) + _estimate(fit, data) + _normal_extras(fit, data)
     if is_glmm(fit):
         missing = without_r(fit)
-        return lines + (missing or glmm_call(fit, data, "") + _estimate(fit, data) + glmm_extras(fit))
+        made = glmm_call(fit, data, "") + _estimate(fit, data) + glmm_extras(fit)
+        return lines + (missing or needs_package(fit, made))
     return lines + _normal_call(fit, data, None) + _estimate(fit, data) + _normal_extras(fit, data)
 
 
@@ -79,8 +84,9 @@ def describe_regression(title: str, fit: Mapping[str, Any], headers: Headers, te
         return lines + clustered_coefficients(fit)
     call = _glmm_call if is_glmm(fit) else _normal_call
     # only the columns of numbers: a sheet may have a column called design, which would hide the matrix
-    lines += call(fit, "dat[complete, numbers]", matrix, intercept=intercept)
-    return lines + _coefficients(fit, fit["coefficients"]["names"]) + _moderator_test(fit)
+    made = call(fit, "dat[complete, numbers]", matrix, intercept=intercept)
+    made += _coefficients(fit, fit["coefficients"]["names"]) + _moderator_test(fit)
+    return lines + needs_package(fit, made)
 
 
 def describe_subgroups(result: Mapping[str, Any], headers: Headers, texts: Texts) -> list[str]:
@@ -95,11 +101,13 @@ def describe_subgroups(result: Mapping[str, Any], headers: Headers, texts: Texts
     lines = ["", "groups <- NULL"]
     for level, text, fit in zip(levels, level_text, fits, strict=True):
         lines += describe_fit(f"{by}: {level}", fit, f"dat[{column} %in% {text}, ]", headers)
-        if fit["estimate"] is not None and fit["k"] >= 2 and fit["spec"]["model"] != "bayes":
+        if fit["estimate"] is not None and fit["k"] >= 2 and fit["spec"]["model"] not in _APART:
             lines.append("groups <- rbind(groups, c(fit$b[1], fit$se))")
     test = result["test"]
     if test["statistic"] is None:
         return [*lines, "", "# No test between the groups."]
+    if needs_package(fits[0], []):
+        return [*lines, "", "# The test between the groups is not compared: not every R makes these fits."]
     return [
         *lines,
         *r_title(f"between the groups of {by}, each with its own tau2"),

@@ -9,8 +9,8 @@ from meta.options import GLMMS, TWO_GROUP_GLMMS
 from meta.report.r_code import r_compare, r_number
 
 #: Relative tolerances. glmer stops where its likelihood is flat, which its estimates feel least (1e-6 seen
-#: with lme4 1.1-31), its standard errors most (1e-5; 1e-3 with n in the millions). With random study levels it
-#: takes Laplace's approximation, where those of results.json are integrated (2e-3 seen, 2e-2 of tau2).
+#: with lme4 1.1-31), its standard errors most (1e-5; 1e-3 with n in the millions). Random study levels have
+#: Laplace's approximation there, and are integrated over here (2e-3 seen, 2e-2 of tau2).
 _EXACT, _CLOSE, _LOOSE, _LAPLACE = "1e-6", "1e-4", "5e-3", "5e-2"
 #: Standard errors of the exact conditional model are a numerical Hessian's in R (1e-2 seen).
 _NUMERICAL = "2e-2"
@@ -36,6 +36,19 @@ def without_r(fit: Mapping[str, Any]) -> list[str]:
     return [
         "# Not compared: R metafor has no beta-binomial model. (The mean of results.json is that of the",
         "# population on the logit scale; rho is the correlation of two people of one study.)",
+    ]
+
+
+def needs_package(fit: Mapping[str, Any], lines: list[str]) -> list[str]:
+    """Put ``lines`` under the condition that R has the package its exact conditional model needs."""
+    if fit["spec"]["model"] != "conditional_exact" or fit["measure"] != "OR":
+        return lines
+    return [
+        'if (!requireNamespace("BiasedUrn", quietly = TRUE)) {',
+        '  cat("  Not compared: the exact conditional model needs the package BiasedUrn.\\n")',
+        "} else {",
+        *(f"  {line}" for line in lines),
+        "}",
     ]
 
 
@@ -106,7 +119,7 @@ def glmm_extras(fit: Mapping[str, Any]) -> list[str]:
         lines += r_compare("tau2", fit["tau2"]["value"], "fit$tau2", loose)
     if heterogeneity is not None:
         lines += r_compare("Q, likelihood ratio", heterogeneity["q"], "fit$QE.LRT", close)
-    if prediction is None:
+    if prediction is None or loose == _LAPLACE:
         return lines
     quantile = {"z": "qnorm({q})", "t_k1": "qt({q}, fit$k - 1)", "t_k2": "qt({q}, fit$k - 2)"}[
         prediction["method"]

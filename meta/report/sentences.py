@@ -299,7 +299,9 @@ def heterogeneity_sentences(fit: Node, unit: Unit) -> list[Sentence]:
         )
     tau2, spread = fit.at("tau2"), fit.at("heterogeneity")
     figures: list[Sentence] = []
-    if tau2.exists and fit.at("spec", "model").text() not in WITHOUT_TAU2:
+    # under a GLMM without an estimator tau2 is held at 0
+    held = not fit.at("spec", "tau2_method").text()
+    if tau2.exists and not held and fit.at("spec", "model").text() not in WITHOUT_TAU2:
         bounds = ranged(show_tau2(tau2.at("low")), show_tau2(tau2.at("high")))
         known = plain(bounds) != MISSING
         figures.append(
