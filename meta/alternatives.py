@@ -11,6 +11,7 @@ from extraction.errors import ProblemsError, ReviewError
 from extraction.sheet import RowRef, Sheet
 from meta.effects.compute import effect_sizes
 from meta.effects.measures import Measure, default_unit, find_measure
+from meta.effects.recovered_rows import split_columns
 from meta.effects.sizes import EffectSizes
 from meta.models.fitting import fit_model
 from meta.models.posterior_tails import with_threshold
@@ -247,13 +248,19 @@ def _answer(
 def _fit(altered: Analysis, sheet: Sheet) -> tuple[EffectSizes | None, Fit | None, str | None]:
     """Return effects and fit of an altered analysis, and why there is no estimate, if there is none."""
     effects: EffectSizes | None = None
-    columns: dict[str, Any] = altered.columns
+    direct, recover = split_columns(altered.measure, altered.columns)
+    columns: dict[str, Any] = direct
     try:
         chosen = select_rows(sheet, altered)
         if not chosen.labels:
             return None, None, "no row of the sheet passes its filters"
         effects = effect_sizes(
-            chosen.sheet, measure=altered.measure, label=chosen.label, refs=chosen.refs, **columns
+            chosen.sheet,
+            measure=altered.measure,
+            label=chosen.label,
+            refs=chosen.refs,
+            recover=recover,
+            **columns,
         )
         fit = fit_model(effects, altered.spec())
     except ProblemsError as error:
@@ -296,7 +303,7 @@ def _why_not_compared(old: Measure, new: Measure, natural: Natural | None, main:
 
 def _remarks(fit: Fit | None, main: Fit | None, old: Measure, new: Measure) -> Iterator[str]:
     """Say what to know before an alternative is compared with the main analysis."""
-    centre, main_centre = _CENTRES.get(new.transform, ""), _CENTRES.get(old.transform, "")
+    centre, main_centre = _centre(new, fit), _centre(old, main)
     if is_same_quantity(old, new) and centre != main_centre:
         yield f"{centre}, set beside {main_centre} of the main analysis"
     if fit is None or main is None:
@@ -304,6 +311,13 @@ def _remarks(fit: Fit | None, main: Fit | None, old: Measure, new: Measure) -> I
     yield from (note for note in fit.notes if note not in main.notes)
     if fit.spec.level != main.spec.level:
         yield f"its intervals are at {round(100.0 * fit.spec.level, 6):g}%"
+
+
+def _centre(measure: Measure, fit: Fit | None) -> str:
+    """Say what a pooled value stands for; under a beta-binomial model it is the mean itself."""
+    if fit is not None and fit.spec.model == "beta_binomial":
+        return "a mean over settings"
+    return _CENTRES.get(measure.transform, "")
 
 
 def _natural_of(fit: Fit | None) -> Natural | None:

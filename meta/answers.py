@@ -13,6 +13,7 @@ from meta.crosscheck.opinions import Opinion
 from meta.crosscheck.second import crosscheck_fits
 from meta.effects.compute import effect_sizes
 from meta.effects.measures import default_unit, find_measure
+from meta.effects.recovered_rows import split_columns
 from meta.effects.sizes import EffectSizes, Value
 from meta.errors import MetaError, ProtocolError
 from meta.models.fitting import fit_model
@@ -134,9 +135,15 @@ def answer_analysis(plan: Analysis, selection: Selection, targets: Mapping[str, 
         If the plan asks for something its data or model do not offer.
     """
     spec = plan.spec()
-    columns: dict[str, Any] = plan.columns
+    direct, recover = split_columns(plan.measure, plan.columns)
+    columns: dict[str, Any] = direct
     effects = effect_sizes(
-        selection.sheet, measure=plan.measure, label=selection.label, refs=selection.refs, **columns
+        selection.sheet,
+        measure=plan.measure,
+        label=selection.label,
+        refs=selection.refs,
+        recover=recover,
+        **columns,
     )
     fit = fit_model(effects, spec) if effects.k or effects.excluded else None
     if fit is not None and plan.threshold is not None:

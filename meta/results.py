@@ -414,6 +414,7 @@ class Fit:
                 "v": s.v,
                 "used": s.used,
                 "reason": s.reason,
+                "recovered": s.recovered,
             }
             for s in self.studies
         ]

@@ -14,6 +14,7 @@ from extraction.names import suggest
 from extraction.sheet import Sheet, read_sheet
 from meta.effects.compute import effect_sizes
 from meta.effects.measures import COUNTS, PAIRS, column_keywords, default_unit, find_measure
+from meta.effects.recovered_rows import recover_keywords, split_columns
 from meta.errors import EffectError
 from meta.models.fitting import fit_model
 from meta.models.formula import formula_columns
@@ -134,11 +135,12 @@ def fit_sheet(
     spec = override_spec(
         load_profile(profile_name or base), {**(implied if profile_name is None else {}), **choices}
     )
-    allowed = column_keywords(measure)
+    allowed = (*column_keywords(measure), *recover_keywords(measure))
     for keyword in columns:
         if keyword not in allowed:
             raise EffectError(f"measure {measure} takes no column {keyword!r}; {suggest(keyword, allowed)}")
-    named: dict[str, Any] = dict(columns)
+    direct, recover = split_columns(measure, columns)
+    named: dict[str, Any] = direct
     effects = effect_sizes(
         chosen,
         measure=measure,
@@ -146,6 +148,7 @@ def fit_sheet(
         add=add,
         to=to,
         variance=variance,
+        recover=recover,
         **named,
     )
     fit = fit_model(effects, spec)

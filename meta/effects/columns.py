@@ -64,13 +64,23 @@ def check_numbers(
     cells: Cells, labels: Sequence[str], given: Mapping[str, str], values: Mapping[str, Floats]
 ) -> None:
     """Raise one error that names every row whose numbers cannot be true."""
-    faults = [*_alone(given, values), *_together(given, values)]
+    raise_faults(cells, labels, given, values, [*_alone(given, values), *_together(given, values)])
+
+
+def raise_faults(
+    cells: Cells,
+    labels: Sequence[str],
+    given: Mapping[str, str],
+    values: Mapping[str, Floats],
+    faults: Sequence[tuple[Bools, str]],
+) -> None:
+    """Raise one error that names every row at fault with the rules it breaks; none where no row is."""
     found = []
     for i in range(len(cells)):
         # NaN compares as false: a missing cell is no fault here, it is a reason to leave the row out
         broken = [rule for bad, rule in faults if bad[i]]
         if broken:
-            numbers = ", ".join(f"{given[key]} = {_number_text(column[i])}" for key, column in values.items())
+            numbers = ", ".join(f"{given[key]} = {cell_number(column[i])}" for key, column in values.items())
             found.append(f"{cells.places[i]} ({labels[i]!r}): {' and '.join(broken)} ({numbers})")
     if found:
         count = "1 row" if len(found) == 1 else f"{len(found)} rows"
@@ -113,7 +123,7 @@ def _together(given: Mapping[str, str], values: Mapping[str, Floats]) -> list[tu
     return faults
 
 
-def _number_text(value: float) -> str:
+def cell_number(value: float) -> str:
     """Return a cell as the user wrote it, or nearly: 4000000, not 4e+06."""
     if np.isnan(value):
         return "empty"

@@ -18,6 +18,7 @@ from meta.effects.exact import clopper_pearson, poisson_exact
 from meta.effects.formulas import compute_effects
 from meta.effects.measures import find_measure, to_natural
 from meta.effects.reasons import find_implausible, why_no_effect, why_unusable
+from meta.effects.recovered_rows import plan_recovery, recover_rows
 from meta.effects.sizes import EffectSizes
 from meta.errors import EffectError
 from meta.results import Excluded, Floats
@@ -65,6 +66,7 @@ def effect_sizes(
     low: str | None = None,
     high: str | None = None,
     level: float = 0.95,
+    recover: Mapping[str, str] | None = None,
     refs: Mapping[str, tuple[RowRef, ...]] | None = None,
 ) -> EffectSizes:
     """Compute the effect size and sampling variance of each row.
@@ -109,7 +111,18 @@ def effect_sizes(
         ``v``, the standard error ``se``, or the bounds ``low`` and ``high`` of an interval symmetric on that
         scale.
     level : float
-        Level of the interval ``low`` to ``high``.
+        Level of the interval ``low`` to ``high``, and of the intervals among ``recover``.
+    recover : mapping of str to str, optional
+        Columns of what papers report instead, by keyword, read only in rows whose own cell is empty (or has
+        no column at all). For a mean or SD of group 1: ``se1``; ``low1, high1``; ``median1`` with
+        ``q1_1, q3_1``, with ``min_1, max_1`` or both; ``mean_pre1, mean_post1, sd_pre1, sd_post1, r`` for a
+        change, in percent beside ``scale_minimum`` (one group: ``se_mean``, ``low_mean, high_mean``,
+        ``median``, ``q1, q3``, ``min, max``, ``mean_pre``, ...); ``t``, ``f`` or two-sided ``p`` of two means
+        for an SD that both share. For ``events1``: ``percent1`` beside ``n1``. For measures before and after:
+        ``se_pre``, ``se_post``, and for ``r`` one of ``sd_change, se_change, t, p``. For ROM and ROMC:
+        ``scale_minimum``, which is subtracted from every mean. For ready-made y: ``reported`` with
+        ``reported_low, reported_high`` on the natural scale, ``t``, ``f`` (1 df), ``p`` with or without
+        ``df``. ``EffectSizes.recovered`` says what was done, study by study.
     refs : mapping of label to tuple of RowRef, optional
         Sheet rows behind a label, where they are not simply the row itself.
 
@@ -160,14 +173,20 @@ def effect_sizes(
             "high": high,
         }
     )
+    plan = plan_recovery(chosen, given, recover, level)
+    given |= {keyword: keyword for keyword in plan.fills}
     needed = needed_columns(chosen, given)
     correction = _correction(chosen, add, to, drop00)
-    formula = _variance_of(chosen, variance, "y" in given)
+    formula = _variance_of(chosen, variance, plan.ready)
     cells = read_cells(data)
-    values = {keyword: cells.numbers(given[keyword]) for keyword in needed}
+    empty = np.full(len(cells), np.nan)
+    read = {key: empty if key in plan.fills else cells.numbers(given[key]) for key in needed}
     labels = make_labels(cells, label)
-    check_numbers(cells, labels, given, values)
-    unusable = why_unusable(chosen, given, values)
+    check_numbers(cells, labels, given, read)
+    found = recover_rows(chosen, plan, cells, labels, given, read, level)
+    values = found.values
+    why = zip(found.unusable, why_unusable(chosen, given, values), strict=True)
+    unusable = tuple(first or second for first, second in why)
     rows = tuple((refs or {}).get(text, row) for text, row in zip(labels, cells.rows, strict=True))
     keep = np.array([reason is None for reason in unusable], dtype=bool)
     kept = {keyword: column[keep] for keyword, column in values.items()}
@@ -194,8 +213,20 @@ def effect_sizes(
         counts={} if "y" in kept else kept,
         columns={name: _keep(column, keep) for name, column in cells.columns.items()},
         reasons=reasons,
-        warnings=find_implausible(chosen, names, kept, effect),
+        warnings=_join_warnings(
+            names, _keep(found.doubts, keep), find_implausible(chosen, names, kept, effect)
+        ),
+        recovered=_keep(found.how, keep),
     )
+
+
+def _join_warnings(
+    names: Sequence[str], doubts: Sequence[str | None], others: Sequence[str | None]
+) -> tuple[str | None, ...]:
+    """Return one warning a study: what is doubtful about a recovered number, and what else looks wrong."""
+    told = [f"{name}: {doubt}" if doubt else None for name, doubt in zip(names, doubts, strict=True)]
+    every = others or (None,) * len(names)
+    return tuple("; ".join(filter(None, pair)) or None for pair in zip(told, every, strict=True))
 
 
 def _correction(measure: Measure, add: float | None, to: str, drop00: bool | None) -> Correction:

@@ -48,7 +48,7 @@ def se_from_interval(low: Floats, high: Floats, level: float, df: Floats | None 
 
 
 def se_from_t(effect: Floats, t: Floats) -> Floats:
-    """Recover the standard error from a t (or z) statistic: \\|effect / t\\|; NaN where either is 0.
+    """Recover the standard error from a t (or z) statistic, as the size of effect / t; NaN where either is 0.
 
     References
     ----------
@@ -85,7 +85,7 @@ def se_from_p(effect: Floats, p: Floats, df: Floats | None = None) -> Floats:
     Returns
     -------
     array
-        \\|effect\\| / q, q the upper quantile of p / 2; NaN for an effect of 0, p = 0 or p = 1.
+        The size of effect / q, q the upper quantile of p / 2; NaN for an effect of 0, p = 0 or p = 1.
 
     References
     ----------
@@ -121,7 +121,9 @@ def sd_from_difference(se: Floats, n1: Floats, n2: Floats) -> Floats:
     return np.asarray(se / np.sqrt(1.0 / n1 + 1.0 / n2))
 
 
-def mean_from_quantiles(n: Floats, low: Floats, q1: Floats, median: Floats, q3: Floats, high: Floats) -> Floats:
+def mean_from_quantiles(
+    n: Floats, low: Floats, q1: Floats, median: Floats, q3: Floats, high: Floats
+) -> Floats:
     """Recover the mean of n people from the median with the range, the quartiles, or both.
 
     Parameters
@@ -192,8 +194,8 @@ def is_skewed(n: Floats, low: Floats, q1: Floats, median: Floats, q3: Floats, hi
     Returns
     -------
     array of bool
-        Range: \\|low + high - 2 median\\| / (high - low) beyond 1.01/ln(n + 9) + 2.43/(n + 1). Quartiles: the
-        same of q1 and q3 beyond 2.66/sqrt(n) - 5.92/n^2. Both: the larger of the second and of
+        Range: the size of (low + high - 2 median) / (high - low) beyond 1.01/ln(n + 9) + 2.43/(n + 1).
+        Quartiles: the same of q1 and q3 beyond 2.66/sqrt(n) - 5.92/n^2. Both: the larger of the second and of
         2.65 ln(0.6 n)/sqrt(n) times the first, beyond 2.97/sqrt(n) - 39.1/n^3. False where there is nothing
         to go by, or too few people for the last two bounds to be positive.
 
@@ -334,7 +336,7 @@ def sd_of_percent_change(
 
 def _quantile(tail: float | Floats, df: Floats | None) -> Floats:
     """Return the upper quantile of a tail: of t with ``df``, of the normal distribution where that is NaN."""
-    normal = -ndtri(np.asarray(tail, dtype=np.float64))
+    normal = np.asarray(-ndtri(np.asarray(tail, dtype=np.float64)))
     if df is None:
         return normal
     known = np.isfinite(df)

@@ -44,6 +44,9 @@ class EffectSizes:
     warnings : tuple of (str or None)
         What looks wrong about a study that is used all the same (an implausibly large difference), study by
         study, in a sentence that names it; a fit that uses the study carries it in its notes.
+    recovered : tuple of (str or None)
+        What of a study was computed from what its paper reports instead (a standard error, a median, a
+        percentage), from which cells and how.
     """
 
     y: Floats
@@ -56,6 +59,7 @@ class EffectSizes:
     columns: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     reasons: tuple[str | None, ...] = ()
     warnings: tuple[str | None, ...] = ()
+    recovered: tuple[str | None, ...] = ()
 
     def __post_init__(self) -> None:
         k = len(self.labels)
@@ -64,7 +68,8 @@ class EffectSizes:
             raise EffectError(
                 f"labels must be unique in an analysis; more than once: {', '.join(map(repr, doubled))}"
             )
-        for name, default in (("rows", ((),) * k), ("reasons", (None,) * k), ("warnings", (None,) * k)):
+        defaults = [("rows", ((),) * k), *((n, (None,) * k) for n in ("reasons", "warnings", "recovered"))]
+        for name, default in defaults:
             if len(getattr(self, name)) == 0:
                 object.__setattr__(self, name, default)
         for name in ("y", "v"):

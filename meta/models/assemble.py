@@ -387,6 +387,7 @@ def _studies(
             used=bool(used[j]),
             reason=None if used[j] else _reason(effects, spec, design, j),
             rows=effects.rows[j],
+            recovered=effects.recovered[j],
         )
         for j in range(effects.k)
     ]

@@ -15,6 +15,7 @@ from extraction.sheet import check_sheet, read_header
 from extraction.toml_lines import Path
 from meta.effects.columns import needed_columns
 from meta.effects.measures import MEASURES, Measure, column_keywords
+from meta.effects.recovered_rows import plan_recovery, recover_keywords, split_columns
 from meta.errors import EffectError, MetaError
 from meta.models.formula import formula_columns
 from meta.profiles.loader import profile_names
@@ -172,8 +173,8 @@ def _check_measure(here: Path, analysis: Analysis) -> Iterator[Fault]:
         message = f"no measure {analysis.measure!r}"
         yield Fault((*here, "measure"), "unknown-measure", message, suggest(analysis.measure, MEASURES))
         return
-    allowed = column_keywords(measure.code)
     given = analysis.columns
+    allowed = (*column_keywords(measure.code), *recover_keywords(measure.code))
     for key in given:
         if key not in allowed:
             message = f"measure {measure.code} reads no {key!r}"
@@ -182,20 +183,33 @@ def _check_measure(here: Path, analysis: Analysis) -> Iterator[Fault]:
         if key not in given:
             message = f"a heading for {key!r}, which this analysis does not read"
             yield Fault((*here, "headings", key), "unknown-key", message, suggest(key, given))
-    missing = _missing_columns(measure, given)
-    if missing:
-        message = f"measure {measure.code} needs {missing}"
-        yield Fault((*here, "columns"), "missing-key", message, f"given: {', '.join(given) or 'none'}")
-    elif "y" in given and all(key in allowed for key in given):
-        try:
-            needed_columns(measure, given)
-        except EffectError as error:
-            yield Fault((*here, "columns"), "columns-clash", str(error))
+    yield from _check_complete((*here, "columns"), measure, given, all(key in allowed for key in given))
     if analysis.small_study and "n" not in given:
         message = "a small-study check looks at the sample size n, which this measure does not read"
         yield Fault(
             (*here, "small_study"), "no-sample-size", message, "remove it, or use a measure of events and n"
         )
+
+
+def _check_complete(at: Path, measure: Measure, given: Mapping[str, str], known: bool) -> Iterator[Fault]:
+    """Check that a measure has all its columns, its own or some that it can be recovered from."""
+    direct, sources = split_columns(measure.code, given)
+    try:
+        # the ways to recover are the same at any level
+        plan = plan_recovery(measure, direct, sources, 0.95)
+    except EffectError as error:
+        yield Fault(at, "columns-clash", str(error))
+        return
+    there = {**direct, **{key: key for key in plan.fills}}
+    missing = _missing_columns(measure, there)
+    if missing:
+        message = f"measure {measure.code} needs {missing}"
+        yield Fault(at, "missing-key", message, f"given: {', '.join(given) or 'none'}")
+    elif plan.ready and known:
+        try:
+            needed_columns(measure, there)
+        except EffectError as error:
+            yield Fault(at, "columns-clash", str(error))
 
 
 def _missing_columns(measure: Measure, given: Mapping[str, str]) -> str | None:
