@@ -250,7 +250,12 @@ def _notes(
         f"{d.sign} {d.words}" for d in shared.descriptors if d.words and d.marked & {s.label for s in studies}
     )
     missing = any(not d.values.get(s.label) for d in shared.descriptors for s in studies)
-    marks = [*signs, *([f"{MISSING} not reported"] if missing else [])]
+    hollow = any(s.used and s.recovered is not None for s in studies)
+    marks = [
+        *(["Hollow squares: numbers recovered from what the papers report instead"] if hollow else []),
+        *signs,
+        *([f"{MISSING} not reported"] if missing else []),
+    ]
     second = " ".join(
         part
         for part in (

@@ -182,7 +182,8 @@ def _study_line(shared: Shared, study: Study, indent: bool) -> Line:
     if shared.weighted:
         cells.append(Cell(percent_text(study.weight, 1)))
     cells.append(Cell(interval_text(value, low, high, shared.decimals)))
-    mark = Square(value, _or_nan(low), _or_nan(high), shared.sides[study.label])
+    side, hollow = shared.sides[study.label], study.recovered is not None
+    mark = Square(value, _or_nan(low), _or_nan(high), side, hollow=hollow)
     return Line(Row(tuple(cells)), mark)
 
 

@@ -22,6 +22,8 @@ MOST_SIDE = 4.5
 FULL_SHARE = 0.4
 #: Side of the largest square where no study has much weight, mm.
 MIDDLE_SIDE = 2.4
+#: Outline of a hollow square, points.
+OUTLINE = 0.9
 #: Height of a diamond and of a prediction bar, mm.
 DIAMOND = 3.2
 BAR = 1.2
@@ -36,7 +38,7 @@ ARROW_HALF = 0.75
 
 @dataclass(frozen=True, slots=True)
 class Square:
-    """A study: value with its interval; ``side`` in mm, a disc where ``round``."""
+    """A study: value with its interval; ``side`` in mm, a disc where ``round``, an outline where ``hollow``."""
 
     value: float
     low: float
@@ -44,6 +46,7 @@ class Square:
     side: float
     color: str = theme.BLUE
     round: bool = False
+    hollow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +168,11 @@ def _square(mark: Square, axis: Axis, y: float) -> list[Shape]:
         shapes.append(Disc(x, y, half, mark.color))
     else:
         corners = ((x - half, y - half), (x + half, y - half), (x + half, y + half), (x - half, y + half))
-        shapes.append(Patch(corners, mark.color))
+        shapes.append(
+            Patch(corners, theme.PAPER, mark.color, OUTLINE) if mark.hollow else Patch(corners, mark.color)
+        )
     if has_interval and left > x - half and right < x + half:
-        shapes.append(Stroke(left, y, right, y, theme.PAPER, 0.7))
+        shapes.append(Stroke(left, y, right, y, theme.INK if mark.hollow else theme.PAPER, 0.7))
     return shapes
 
 

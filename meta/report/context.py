@@ -37,7 +37,7 @@ from meta.report.sentences import (
     quotable_sentence,
     result_sentences,
 )
-from meta.report.studies import study_table
+from meta.report.studies import recovered_table, study_table
 from meta.report.summaries import (
     coefficient_table,
     covariate_table,
@@ -224,7 +224,7 @@ def _analysis_view(root: Node, analysis: Node, unit: Unit, method: MethodView) -
         None,
         (),
         "Counts, sources and sheet rows of every study",
-        (study_table(analysis, unit, anchor),),
+        (study_table(analysis, unit, anchor), recovered_table(analysis)),
     )
     return AnalysisView(
         anchor=anchor,

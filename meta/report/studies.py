@@ -13,6 +13,7 @@ from meta.report.pieces import (
     Sentence,
     Unit,
     bracketed,
+    clean_text,
     lower_first,
     scaled,
     show_count,
@@ -74,6 +75,31 @@ def study_table(analysis: Node, unit: Unit, anchor: str) -> Table:
     if studies and not shape.weights and _without_weights(analysis):
         notes.append(("The model gives studies no weights.",))
     return Table(f"Studies: {analysis.at('title').text()}", tuple(_columns(unit, shape)), rows, tuple(notes))
+
+
+def recovered_table(analysis: Node) -> Table:
+    """Return one line a study whose numbers were recovered: from which cells, and by which formula.
+
+    Parameters
+    ----------
+    analysis : Node
+        An entry of ``analyses`` in results.json.
+    """
+    rows = tuple(
+        row(
+            study.at("label").label(),
+            clean_text(study.at("recovered").text()),
+            rows_text(study.at("rows")),
+            muted=not study.at("used").is_true(),
+        )
+        for study in analysis.at("fit", "studies").each()
+        if study.at("recovered").exists
+    )
+    notes: tuple[Sentence, ...] = (
+        ("Hollow squares in the forest plot. A cell that the paper fills itself is never replaced.",),
+    )
+    columns = Column("Study"), Column("What, from which cells, and how", prose=True), Column("Sheet rows")
+    return Table("Numbers recovered from what papers report", columns, rows, notes)
 
 
 def _without_weights(analysis: Node) -> bool:
