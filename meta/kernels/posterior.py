@@ -23,6 +23,9 @@ from meta.kernels.tau_grid import TauGrid, build_grids, condition_on, map_z
 #: Points of a density curve, and the probability left out at either end of it.
 CURVE_POINTS, CURVE_TAIL = 101, 0.001
 
+#: How far beyond the upper end of its interval the curve of tau goes.
+TAU_REACH = 1.25
+
 
 @dataclass(frozen=True, slots=True)
 class PosteriorRows:
@@ -190,17 +193,23 @@ def describe_posterior(y: Floats, v: Floats, used: Mask, prior: Prior, level: fl
     shrunken[used] = np.ldexp(_shrink(grid, used, level) + origin, unit)
     curves = []
     for spread in spreads:
-        ends = [
-            mixture_quantiles(grid.weight, grid.mean, spread, np.full(2, p))[0]
-            for p in (CURVE_TAIL, 1.0 - CURVE_TAIL)
-        ]
-        x = np.linspace(ends[0], ends[1], CURVE_POINTS)
+        low, first, middle, third, high = (
+            float(mixture_quantiles(grid.weight, grid.mean, spread, np.full(2, p))[0])
+            for p in (CURVE_TAIL, 0.25, 0.5, 0.75, 1.0 - CURVE_TAIL)
+        )
+        x = _spread_points(low, high, middle, 2.0 * (third - first))
         weight, mean, sd = (
             column(np.repeat(a[:, :1], CURVE_POINTS, axis=1)) for a in (grid.weight, grid.mean, spread)
         )
         density = mixture_density(weight, mean, sd, x)
         curves.append(np.column_stack([np.ldexp(x + origin, unit), np.ldexp(density, -unit)]))
-    return PosteriorDetails(shrunken, curves[0], curves[1], _tau_curve(grid, prior))
+    return PosteriorDetails(shrunken, curves[0], curves[1], _tau_curve(grid, prior, level))
+
+
+def _spread_points(low: float, high: float, middle: float, width: float) -> Floats:
+    """Return points from low to high: even steps near the middle, wider and wider ones in a heavy tail."""
+    ends = np.arcsinh((np.array([low, high]) - middle) / width)
+    return np.asarray(middle + width * np.sinh(np.linspace(ends[0], ends[1], CURVE_POINTS)))
 
 
 def _shrink(grid: TauGrid, used: Mask, level: float) -> Floats:
@@ -225,13 +234,16 @@ def _shrink(grid: TauGrid, used: Mask, level: float) -> Floats:
     return np.column_stack([quantiles.reshape(3, count).T, means])
 
 
-def _tau_curve(grid: TauGrid, prior: Prior) -> Floats:
+def _tau_curve(grid: TauGrid, prior: Prior, level: float) -> Floats:
     """Return tau, its posterior and its prior density in the units of the data.
 
     The first point stands for tau = 0 and is evaluated at 1e-9 of the last one.
     """
-    top = float(_tau_quantile(grid, prior, np.full(2, 1.0 - 5.0 * CURVE_TAIL))[0])
-    tau = np.linspace(0.0, top, CURVE_POINTS)
+    middle, high = (float(_tau_quantile(grid, prior, np.full(2, p))[0]) for p in (0.5, 0.5 + 0.5 * level))
+    top = TAU_REACH * high
+    if prior.upper is not None:
+        top = min(top, float(np.ldexp(prior.upper, -int(grid.columns.exponent[0]))))
+    tau = _spread_points(0.0, top, 0.0, 2.0 * middle)
     log_tau = np.log(np.maximum(tau, 1e-9 * top))
     pair = np.repeat(log_tau[:, None], 2, axis=1)
     _, _, log_likelihood = condition_on(grid.columns, pair)
