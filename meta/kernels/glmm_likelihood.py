@@ -146,8 +146,10 @@ def _find_modes(cells: Cells, a: Floats, t: Floats) -> tuple[Floats, Floats]:
             own = np.log(cells.events / (cells.size - cells.events if cells.binomial else cells.size))
     low = a + np.where(pull < 0.0, np.minimum(np.maximum(pull, own - a), 0.0), 0.0)
     high = a + np.where(pull > 0.0, np.maximum(np.minimum(pull, own - a), 0.0), 0.0)
-    eta = np.where(np.isnan(cells.eta), _first_guess(cells, a, tt), cells.eta)
-    eta = np.clip(eta, low, high)
+    eta, unknown = cells.eta, np.isnan(cells.eta)
+    if unknown.any():
+        eta = np.where(unknown, _first_guess(cells, a, tt), eta)
+    eta = np.minimum(np.maximum(eta, low), high)
     active = np.ones(a.size, dtype=bool)
     spread = np.zeros_like(a)
     for _ in range(MODE_STEPS):

@@ -37,7 +37,17 @@ def first_coefficients(cells: Cells) -> Floats:
     count = cells.add(np.ones_like(own))
     gamma = [cells.add(x * own) / count for x in cells.design]
     start = np.array(gamma).reshape(cells.design.shape[0], cells.analyses)
+    if len(gamma) == 1 and cells.kind is None and cells.tables is None:
+        start = np.where(cells.add(cells.design[0]) == count, _pooled(cells), start)
     return start if cells.kind is None else np.concatenate([start, cells.kind.start(cells)])
+
+
+def _pooled(cells: Cells) -> Floats:
+    """Return the logit or log rate of all studies taken as one (R,): the mean at tau = 0, offsets apart."""
+    events = cells.add(np.where(cells.sign > 0.0, cells.events, cells.size - cells.events))
+    size = cells.add(cells.size)
+    with np.errstate(divide="ignore"):
+        return np.log(events) - np.log(size - events if cells.binomial else size)
 
 
 def total_spread(cells: Cells, gamma: Floats) -> Floats:

@@ -33,6 +33,8 @@ STALLED_TOL = 1e-9
 SADDLE = 1e-3
 #: it is moved by so much.
 OUT_OF_SADDLE = 0.1
+#: The smallest step that is told from none.
+TINY = 1e-300
 #: Rounds of "ascend, then raise the nodes": one a rung of the ladder at most.
 MAX_ROUNDS = 10
 
@@ -123,6 +125,9 @@ def put_value(target: Value, rows: Ints, source: Value) -> None:
 
 def part(value: Value, free: tuple[int, ...]) -> tuple[Floats, Floats]:
     """Return the gradient and minus the Hessian in the parameters ``free``."""
+    n = len(free)
+    if free == tuple(range(n)):
+        return value.gradient[:n], -value.hessian[:n, :n]
     index = np.array(free, dtype=np.intp)
     return value.gradient[index], -value.hessian[np.ix_(index, index)]
 
@@ -185,8 +190,9 @@ def climb(
         scale = shrink * step_limit(step, at, index)
         arrived = factor.definite & (decrement <= tolerance)
         done = arrived | (shrink < SMALLEST_SCALE) | ((at[-1] >= TAU_MAX) & (last in free))
-        at[index] += np.where(arrived, step, 0.0)
-        at[-1] = np.abs(at[-1])
+        if arrived.any():
+            at[index] += np.where(arrived, step, 0.0)
+            at[-1] = np.abs(at[-1])
         keep = np.flatnonzero(~done)
         if keep.size < done.size:
             rows = active[done]
@@ -215,6 +221,9 @@ def climb(
             ROUNDING * (1.0 + np.abs(now.loglik)),
         )
         better = after.loglik >= now.loglik - slack
+        if better.all():
+            shrink, at, now = np.ones(better.size), trial, after
+            continue
         shrink = np.where(better, 1.0, 0.25 * shrink)
         at = np.where(better, trial, at)
         now = _choose(better, after, now)
@@ -260,8 +269,8 @@ def step_limit(step: Floats, at: Floats, index: Ints) -> Floats:
         longest = np.full(step.shape[1], 4.0)
         if parameter == last:
             longest = np.where(step[i] < 0.0, 1.5 * at[last], np.maximum(2.0 * at[last], 0.5))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = np.fmin(share, longest / np.abs(step[i]))
+        # no step at all is no reason to shorten the others
+        share = np.fmin(share, longest / np.maximum(np.abs(step[i]), TINY))
     return share
 
 
