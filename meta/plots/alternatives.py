@@ -130,10 +130,15 @@ def _bayes_note(alternatives: Alternatives, fit: Fit) -> str:
     return f"Credible intervals: {', '.join(named)}." if named else ""
 
 
+#: First words of models that keep their capital within a sentence.
+_NAMES = ("Bayesian", "Poisson", "Mantel", "Peto")
+
+
 def _main_note(fit: Fit) -> str:
     """Return the line on model and interval of the main analysis."""
     note = captions.model_note(fit, studies=False).replace("Pooled intervals", "Interval")
-    return f"Main analysis: {note[:1].lower()}{note[1:]}"
+    named = note.startswith(_NAMES)
+    return f"Main analysis: {note if named else note[:1].lower() + note[1:]}"
 
 
 def _scaled(natural: Natural | None, unit: DisplayUnit) -> tuple[float, float, float] | None:

@@ -98,6 +98,8 @@ def _few_caveat(fit: Node, status: str, sizes: tuple[int, ...]) -> Caveat | None
         or int(k) not in sizes
     ):
         return None
+    if fit.at("spec", "model").text() == "bayes":
+        return _bayes_caveat(int(k))
     if k == 1:
         return Caveat(
             "one_study",
@@ -119,6 +121,19 @@ def _few_caveat(fit: Node, status: str, sizes: tuple[int, ...]) -> Caveat | None
     return Caveat(
         "few_studies", (f"{word} studies: tau² and the prediction interval are very uncertain with so few.",)
     )
+
+
+def _bayes_caveat(k: int) -> Caveat:
+    """Say what a small number of studies leaves to the prior of tau."""
+    studies = f"{NUMBER_WORDS[k].capitalize()} {'study' if k == 1 else 'studies'}"
+    if k == 1:
+        words = f"{studies}: nothing is pooled; how far settings differ is the prior's word, not the data's."
+    else:
+        words = (
+            f"{studies}: what is known of how far settings differ comes largely from the prior of tau, and with "
+            "it the widths of both intervals."
+        )
+    return Caveat({1: "one_study", 2: "two_studies"}.get(k, "few_studies"), (words,))
 
 
 def _maxima_caveat(status: str) -> Caveat | None:
