@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from meta.effects.measures import find_measure
+from meta.model_words import MODEL_WORDS
 from meta.options import CLUSTER_ROBUST, MULTILEVEL, DisplayUnit, ModelSpec, interval_names
 from meta.results import Fit, Subgroups
 from meta.tables.numbers import (
@@ -42,40 +43,6 @@ _SIGNS = "†‡§¶#"
 #: Characters of a study's name in a description; a pasted abstract would drown the rest.
 _SPOKEN_NAME = 80
 
-_MODELS = {
-    "random": "Random effects by inverse variance",
-    "common": "Common effect by inverse variance",
-    "uwls": "Unrestricted weighted least squares (UWLS)",
-    "ivhet": "Inverse variance heterogeneity (IVhet)",
-    "mantel_haenszel": "Mantel–Haenszel, common effect from counts",
-    "three_level": "Three-level model, rows within studies",
-    "correlated_effects": "Correlated and hierarchical effects, rows within studies",
-    "bayes": "Bayesian normal–normal model, flat prior of the mean",
-    "binomial_normal": "Binomial–normal GLMM on counts, no continuity correction",
-    "poisson_normal": "Poisson–normal GLMM on counts, no continuity correction",
-    "beta_binomial": "Beta-binomial model of counts",
-    "unconditional_fixed": "GLMM on the counts of both groups, study levels fixed (UM.FS)",
-    "unconditional_random": "GLMM on the counts of both groups, study levels random (UM.RS)",
-    "conditional_exact": "Conditional GLMM, exact likelihood given the totals (CM.EL)",
-    "conditional_approximate": "Conditional GLMM, binomial approximation given the totals (CM.AL)",
-}
-_SHORT_MODELS = {
-    "random": "random effects",
-    "common": "common effect",
-    "uwls": "UWLS",
-    "ivhet": "IVhet",
-    "mantel_haenszel": "Mantel–Haenszel",
-    "three_level": "three-level model",
-    "correlated_effects": "correlated effects",
-    "bayes": "posterior median",
-    "binomial_normal": "median setting",
-    "poisson_normal": "median setting",
-    "beta_binomial": "population mean",
-    "unconditional_fixed": "median setting",
-    "unconditional_random": "median setting",
-    "conditional_exact": "median setting",
-    "conditional_approximate": "median setting",
-}
 _INTERVALS = {
     "profile": "profile likelihood",
     "Wald": "Wald (normal)",
@@ -107,7 +74,7 @@ def overall_label(fit: Fit) -> str:
         return "One study (k = 1), nothing to pool"
     if fit.status == "one_sided":
         return f"All studies (k = {fit.k}), one-sided {level_text(fit.spec.level)} bound"
-    words = _SHORT_MODELS[fit.spec.model] if fit.natural is not None else ""
+    words = MODEL_WORDS[fit.spec.model].pooled if fit.natural is not None else ""
     rows = f"All studies (k = {fit.k})"
     if fit.clusters is not None:
         rows = f"All rows (k = {fit.k} of {fit.clusters} {'study' if fit.clusters == 1 else 'studies'})"
@@ -271,15 +238,21 @@ def model_note(fit: Fit, sized: str = "", studies: bool = True) -> str:
     method += prior_words(fit)
     parts = [f"Pooled intervals: {interval_words(spec)}"]
     if not studies:
-        return f"{_MODELS[spec.model]}{method}. {parts[0]}."
+        return f"{_model(spec)}{method}. {parts[0]}."
     if fit.prediction is not None:
         parts.append(f"prediction: {_prediction_words(fit)}")
     parts.append(f"studies: {_study_interval_words(fit)}")
-    note = f"{_MODELS[spec.model]}{method}. {'; '.join(parts)}."
+    note = f"{_model(spec)}{method}. {'; '.join(parts)}."
     if spec.is_glmm:
         name = "beta-binomial model" if spec.model == "beta_binomial" else "GLMM"
         note += f" A {name} has no weights that add up, so there is no weight column."
     return note + (f" Squares grow in area with {sized}." if sized else "")
+
+
+def _model(spec: ModelSpec) -> str:
+    """Return the model as a caption starts with it."""
+    words = MODEL_WORDS[spec.model]
+    return words.name[:1].upper() + words.name[1:] + words.detail
 
 
 def _prediction_words(fit: Fit) -> str:

@@ -5,27 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from meta.effects.measures import find_measure
+from meta.model_words import name_model
 from meta.options import CLUSTER_ROBUST, ModelSpec
 from meta.protocol.plan import Alternative, Analysis, Overlap
 from meta.protocol.selection import filter_text
 
-_MODELS = {
-    "random": "random effects by inverse variance",
-    "common": "common effect by inverse variance",
-    "uwls": "unrestricted weighted least squares (UWLS)",
-    "ivhet": "inverse variance heterogeneity model (IVhet)",
-    "mantel_haenszel": "Mantel–Haenszel pooling of counts",
-    "three_level": "three-level model of rows within studies",
-    "correlated_effects": "correlated and hierarchical effects of rows within studies",
-    "bayes": "Bayesian normal–normal model",
-    "binomial_normal": "binomial–normal GLMM",
-    "poisson_normal": "Poisson–normal GLMM",
-    "beta_binomial": "beta-binomial model",
-    "unconditional_fixed": "GLMM of two groups, study levels fixed (UM.FS)",
-    "unconditional_random": "GLMM of two groups, study levels random (UM.RS)",
-    "conditional_exact": "conditional GLMM, exact likelihood (CM.EL)",
-    "conditional_approximate": "conditional GLMM, binomial approximation (CM.AL)",
-}
 _INTERVALS = {
     "HKSJ": "HKSJ",
     "Wald": "Wald",
@@ -97,7 +81,7 @@ def _model_changes(analysis: Analysis, other: Analysis) -> Iterator[str]:
     if new.model == old.model:
         yield from _option_changes(new, old)
         return
-    yield f"{describe_model(new)} instead of {_said(_MODELS, old.model)}"
+    yield f"{describe_model(new)} instead of {name_model(old.model)}"
     if new.ci_method == old.ci_method == "HKSJ" and new.ci_guard != old.ci_guard:
         yield _instead("HKSJ interval", _said(_GUARDS, new.ci_guard), _said(_GUARDS, old.ci_guard))
     if new.pi_method != old.pi_method:
@@ -118,11 +102,11 @@ def _prior_name(spec: ModelSpec) -> str:
 def describe_model(spec: ModelSpec) -> str:
     """Return a model with its estimator and interval: ``random effects ... (τ² by REML, ...)``."""
     if spec.model == "bayes":
-        return f"{_MODELS['bayes']} (prior of τ: {_prior_name(spec)})"
+        return f"{name_model('bayes')} (prior of τ: {_prior_name(spec)})"
     parts = [] if spec.tau2_method is None or spec.is_glmm else [f"τ² by {spec.tau2_method}"]
     guard = ", no guard" if spec.ci_method == "HKSJ" and spec.ci_guard == "none" else ""
     parts.append(f"{_said(_INTERVALS, spec.ci_method)} interval{guard}")
-    return f"{_said(_MODELS, spec.model)} ({', '.join(parts)})"
+    return f"{name_model(spec.model)} ({', '.join(parts)})"
 
 
 def _option_changes(new: ModelSpec, old: ModelSpec) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from extraction.names import safe_name
 from meta.errors import ReportError
+from meta.model_words import name_model
 from meta.report.bayes import posterior_block, posterior_sentences
 from meta.report.caveats import leading_caveat, list_caveats
 from meta.report.changes import changes_view
@@ -158,28 +159,10 @@ def _overlap_block(analyses: list[Node]) -> Block:
 
 
 def _method_title(analysis: Node) -> str:
-    models = {
-        "random": "random effects, inverse variance",
-        "bayes": "Bayesian normal-normal model",
-        "common": "common effect, inverse variance",
-        "uwls": "unrestricted weighted least squares",
-        "ivhet": "inverse variance heterogeneity model",
-        "mantel_haenszel": "Mantel-Haenszel",
-        "three_level": "three-level model",
-        "correlated_effects": "correlated and hierarchical effects",
-        "binomial_normal": "binomial-normal GLMM",
-        "poisson_normal": "Poisson-normal GLMM",
-        "beta_binomial": "beta-binomial model",
-        "unconditional_fixed": "GLMM of two groups, fixed study levels",
-        "unconditional_random": "GLMM of two groups, random study levels",
-        "conditional_exact": "conditional GLMM, exact likelihood",
-        "conditional_approximate": "conditional GLMM, binomial approximation",
-    }
     model = _spec_of(analysis).at("model").text()
     name = analysis.at("measure_name").text() or analysis.at("measure").text()
-    return (
-        f"{name[:1].upper()}{name[1:]}: {models.get(model, model)} (profile {analysis.at('profile').text()})"
-    )
+    profile = analysis.at("profile").text()
+    return f"{name[:1].upper()}{name[1:]}: {name_model(model)} (profile {profile})"
 
 
 def _figure(analysis: Node, kind: str, caption: str) -> Figure | None:
