@@ -128,7 +128,7 @@ def empirical_ratios(data: TwoGroups) -> tuple[Floats, Floats, Mask]:
 def _wald_values(
     data: TwoGroups, model: str, empirical: tuple[Floats, Floats, Mask]
 ) -> tuple[Floats, Floats, Mask]:
-    """Return each study's own value under the likelihood of ``model``, its variance, and where it is infinite.
+    """Return each study's own value under the likelihood of ``model``, its variance, where it is infinite.
 
     Given the margins, the value is the conditional maximum and the variance its inverse information.
     """

@@ -39,9 +39,10 @@ class Singles:
 class Fitted:
     """A fitted batch, and what its inference needs beside it.
 
-    ``y`` and ``v`` (B, k) are the studies' own values on the link scale and their variances, 1/2 added where a
-    cell is zero; ``wald`` holds values, variances and where there are none, for Wald's Q. ``null`` gives the log-likelihood (B,) under other
-    columns of the design; ``held`` says that tau2 is held at 0; ``parameters`` (B,) counts all.
+    ``y`` and ``v`` (B, k) are the studies' own values on the link scale and their variances, 1/2 added where
+    a cell is zero; ``wald`` holds values, variances and where there are none, for Wald's Q. ``null`` gives
+    the log-likelihood (B,) under other columns of the design; ``held`` says that tau2 is held at 0;
+    ``parameters`` (B,) counts all.
     """
 
     problem: Problem

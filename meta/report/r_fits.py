@@ -57,9 +57,10 @@ def describe_fit(title: str, fit: Mapping[str, Any], data: str, headers: Headers
     if fit["spec"]["model"] == "mantel_haenszel":
         return lines + _pooled_call(fit, data) + _estimate(fit, data) + _normal_extras(fit, data)
     if is_glmm(fit):
-        missing = without_r(fit)
+        if missing := without_r(fit):
+            return lines + missing
         made = glmm_call(fit, data, "") + _estimate(fit, data) + glmm_extras(fit)
-        return lines + (missing or needs_package(fit, made))
+        return lines + needs_package(fit, made)
     return lines + _normal_call(fit, data, None) + _estimate(fit, data) + _normal_extras(fit, data)
 
 
