@@ -130,8 +130,8 @@ def _bayes_caveat(k: int) -> Caveat:
         words = f"{studies}: nothing is pooled; how far settings differ is the prior's word, not the data's."
     else:
         words = (
-            f"{studies}: what is known of how far settings differ comes largely from the prior of tau, and with "
-            "it the widths of both intervals."
+            f"{studies}: what is known of how far settings differ comes largely from the prior of tau, and "
+            "with it the widths of both intervals."
         )
     return Caveat({1: "one_study", 2: "two_studies"}.get(k, "few_studies"), (words,))
 
