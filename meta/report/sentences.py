@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meta.options import WITHOUT_TAU2, interval_names
+from meta.options import TWO_GROUP_GLMMS, WITHOUT_TAU2, interval_names
 from meta.report.bayes import posterior_sentences
 from meta.report.caveats import leading_caveat
 from meta.report.cluster_words import component_sentences, rows_text
@@ -217,6 +217,17 @@ def _one_sided(fit: Node, unit: Unit, link: str) -> Sentence:
     """Describe counts without any event (or with nothing but events), of which only one bound is known."""
     natural, level = fit.at("natural"), show_level(fit.at("spec", "level"))
     none = natural.at("value").number() == 0.0
+    if fit.at("spec", "model").text() in TWO_GROUP_GLMMS:
+        few, side, bound = ("few", "above", "high") if none else ("many", "below", "low")
+        return join(
+            f"group 1 has as {few} events as the totals allow in each of ",
+            basis_text(fit, unit, link),
+            f"; the true ratio is unlikely to lie {side} ",
+            unit.show(natural.at(bound), link),
+            " (exact one-sided ",
+            level,
+            " bound of a common ratio, given the totals).",
+        )
     what, side, bound = ("no event", "above", "high") if none else ("nothing but events", "below", "low")
     return join(
         f"{what} in ",
