@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import version
 
+from meta.crosscheck.beta_engine import ask_beta_functions
 from meta.crosscheck.glmm_engine import ask_glm, ask_scipy
 from meta.crosscheck.opinions import EXACT, PYMARE, SCIPY, STATSMODELS, Opinion, Question, decline
 from meta.crosscheck.ours import take_counts, take_data
@@ -30,7 +31,8 @@ def second_opinions(part: str, effects: EffectSizes, fit: Fit) -> tuple[Opinion,
     ``fit`` reports are among those compared. HKSJ is compared without its guard, and with it: the guard is
     then applied to the engine's own two standard errors. Under a GLMM the same is done on logits or log rates
     of the same studies, 1/2 added where a cell is zero; the GLMM itself is compared at tau2 = 0 with
-    statsmodels' GLM and at the reported (mu, tau2) with SciPy's quadrature.
+    statsmodels' GLM and at the reported (mu, tau2) with SciPy's quadrature; a beta-binomial at the reported
+    (mean, rho) with SciPy's beta functions.
 
     Parameters
     ----------
@@ -56,12 +58,11 @@ def second_opinions(part: str, effects: EffectSizes, fit: Fit) -> tuple[Opinion,
         return opinions if asked is not None else (*opinions, _decline_reported(part))
     if fit.spec.model not in _INTEGRATED or fit.spec.holds_tau2:
         asked_of = Question(SCIPY, version("scipy"), "reported numbers", EXACT)
+        twins = (*ask_pymare(part, TWIN, data, None), *ask_statsmodels(part, TWIN, data, None))
+        if fit.spec.model == "beta_binomial":
+            return (*twins, *ask_beta_functions(part, take_counts(effects, fit), fit))
         reason = "no second program here fits this model of counts; its twin on effect sizes is compared"
-        return (
-            *ask_pymare(part, TWIN, data, None),
-            *ask_statsmodels(part, TWIN, data, None),
-            decline(part, asked_of, reason),
-        )
+        return (*twins, decline(part, asked_of, reason))
     counts = take_counts(effects, fit)
     return (
         *ask_pymare(part, TWIN, data, None),

@@ -80,7 +80,8 @@ def test_every_fit_of_a_shipped_analysis(name: str) -> None:
     opinions = crosscheck_fits(fits)
     assert not failures_of(opinions)
     assert {opinion.part for opinion in opinions} == {part for part, _, _ in fits}
-    single = {part for part, _, fit in fits if fit.k < 2}
+    # nobody here makes the numbers of a posterior
+    single = {part for part, _, fit in fits if fit.k < 2 or fit.spec.model == "bayes"}
     assert {opinion.part for opinion in opinions if opinion.status == "cannot"} == single
 
 
