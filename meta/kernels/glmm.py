@@ -210,15 +210,17 @@ def _fit_tau(basis: Basis, rows: Ints, cells: Cells, common: Climb, best: GlmmBa
     if cells.binomial and q == 2:
         searched &= cells.add((cells.size > 1.0) | (cells.offset != 0.0)) > 0.0
     at_zero = (slope <= SLOPE_RTOL * information) | ~searched
-    starts = find_starts(cells, common, np.where(at_zero, 0.0, slope), searched)
+    spread = total_spread(cells, common.theta[:-1])
+    starts = find_starts(cells, common, np.where(at_zero, 0.0, slope), searched, spread)
     copies = cells.take(starts.owner)
     summit = climb_settled(copies, starts.theta, tuple(range(q))) if starts.owner.size else None
-    spread = total_spread(cells, common.theta[:-1])
     choice, status = _choose_summits(starts, summit, spread, common, at_zero)
     status = np.where(best.k[rows] == 1, int(Status.SINGLE_STUDY), status)
     zero, inner = np.flatnonzero(choice < 0), np.flatnonzero(choice >= 0)
-    _record(basis, rows, best, zero, cells.take(zero), _take_climb(common, zero), status[zero])
-    if summit is not None:
+    if zero.size:
+        _record(basis, rows, best, zero, cells.take(zero), _take_climb(common, zero), status[zero])
+    if inner.size:
+        assert summit is not None
         picked = choice[inner]
         ends = _take_climb(summit, picked)
         _record(basis, rows, best, inner, copies.take(picked), ends, status[inner], with_tau=True)

@@ -72,3 +72,8 @@ def orthogonal_basis(design: Floats, mask: Mask) -> Basis:
     rows = mask.shape[0]
     columns = np.ascontiguousarray(np.moveaxis(q, 1, 2)[:, :rows])
     return Basis(columns, np.ascontiguousarray(triangle[:, :, :rows]), full_rank[:rows])
+
+
+def mean_basis(mask: Mask) -> Basis:
+    """Return the basis of one column of ones, as it stands."""
+    return Basis(np.where(mask, 1.0, 0.0)[None], np.ones((1, 1, mask.shape[0])), np.asarray(mask.any(axis=1)))

@@ -74,10 +74,11 @@ class Cells:
     """The studies of all analyses, shape (C,) each.
 
     ``design`` is (p, C), ``analyses`` the number of analyses (rows); ``offset`` is added to the linear
-    predictor. ``kind`` is None for one count with one linear predictor (binomial or Poisson, or, with
-    ``tables``, noncentral hypergeometric); otherwise it evaluates the likelihood, from ``data`` (d, C) and
-    with ``state`` (s, C), which is kept from call to call. Under ``tables`` the first row of ``data`` is the
-    table of each cell, and ``events`` are counted from those observed (0).
+    predictor, ``own`` is where each study's own value lies, offset included. ``kind`` is None for one count
+    with one linear predictor (binomial or Poisson, or, with ``tables``, noncentral hypergeometric); otherwise
+    it evaluates the likelihood, from ``data`` (d, C) and with ``state`` (s, C), which is kept from call to
+    call. Under ``tables`` the first row of ``data`` is the table of each cell, and ``events`` are counted
+    from those observed (0).
 
     ``level`` is the rung of ``rules`` each integral stands on and ``eta`` its last mode, both kept from
     call to call. Without ``settle`` a single rule is taken for what it is: its own approximation is
@@ -92,6 +93,7 @@ class Cells:
     size: Floats
     sign: Floats
     constant: Floats
+    own: Floats
     level: NDArray[np.int8]
     eta: Floats
     offset: Floats
@@ -134,6 +136,7 @@ class Cells:
             size=self.size[index],
             sign=self.sign[index],
             constant=self.constant[index],
+            own=self.own[index],
             level=self.level[index],
             eta=self.eta[index],
             offset=self.offset[index],
@@ -186,15 +189,19 @@ def build_cells(
     e, n = events[row, study], size[row, study]
     turned = binomial & (2.0 * e > n)
     rest = n - e if binomial else e
+    counted = np.where(turned, rest, e)
+    with np.errstate(divide="ignore"):
+        own = np.log(counted / (n - counted if binomial else n))
     return Cells(
         binomial=binomial,
         analyses=mask.shape[0],
         row=row,
         design=np.ascontiguousarray(design[:, row, study]),
-        events=np.where(turned, rest, e),
+        events=counted,
         size=n,
         sign=np.where(turned, -1.0, 1.0),
         constant=saturated_loglik(binomial, e, n),
+        own=own,
         level=np.zeros(row.size, dtype=np.int8),
         eta=np.full(row.size, np.nan),
         offset=np.zeros(row.size),

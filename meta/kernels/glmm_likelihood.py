@@ -139,13 +139,9 @@ def _find_modes(cells: Cells, a: Floats, t: Floats) -> tuple[Floats, Floats]:
     tt = np.square(t)
     pull = tt * (cells.events - mean_variance(cells, a)[0])
     # the mode lies between the linear predictor and the study's own value
-    if cells.tables is not None:
-        own = cells.tables.own[table_index(cells)]
-    else:
-        with np.errstate(divide="ignore"):
-            own = np.log(cells.events / (cells.size - cells.events if cells.binomial else cells.size))
-    low = a + np.where(pull < 0.0, np.minimum(np.maximum(pull, own - a), 0.0), 0.0)
-    high = a + np.where(pull > 0.0, np.maximum(np.minimum(pull, own - a), 0.0), 0.0)
+    gap = cells.own - a
+    low = a + np.minimum(np.maximum(pull, gap), 0.0)
+    high = a + np.maximum(np.minimum(pull, gap), 0.0)
     eta, unknown = cells.eta, np.isnan(cells.eta)
     if unknown.any():
         eta = np.where(unknown, _first_guess(cells, a, tt), eta)
@@ -288,16 +284,10 @@ def _moments(cells: Cells, a: Floats, t: Floats, *, of_rule: bool) -> tuple[Floa
             total[index] = np.log(mass)
             w /= mass
             u = centre[index] + du
-            wr, wu = w * r, w * u
-            products = (
-                (wr, wr * u, wu, wu * du, wr * du)
-                if of_rule
-                else (wr, wr * u, *_second_moments(w, wr, r, v, u))
-            )
-            for slot, array in enumerate(products):
-                moments[slot, index] = np.add.reduce(array, axis=0)
+            products = _rule_products(w, r, u, du) if of_rule else _products(w, r, v, u)
+            moments[: len(products), index] = np.add.reduce(products, axis=1)
             if not of_rule:
-                slope = t[index] * wr - wu
+                slope = t[index] * products[0] - w * u
                 lever, stretch = np.add.reduce(slope, axis=0), 1.0 + np.add.reduce(slope * du, axis=0)
                 missed[index] = (np.abs(lever) + np.abs(stretch) > MISSED) & (
                     cells.level[index] < len(cells.rules) - 1
@@ -308,11 +298,24 @@ def _moments(cells: Cells, a: Floats, t: Floats, *, of_rule: bool) -> tuple[Floa
     return moments, peak - 0.5 * np.log(2.0 * np.pi) + total
 
 
-def _second_moments(w: Floats, wr: Floats, r: Floats, v: Floats, u: Floats) -> tuple[Floats, ...]:
-    """Return r^2, r^2 u, r^2 u^2, v, v u, v u^2, each times its weight: what second derivatives add up."""
-    wrr, wv = wr * r, w * v
-    wrru, wvu = wrr * u, wv * u
-    return wrr, wrru, wrru * u, wv, wvu, wvu * u
+def _products(w: Floats, r: Floats, v: Floats, u: Floats) -> Floats:
+    """Return r, r u, r^2, r^2 u, r^2 u^2, v, v u, v u^2, each times its weight: (8, N, C), made in place."""
+    out = np.empty((8, *w.shape))
+    np.multiply(w, r, out=out[0])
+    np.multiply(out[0], u, out=out[1])
+    np.multiply(out[0], r, out=out[2])
+    np.multiply(out[2], u, out=out[3])
+    np.multiply(out[3], u, out=out[4])
+    np.multiply(w, v, out=out[5])
+    np.multiply(out[5], u, out=out[6])
+    np.multiply(out[6], u, out=out[7])
+    return out
+
+
+def _rule_products(w: Floats, r: Floats, u: Floats, du: Floats) -> Floats:
+    """Return r, r u, u, u du, r du, each times its weight: what a fixed rule's own derivatives take."""
+    wr, wu = w * r, w * u
+    return np.array([wr, wr * u, wu, wu * du, wr * du])
 
 
 def _marginal(cells: Cells, a: Floats, t: Floats) -> Marginal:

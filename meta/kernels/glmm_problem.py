@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from meta.errors import ModelError
-from meta.kernels.glmm_basis import Basis, orthogonal_basis
+from meta.kernels.glmm_basis import Basis, mean_basis, orthogonal_basis
 from meta.kernels.glmm_cells import Bools, Cells, Floats, Ints, Kind, build_cells
 from meta.kernels.glmm_tables import Tables
 from meta.kernels.quadrature import LADDER, Rule
@@ -109,7 +109,11 @@ def check_problem(
 def make_basis(problem: Problem, order: list[int] | None = None) -> Basis:
     """Make the design's columns orthogonal, in ``order``; further parameters stay as they are."""
     design = problem.design if order is None else np.ascontiguousarray(problem.design[:, order])
-    basis = orthogonal_basis(design, problem.mask)
+    used = problem.mask.any(axis=0)
+    if design.shape[1] == 1 and (design[used] == 1.0).all():
+        basis = mean_basis(problem.mask)
+    else:
+        basis = orthogonal_basis(design, problem.mask)
     p, q = design.shape[1], design.shape[1] + problem.further
     if q == p:
         return basis
@@ -140,6 +144,8 @@ def take_cells(problem: Problem, basis: Basis, rows: Ints) -> Cells:
     if problem.data is not None:
         data = np.ascontiguousarray(problem.data[(slice(None), *place)])
         cells = replace(cells, data=data, tables=problem.tables)
+    if problem.tables is not None:
+        cells.own = problem.tables.own[cells.data[0].astype(np.int64)]
     if problem.kind is not None:
         cells.kind = problem.kind
         cells.state = np.full((problem.kind.states, study.size), np.nan)

@@ -65,7 +65,7 @@ def total_spread(cells: Cells, gamma: Floats) -> Floats:
     return np.asarray(np.sqrt(np.maximum(excess, 0.0) + count / total))
 
 
-def find_starts(cells: Cells, common: Climb, slope: Floats, searched: Bools) -> Starts:
+def find_starts(cells: Cells, common: Climb, slope: Floats, searched: Bools, spread: Floats) -> Starts:
     """Scan the profile in tau and return a start in each bracket where its slope turns from up to down.
 
     Parameters
@@ -78,12 +78,13 @@ def find_starts(cells: Cells, common: Climb, slope: Floats, searched: Bools) -> 
         Slope of the log-likelihood in tau2 at 0; what counts as no slope there is 0 or less.
     searched : array of bool, shape (R,)
         Which analyses to scan.
+    spread : array of shape (R,)
+        Their ``total_spread``.
     """
     rows = np.flatnonzero(searched)
     p = cells.design.shape[0] + cells.further
     gamma0 = np.take(common.theta[:p], rows, axis=1)
-    spread = total_spread(cells, common.theta[:p])[rows]
-    tau = np.array((0.0, *SCAN))[:, None] * spread
+    tau = np.array((0.0, *SCAN))[:, None] * spread[rows]
     slopes, gammas = np.empty_like(tau), np.empty((tau.shape[0], p, rows.size))
     slopes[0], gammas[0] = slope[rows], gamma0
     points = len(SCAN)
