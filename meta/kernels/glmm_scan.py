@@ -102,10 +102,7 @@ def find_starts(cells: Cells, common: Climb, slope: Floats, searched: Bools, spr
 
 
 def _bracket(rows: Ints, tau: Floats, slopes: Floats, gammas: Floats) -> Starts:
-    """Interpolate a start in every bracket: linear in tau2, on the slopes at its ends.
-
-    Beyond the scan its last point serves.
-    """
+    """Interpolate a start in every bracket; beyond the scan its last point serves."""
     up = slopes > 0.0
     turning = up & ~np.concatenate([up[1:], np.zeros((1, rows.size), dtype=bool)])
     bracket, owner = np.nonzero(turning)
@@ -118,5 +115,33 @@ def _bracket(rows: Ints, tau: Floats, slopes: Floats, gammas: Floats) -> Starts:
     share = np.clip(share, 0.02, 0.9)
     low, high = np.square(tau[bracket, owner]), np.square(tau[above, owner])
     start = np.sqrt(low + share * (high - low))
+    inside = (bracket > 0) & (above > bracket)
+    if inside.any():
+        found = _interpolate(tau[:, owner], slopes[:, owner], bracket)
+        start = np.where(inside, found, start)
+        share = np.where(inside, (np.square(found) - low) / np.where(inside, high - low, 1.0), share)
     gamma = gammas[bracket, :, owner] * (1.0 - share)[:, None] + gammas[above, :, owner] * share[:, None]
     return Starts(rows[owner], bracket, np.concatenate([gamma.T, start[None, :]]))
+
+
+def _interpolate(tau: Floats, slopes: Floats, bracket: Ints) -> Floats:
+    """Return where the slope turns in brackets that do not begin at 0, (S,), from tau and slopes (m, S).
+
+    Slope times tau2 is nearly straight in log tau: a secant, put right by a parabola through the next point
+    (2% off in the median, where a secant of the slope in tau2 is 20% off).
+    """
+    column = np.arange(bracket.size)
+    first = np.clip(bracket, 1, tau.shape[0] - 2)
+    third = np.where(first > 1, first - 1, np.minimum(first + 2, tau.shape[0] - 1))
+
+    def point(place: Ints) -> tuple[Floats, Floats]:
+        t = tau[place, column]
+        return np.log(t), slopes[place, column] * np.square(t)
+
+    (x0, g0), (x1, g1), (x2, g2) = point(first), point(first + 1), point(third)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        chord = (g1 - g0) / (x1 - x0)
+        bend = ((g2 - g1) / (x2 - x1) - chord) / (x2 - x0)
+        x = x0 - g0 / chord
+        x = x - bend * (x - x0) * (x - x1) / (chord + bend * (2.0 * x - x0 - x1))
+    return np.asarray(np.exp(np.clip(np.where(np.isfinite(x), x, 0.5 * (x0 + x1)), x0, x1)))
