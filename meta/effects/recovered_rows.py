@@ -164,10 +164,11 @@ def recover_rows(
         for i in np.flatnonzero(filled):
             told[i].append(_sentence(step, names, {**known, **values}, known, int(i)))
             doubts[i].extend(_doubts(measure, step, names, known, int(i)))
-        if step.overrides:
-            lacking = np.isnan(known["scale_minimum"])
-            for i in np.flatnonzero(lacking):
-                unusable[i] = f"the lowest score of the scale is not declared: {names['scale_minimum']} empty"
+        if "scale_minimum" in step.sources:
+            for i in np.flatnonzero(_undeclared(step, known)):
+                unusable[i] = (
+                    f"the lowest score of the scale is not declared: {names['scale_minimum']} is empty"
+                )
         if plan.ready and way != ("se",) and step.targets == ("se",):
             # written as the precision that the other rows give
             for key, numbers in zip(way, precision_values(known["se"], known["y"], way, level), strict=True):
@@ -194,6 +195,17 @@ def _take(step: Step, known: dict[str, Floats]) -> Bools:
             rows &= answer > 0.0
     for key, answer in zip(step.targets, answers, strict=True):
         known[key] = np.where(rows, answer, known[key])
+    return rows
+
+
+def _undeclared(step: Step, known: Mapping[str, Floats]) -> Bools:
+    """Return the rows that only lack the lowest score of their scale."""
+    others = [known[key] for key in step.sources if key != "scale_minimum"]
+    if step.overrides:
+        others = [known[key] for key in step.targets]
+    rows: Bools = np.isnan(known["scale_minimum"]) & np.isfinite(np.sum(others, axis=0))
+    if not step.overrides:
+        rows &= np.isnan(known[step.targets[0]])
     return rows
 
 

@@ -38,7 +38,7 @@ ARROW_HALF = 0.75
 
 @dataclass(frozen=True, slots=True)
 class Square:
-    """A study: value with its interval; ``side`` in mm, a disc where ``round``, an outline where ``hollow``."""
+    """A study: value with its interval; ``side`` in mm, a disc where ``round``, outlined where ``hollow``."""
 
     value: float
     low: float

@@ -96,7 +96,7 @@ def recovered_table(analysis: Node) -> Table:
         if study.at("recovered").exists
     )
     notes: tuple[Sentence, ...] = (
-        ("Hollow squares in the forest plot. A cell that the paper fills itself is never replaced.",),
+        ("Hollow squares in the forest plot. What a row gives itself goes before what can be recovered.",),
     )
     columns = Column("Study"), Column("What, from which cells, and how", prose=True), Column("Sheet rows")
     return Table("Numbers recovered from what papers report", columns, rows, notes)

@@ -102,9 +102,8 @@ def test_percentages_become_counts_and_say_where_several_fit(out: Path) -> None:
     studies = read_studies(out, "shares")
     assert studies["Printed"]["counts"] == {"events": 62.0, "n": 137.0}
     assert "(61 to 62 print alike)" in studies["Printed"]["recovered"]
-    assert "Odd: no whole number of 10 prints as pct = 33.3%" in (out / "report.md").read_text("utf-8").replace(
-        "\u00a0", " "
-    )
+    text = (out / "report.md").read_text(encoding="utf-8").replace("\u00a0", " ")
+    assert "Odd: no whole number of 10 prints as pct = 33.3%" in text
 
 
 def test_percent_change_subtracts_the_lowest_score_and_says_so(out: Path) -> None:
@@ -113,7 +112,8 @@ def test_percent_change_subtracts_the_lowest_score_and_says_so(out: Path) -> Non
     assert studies["BPRS"]["counts"]["mean"] == -50.0
     assert "less the lowest score of the scale" in studies["PANSS"]["recovered"]
     assert "form = 30" in studies["PANSS"]["recovered"]
-    assert studies["Unknown form"]["used"] is False
+    reason = "the lowest score of the scale is not declared: form is empty"
+    assert studies["Unknown form"]["reason"] == reason
 
 
 def test_report_lists_them_and_the_forest_plot_leaves_their_squares_hollow(out: Path) -> None:
