@@ -286,10 +286,20 @@ class ModelSpec:
         self._check_further(choices)
         self._check_bootstrap()
         self._check_clusters()
+        self._check_moderators()
         if self.model == "bayes":
             self._check_prior()
         if self.tau2_method == "GENQ" and self.weights is None:
             raise OptionError("tau2_method='GENQ' needs weights (a column of the sheet, or 'equal')")
+
+    def _check_moderators(self) -> None:
+        """Refuse moderators where the model has one pooled value and no regression."""
+        if self.moderators is None:
+            return
+        if self.model == "mantel_haenszel":
+            raise OptionError("model='mantel_haenszel' takes no moderators: it pools counts into one value")
+        if self.tau2_method == "DL_MH":
+            raise OptionError("tau2_method='DL_MH' takes no moderators: Q is about one pooled value")
 
     def _check_further(self, choices: _Choices) -> None:
         """Refuse a further option that the model does not read, or that is of the wrong kind."""

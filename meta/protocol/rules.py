@@ -18,22 +18,11 @@ from meta.effects.measures import MEASURES, Measure, column_keywords
 from meta.effects.recovered_rows import plan_recovery, recover_keywords, split_columns
 from meta.errors import EffectError, MetaError
 from meta.models.formula import formula_columns
-from meta.profiles.loader import profile_names
 from meta.protocol.alternatives_rules import check_alternatives
 from meta.protocol.expressions import column_and_level, parse_sum
+from meta.protocol.model_rules import check_model
 from meta.protocol.plan import Analysis, ModeratorPlan, Protocol, SheetEntry
 from meta.protocol.shape import Fault
-
-#: The measures of the GLMMs of two groups.
-_TWO_GROUP_MEASURES = {
-    "unconditional_fixed": ("OR", "IRR"),
-    "unconditional_random": ("OR", "IRR"),
-    "conditional_exact": ("OR", "IRR"),
-    "conditional_approximate": ("OR",),
-}
-
-#: What each GLMM of one group is fitted to.
-_GLMM_KINDS = {"binomial_normal": "proportion", "poisson_normal": "rate", "beta_binomial": "proportion"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +67,7 @@ def check_rules(protocol: Protocol, folder: FilePath) -> list[Fault]:
         here: Path = ("analyses", place)
         faults += _check_sheet_name(here, analysis, protocol.sheets)
         faults += _check_measure(here, analysis)
-        faults += _check_model(here, analysis)
+        faults += check_model(here, analysis)
         faults += _check_pooling(here, analysis)
         faults += _check_subgroups(here, analysis)
         faults += _check_targets(here, analysis, targets)
@@ -142,7 +131,7 @@ def _read_ids(path: FilePath, entry: SheetEntry) -> set[str] | None:
 def _check_choices(here: Path, sheet: _Columns | None, analysis: Analysis) -> Iterator[Fault]:
     """Check what an alternative may choose otherwise than its analysis."""
     yield from _check_measure(here, analysis)
-    yield from _check_model(here, analysis)
+    yield from check_model(here, analysis)
     yield from _check_filters(here, analysis, sheet)
     yield from _check_columns(here, analysis, sheet)
 
@@ -219,31 +208,6 @@ def _missing_columns(measure: Measure, given: Mapping[str, str]) -> str | None:
         return None if ready else "y with one of v, se, or low and high"
     absent = [key for key in measure.columns if key not in given]
     return ", ".join(absent) or None
-
-
-def _check_model(here: Path, analysis: Analysis) -> Iterator[Fault]:
-    """Check the profile, and the choices on top of it."""
-    if analysis.profile not in profile_names():
-        message = f"no method profile {analysis.profile!r}"
-        yield Fault(
-            (*here, "profile"), "unknown-profile", message, suggest(analysis.profile, profile_names())
-        )
-        return
-    try:
-        spec = analysis.spec()
-    except MetaError as error:
-        yield Fault((*here, "model"), "model-choice", str(error))
-        return
-    measure = MEASURES.get(analysis.measure)
-    kind = _GLMM_KINDS.get(spec.model)
-    suited = _TWO_GROUP_MEASURES.get(spec.model)
-    if measure is not None and suited is not None and measure.code not in suited:
-        message = f"model {spec.model!r} is fitted to the counts of two groups, for {' or '.join(suited)}"
-        yield Fault((*here, "model" if analysis.model.model else "profile"), "model-measure", message)
-    if measure is not None and kind is not None and measure.kind != kind:
-        message = f"model {spec.model!r} is fitted to counts of a {kind}, and {measure.code} is no {kind}"
-        advice = 'choose another profile, or set model = {model = "poisson_normal"} for rates'
-        yield Fault((*here, "model" if analysis.model.model else "profile"), "model-measure", message, advice)
 
 
 def _check_pooling(here: Path, analysis: Analysis) -> Iterator[Fault]:
