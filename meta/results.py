@@ -141,7 +141,7 @@ class Heterogeneity:
     """Q (under a GLMM the likelihood ratio against the saturated model) and what follows from tau2.
 
     ``q_wald`` stands beside it under a GLMM: Q by inverse variance over the studies without a zero cell.
-    ``typical_variance`` is the v of I2 = tau2 / (tau2 + v). The bounds of I2 and H2 follow from those of tau2.
+    ``typical_variance`` is the v of I2 = tau2 / (tau2 + v). Bounds of I2 and H2 follow from those of tau2.
     """
 
     q: float

@@ -100,7 +100,7 @@ def _positive(_context: click.Context, _option: click.Parameter, value: float | 
 @click.option("--pi-method", default=None, help="t_k1, t_k2, z, hk_k1, hk_k2 or bootstrap.")
 @click.option("--tau2-ci", default=None, help="Interval of tau2: QP, PL, J or BJ.")
 @click.option("--weights", default=None, metavar="COLUMN", help="Column of weights for the mean, or equal.")
-@click.option("--cluster", default=None, metavar="COLUMN", help="Column that says which rows belong together.")
+@click.option("--cluster", default=None, metavar="COLUMN", help="Column of rows that belong together.")
 @click.option("--rho", default=None, type=float, help="Correlation of sampling errors inside a cluster.")
 @click.option(
     "--prior", default=None, help="Prior of tau under bayes: half_normal, half_cauchy, uniform, log_normal."

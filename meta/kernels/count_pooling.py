@@ -146,8 +146,8 @@ def _pool_rate_differences(
     return value, add_studies(np.where(used, spread, 0.0)) / (weight * weight), share
 
 
-#: Cells of one chunk, each (k, columns): events and people (or person-time) of arm 1, then of arm 2; which are
-#: used -> pooled value, its variance, what the weights are proportional to.
+#: Cells of one chunk, each (k, columns): events and people (or person-time) of arm 1, then of arm 2; which
+#: are used -> pooled value, its variance, what the weights are proportional to.
 _POOLS: dict[str, Callable[[Floats, Floats, Floats, Floats, Mask], tuple[Floats, Floats, Floats]]] = {
     "OR": _pool_odds,
     "RR": _pool_risks,

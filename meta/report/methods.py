@@ -129,7 +129,7 @@ _MANTEL_HAENSZEL: list[Sentence] = [
         "The counts of all studies are pooled by the method of Mantel and Haenszel (1959): one common value, "
         "no between-study variance and no prediction interval. No continuity correction enters the pooled "
         "value; the variance is that of Robins, Breslow and Greenland (1986) for odds ratios, Greenland and "
-        "Robins (1985) for risk ratios and rates, and Sato, Greenland and Robins (1989) for risk differences.",
+        "Robins (1985) for risk ratios and rates, and Sato, Greenland and Robins (1989) for differences.",
     ),
     (
         "Q compares the effect size of each study, made with a continuity correction where a cell is zero, "

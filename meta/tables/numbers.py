@@ -111,7 +111,7 @@ def count_text(x: Number) -> str:
 
 
 def sheet_decimals(values: Iterable[Number]) -> int:
-    """Return the decimals that a column of means, spreads or correlations shares: those of its finest cell."""
+    """Return the decimals that a column of means, spreads or correlations shares: of its finest cell."""
     return max((_count_decimals(x) for x in values), default=0)
 
 

@@ -82,8 +82,8 @@ def excused_of_peto(case: Mapping[str, Any], effects: EffectSizes) -> dict[str, 
     return fields
 
 
-#: Row 11 of these tables has nobody in arm 2 (7 of 20, 0 of 0). metafor adds to its cells and compares it with
-#: the pooled value; here a row without people is left out, with that reason.
+#: Row 11 of these tables has nobody in arm 2 (7 of 20, 0 of 0). metafor adds to its cells and compares it
+#: with the pooled value; here a row without people is left out, with that reason.
 EMPTY_ARM = "zeros"
 EMPTY_ARM_REASON = "metafor's Q counts a row that has nobody in one arm"
 
