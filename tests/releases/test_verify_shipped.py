@@ -57,7 +57,7 @@ def check_cell(text):
         "review/clozapine_response.csv line 2, responders: '37' at the release, '38' now "
         "(the hash of the file is no longer the manifest's); "
     )
-    assert " numbers and 9 files of analysis clozapine_response follow from it (largest relative " in text
+    assert " numbers and 10 files of analysis clozapine_response follow from it (largest relative " in text
     assert text.endswith("; with this put back, all of it is as stored")
 
 
