@@ -25,14 +25,7 @@ Model = Literal[
     "three_level",
     "correlated_effects",
 ]
-Tau2Method = Literal[
-    "REML", "DL", "HE", "HS", "HSk", "SJ", "ML", "EB", "PM", "PMM", "GENQ", "DL2", "DL_MH",
-    "posterior",
-]
-CiMethod = Literal["Wald", "t", "HKSJ", "profile", "posterior", "CR0", "CR1", "CR1p", "CR2"]
 CiGuard = Literal["none", "se", "ci", "iqwig6"]
-PiMethod = Literal["t_k1", "t_k2", "z", "hk_k1", "hk_k2", "bootstrap", "posterior"]
-Tau2Ci = Literal["QP", "PL", "J", "BJ", "posterior"]
 Status = Literal[
     "ok",
     "boundary",
@@ -44,23 +37,19 @@ Status = Literal[
     "not_pooled",
 ]
 
-#: The models on counts; the rest are inverse-variance models on (y, v).
-GLMMS = (
-    "binomial_normal",
-    "poisson_normal",
-    "beta_binomial",
+#: The GLMMs of two groups: odds and rate ratios.
+TWO_GROUP_GLMMS = (
     "unconditional_fixed",
     "unconditional_random",
     "conditional_exact",
     "conditional_approximate",
 )
 
-#: Those of them that are for two groups: odds and rate ratios.
-TWO_GROUP_GLMMS = GLMMS[3:]
+#: The models on counts; the rest are inverse-variance models on (y, v).
+GLMMS = ("binomial_normal", "poisson_normal", "beta_binomial", *TWO_GROUP_GLMMS)
 
 #: The models that know no tau2: I2 and H2 from Q, but under the beta-binomial, which has a correlation rho.
 WITHOUT_TAU2 = ("common", "uwls", "mantel_haenszel", "beta_binomial")
-
 
 #: The models with variance components between studies and of rows within them.
 MULTILEVEL = ("three_level", "correlated_effects")

@@ -23,7 +23,7 @@ from meta.kernels.glmm_likelihood import (
     SUPPORT_DROP,
     SUPPORT_HALVINGS,
 )
-from meta.kernels.quadrature import Rule, hermite_rule, panel_rule
+from meta.kernels.quadrature import Rule, hermite_rule, panel_rule, split_by_rule
 
 #: Most integrands are down to nothing so many standard deviations from their mode.
 WIDE = 16.0
@@ -115,7 +115,7 @@ def integrate(arms: Arms, loadings: Loadings, b: Floats, a: Floats, t: Floats) -
     pending = np.arange(b.size)
     while pending.size:
         missed = np.zeros(b.size, dtype=bool)
-        for index, rule in _blocks(arms, pending, arms.level):
+        for index, rule in split_by_rule(arms.rules, pending, arms.level[pending], BLOCK):
             du, w = _offsets(arms, loadings, index, rule, centre, scale, (b, a, t))
             height, residual, variance = _height(arms, loadings, index, du, centre, b, a, t)
             w = w * np.exp(height)
@@ -319,24 +319,11 @@ def _log_mass(
 ) -> Floats:
     """Return the logarithm of the integral of exp(h(u) - h(m)) for the cells ``pending``, in that order."""
     total = np.empty(centre.size)
-    for index, rule in _blocks(arms, pending, level):
+    for index, rule in split_by_rule(arms.rules, pending, level[pending], BLOCK):
         du, w = _offsets(arms, loadings, index, rule, centre, scale, (b, a, t))
         height = _height(arms, loadings, index, du, centre, b, a, t)[0]
         total[index] = np.log(np.add.reduce(w * np.exp(height), axis=0))
     return total[pending]
-
-
-def _blocks(arms: Arms, pending: Ints, level: NDArray[np.int8]) -> list[tuple[Ints, Rule]]:
-    """Split the cells ``pending`` by rule into pieces that fit the cache, of at least two columns each."""
-    pieces = []
-    for rung in np.unique(level[pending]):
-        rule = arms.rules[int(rung)]
-        index = pending[level[pending] == rung]
-        width = max(2, BLOCK // rule.nodes)
-        for start in range(0, index.size, width):
-            piece = index[start : start + width]
-            pieces.append((piece if piece.size > 1 else np.repeat(piece, 2), rule))
-    return pieces
 
 
 def _offsets(

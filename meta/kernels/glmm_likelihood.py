@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from meta.kernels.glmm_cells import Bools, Cells, Floats, Ints, Value
 from meta.kernels.glmm_counts import EXP_LIMIT, count_density, count_moments, fall_from_mode
 from meta.kernels.glmm_tables import moments_at
-from meta.kernels.quadrature import LADDER, Rule, hermite_rule, panel_rule
+from meta.kernels.quadrature import LADDER, Rule, hermite_rule, panel_rule, split_by_rule
 
 #: Doubles in one (nodes, C) temporary: about ten of them stay in a second-level cache.
 BLOCK = 32768
@@ -237,28 +237,12 @@ def _height(
     return fall_from_mode(cells.binomial, e, n, eta, rise, e * rise - du * (centre[index] + 0.5 * du))
 
 
-def _blocks(cells: Cells, pending: Ints, level: NDArray[np.int8]) -> list[tuple[Ints, Rule]]:
-    """Split the cells ``pending`` by rule, and into pieces that fit the cache.
-
-    Each has at least two columns (the last repeated).
-    """
-    pieces = []
-    for rung in np.unique(level):
-        rule = cells.rules[int(rung)]
-        index = pending[level == rung]
-        width = max(2, BLOCK // rule.nodes)
-        for start in range(0, index.size, width):
-            piece = index[start : start + width]
-            pieces.append((piece if piece.size > 1 else np.repeat(piece, 2), rule))
-    return pieces
-
-
 def _log_integral(
     cells: Cells, pending: Ints, level: NDArray[np.int8], centre: Floats, scale: Floats, t: Floats
 ) -> Floats:
     """Return the logarithm of the integral of exp(h(u) - h(m)) for the cells ``pending``, in that order."""
     total = np.empty(cells.row.size)
-    for index, rule in _blocks(cells, pending, level):
+    for index, rule in split_by_rule(cells.rules, pending, level, BLOCK):
         du, w = _offsets(cells, index, rule, centre, scale, t)
         height = _height(cells, index, du, centre, t)[0]
         total[index] = np.log(np.add.reduce(w * np.exp(height), axis=0))
@@ -276,7 +260,7 @@ def _moments(cells: Cells, a: Floats, t: Floats, *, of_rule: bool) -> tuple[Floa
     pending = np.arange(a.size)
     while pending.size:
         missed = np.zeros(a.size, dtype=bool)
-        for index, rule in _blocks(cells, pending, cells.level[pending]):
+        for index, rule in split_by_rule(cells.rules, pending, cells.level[pending], BLOCK):
             du, w = _offsets(cells, index, rule, centre, scale, t)
             height, r, v = _height(cells, index, du, centre, t)
             w = w * np.exp(height)

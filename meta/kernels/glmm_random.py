@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from meta.kernels.glmm_arms import (
     AA,
@@ -46,7 +45,7 @@ from meta.kernels.glmm_likelihood import (
     SUPPORT_HALVINGS,
     linear_predictor,
 )
-from meta.kernels.quadrature import Rule, hermite_rule, panel_rule
+from meta.kernels.quadrature import Rule, hermite_rule, panel_rule, split_by_rule
 
 #: A search for a mode of v starts no farther out than this.
 FARTHEST = 12.0
@@ -267,18 +266,6 @@ class RandomLevels(Kind):
         """Return the log-integrand of v at ``dv`` (M, c) less that at the mode."""
         return np.asarray(log - modes[2].log[index] - dv * (modes[0][index] + 0.5 * dv))
 
-    def _blocks(self, cells: Cells, pending: Ints, level: NDArray[np.int8]) -> list[tuple[Ints, Rule]]:
-        """Split the cells ``pending`` by outer rule into pieces of at least two columns."""
-        pieces = []
-        for rung in np.unique(level[pending]):
-            rule = cells.rules[int(rung)]
-            index = pending[level[pending] == rung]
-            width = max(2, OUTER_BLOCK // rule.nodes)
-            for start in range(0, index.size, width):
-                piece = index[start : start + width]
-                pieces.append((piece if piece.size > 1 else np.repeat(piece, 2), rule))
-        return pieces
-
     def _log_total(
         self,
         cells: Cells,
@@ -290,7 +277,7 @@ class RandomLevels(Kind):
         """Return log-integrals over v, the inner and the outer rule ``up`` rungs higher than they stand."""
         total = np.empty(cells.row.size)
         level = np.minimum(cells.level + up[1], len(cells.rules) - 1).astype(np.int8)
-        for index, rule in self._blocks(cells, pending, level):
+        for index, rule in split_by_rule(cells.rules, pending, level[pending], OUTER_BLOCK):
             dv, w = self._nodes(cells, at, modes, index, rule)
             inner = self._inner(cells, at, modes, index, dv, log_only=True, up=up[0])
             height = self._height(modes, index, inner.log, dv)
@@ -305,7 +292,7 @@ class RandomLevels(Kind):
         pending = np.arange(size)
         while pending.size:
             missed = np.zeros(size, dtype=bool)
-            for index, rule in self._blocks(cells, pending, cells.level):
+            for index, rule in split_by_rule(cells.rules, pending, cells.level[pending], OUTER_BLOCK):
                 dv, w = self._nodes(cells, at, modes, index, rule)
                 inner = self._inner(cells, at, modes, index, dv)
                 w = w * np.exp(self._height(modes, index, inner.log, dv))

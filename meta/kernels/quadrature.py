@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -72,3 +73,35 @@ def panel_rule(panels: int) -> tuple[Floats, Floats]:
     nodes = (left[:, None] + 0.5 * (x + 1.0)) / panels
     weights = np.broadcast_to(0.5 * w / panels, nodes.shape)
     return nodes.ravel(), weights.ravel()
+
+
+def split_by_rule(
+    rules: Sequence[Rule], index: NDArray[np.intp], level: NDArray[np.int8], evaluations: int
+) -> list[tuple[NDArray[np.intp], Rule]]:
+    """Split integrals by their rule, and into pieces that fit the cache.
+
+    Parameters
+    ----------
+    rules : sequence of Rule
+        The ladder.
+    index : array of int, shape (M,)
+        The integrals.
+    level : array of int8, shape (M,)
+        Rung of each.
+    evaluations : int
+        How many evaluations of the integrand one piece may make.
+
+    Returns
+    -------
+    list of (index, rule)
+        Each piece has at least two integrals (the last repeated): a single column is summed in another order.
+    """
+    pieces = []
+    for rung in np.unique(level):
+        rule = rules[int(rung)]
+        here = index[level == rung]
+        width = max(2, evaluations // rule.nodes)
+        for start in range(0, here.size, width):
+            piece = here[start : start + width]
+            pieces.append((piece if piece.size > 1 else np.repeat(piece, 2), rule))
+    return pieces

@@ -13,6 +13,7 @@ import numpy as np
 
 from meta.kernels.blocks import Root
 from meta.kernels.masks import Columns, Floats, Frame, add_studies, orthonormalise, remove_fit
+from meta.kernels.weighted import invert_triangles, multiply_terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,12 @@ class Solved:
     def coefficients(self, frame: Frame) -> tuple[Floats, Floats]:
         """Return the coefficients (p, B) of the design and their covariance (p, p, B)."""
         assert frame.triangle is not None, "columns cleared of a design have its triangle"
-        inverse = invert_triangle(frame.triangle)
-        both = multiply(inverse, invert_triangle(self.triangle))
-        value = multiply(inverse, frame.origin[:, None]) + multiply(both, self.extra[:, None])
-        return value[:, 0], multiply(both, np.ascontiguousarray(both.transpose(1, 0, 2)))
+        inverse = invert_triangles(frame.triangle)
+        # a triangle of an analysis that cannot be estimated has a zero on its diagonal
+        with np.errstate(divide="ignore", invalid="ignore"):
+            both = multiply_terms(inverse, invert_triangles(self.triangle))
+        value = multiply_terms(inverse, frame.origin[:, None]) + multiply_terms(both, self.extra[:, None])
+        return value[:, 0], multiply_terms(both, np.ascontiguousarray(both.transpose(1, 0, 2)))
 
 
 def solve_blocks(root: Root, columns: Columns, *, restricted: bool) -> Solved:
@@ -74,28 +77,3 @@ def solve_blocks(root: Root, columns: Columns, *, restricted: bool) -> Solved:
             with np.errstate(divide="ignore"):
                 loglik = loglik - np.log(triangle[j, j])
     return Solved(loglik, sum_q, gained, np.stack(spent), trace_p, trace_between, triangle, extra)
-
-
-def invert_triangle(r: Floats) -> Floats:
-    """Invert upper triangles of shape (p, p, B) by back-substitution, element by element."""
-    p = r.shape[0]
-    out = np.zeros_like(r)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for j in range(p):
-            out[j, j] = 1.0 / r[j, j]
-            for i in range(j - 1, -1, -1):
-                total = np.zeros(r.shape[2])
-                for m in range(i + 1, j + 1):
-                    total = total + r[i, m] * out[m, j]
-                out[i, j] = -total / r[i, i]
-    return out
-
-
-def multiply(a: Floats, b: Floats) -> Floats:
-    """Multiply (p, m, B) by (m, n, B) term by term: a matrix product picks its order by shape."""
-    out = np.zeros((a.shape[0], b.shape[1], a.shape[2]))
-    for i in range(a.shape[0]):
-        for j in range(b.shape[1]):
-            for m in range(a.shape[1]):
-                out[i, j] = out[i, j] + a[i, m] * b[m, j]
-    return out

@@ -18,7 +18,7 @@ from meta.kernels.glmm_profile import likelihood_ratios, profile_coefficients, p
 from meta.kernels.masks import turn_chunks
 from meta.kernels.status import Status
 from meta.kernels.weighted import sum_moments
-from meta.models.rows import FittedRows, blank_rows
+from meta.models.rows import FittedRows, JointTest, blank_rows
 from meta.options import ModelSpec
 from meta.results import Floats
 
@@ -184,19 +184,9 @@ def _predict(
     return low, high, np.where(np.isnan(low), np.nan, df)
 
 
-@dataclass(frozen=True, slots=True)
-class _JointTest:
-    """The moderator test of each row, shape (B,); ``df2`` NaN under chi-squared."""
-
-    statistic: Floats
-    df: Floats
-    df2: Floats
-    p: Floats
-
-
 def _test_moderators(
     fitted: Fitted, covariance: Floats, df: Floats, spec: ModelSpec, intercept_only: bool
-) -> _JointTest:
+) -> JointTest:
     """Test all coefficients but the intercept together; all, if the design has no column of ones."""
     batch, design = fitted.batch, fitted.problem.design
     rows = batch.k.size
@@ -205,10 +195,10 @@ def _test_moderators(
     intercept = [j for j in range(design.shape[1]) if ones[:, j].all()][:1]
     tested = [j for j in range(design.shape[1]) if j not in intercept]
     if intercept_only or not tested:
-        return _JointTest(nothing(rows), nothing(rows), nothing(rows), nothing(rows))
+        return JointTest(nothing(rows), nothing(rows), nothing(rows), nothing(rows))
     count = np.where(np.isnan(batch.tau2), np.nan, float(len(tested)))
     if spec.ci_method != "profile":
         statistic, p = joint_test(batch.beta[:, tested], covariance[:, tested][:, :, tested], df)
-        return _JointTest(statistic, count, np.where(np.isnan(batch.tau2), np.nan, df), p)
+        return JointTest(statistic, count, np.where(np.isnan(batch.tau2), np.nan, df), p)
     ratio = np.maximum(0.0, 2.0 * (batch.loglik - fitted.null(design[:, intercept])))
-    return _JointTest(ratio, count, nothing(rows), chi2_p(ratio, count))
+    return JointTest(ratio, count, nothing(rows), chi2_p(ratio, count))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,7 +22,7 @@ from meta.kernels.given_weights import share_given
 from meta.kernels.status import Status
 from meta.kernels.tau2_errors import tau2_errors
 from meta.kernels.weighted import share_weights
-from meta.models.rows import FittedRows
+from meta.models.rows import FittedRows, JointTest
 from meta.options import WITHOUT_TAU2, ModelSpec
 from meta.results import Floats
 
@@ -142,16 +140,6 @@ def _share(batch: BatchFit, v: Floats, mask: Mask, weights: Floats | None) -> Fl
     return share_given(weights, mask, ~np.isnan(batch.tau2))
 
 
-@dataclass(frozen=True, slots=True)
-class _JointTest:
-    """The moderator test of each row, shape (B,); ``df2`` NaN under chi-squared."""
-
-    statistic: Floats
-    df: Floats
-    df2: Floats
-    p: Floats
-
-
 def _diagonal(covariance: Floats) -> Floats:
     """Return the diagonals, shape (B, p)."""
     return np.stack([covariance[:, j, j] for j in range(covariance.shape[1])], axis=1)
@@ -217,14 +205,14 @@ def _share_variation(batch: BatchFit, free: Floats, spec: ModelSpec) -> tuple[Fl
 
 def _test_moderators(
     value: Floats, covariance: Floats, df2: Floats, design: Floats, intercept_only: bool
-) -> _JointTest:
+) -> JointTest:
     """Test all coefficients but the intercept together; all, if the design has no column of ones."""
     rows = value.shape[0]
     tested = [j for j in range(value.shape[1]) if j != find_intercept(design)]
     if intercept_only or not tested:
-        return _JointTest(*(np.full(rows, np.nan) for _ in range(4)))
+        return JointTest(*(np.full(rows, np.nan) for _ in range(4)))
     statistic, p = joint_test(value[:, tested], covariance[:, tested][:, :, tested], df2)
-    return _JointTest(statistic, np.full(rows, float(len(tested))), df2, p)
+    return JointTest(statistic, np.full(rows, float(len(tested))), df2, p)
 
 
 def find_intercept(design: Floats) -> int | None:

@@ -102,3 +102,13 @@ def blank_rows(rows: int, p: int, k: NDArray[np.int64]) -> FittedRows:
         tau2_interval_empty=np.zeros(rows, dtype=bool),
         **arrays,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class JointTest:
+    """The moderator test of each row, shape (B,); ``df2`` NaN under chi-squared."""
+
+    statistic: Floats
+    df: Floats
+    df2: Floats
+    p: Floats
