@@ -75,10 +75,8 @@ def infer_glmm(
     used = np.atleast_2d(np.asarray(mask, dtype=bool))
     e = np.where(used, events, 0.0)
     n = np.where(used, size, 1.0)
-    problem = check_problem(FAMILY[spec.model], e, n, used, design)
-    if spec.model == "beta_binomial":
-        problem = beta_binomial_problem(problem)
     data = _Data(FAMILY[spec.model], e, n, used, design)
+    problem = _problem(data, spec, design)
     held = spec.tau2_method is None and spec.model != "beta_binomial"
     batch = fit_problem(problem, 0.0 if held else None)
     y, v, zero = empirical_values(data.family, e, n)
@@ -109,12 +107,15 @@ def infer_glmm(
     )
 
 
+def _problem(data: _Data, spec: ModelSpec, design: Floats) -> Problem:
+    """Return the likelihood of the model of ``spec`` under a design."""
+    problem = check_problem(data.family, data.events, data.size, data.mask, design)
+    return beta_binomial_problem(problem) if spec.model == "beta_binomial" else problem
+
+
 def _null_loglik(data: _Data, spec: ModelSpec, columns: Floats, held: bool) -> Floats:
     """Return the log-likelihood under other columns of the design."""
-    problem = check_problem(data.family, data.events, data.size, data.mask, columns)
-    if spec.model == "beta_binomial":
-        problem = beta_binomial_problem(problem)
-    return fit_problem(problem, 0.0 if held else None).loglik
+    return fit_problem(_problem(data, spec, columns), 0.0 if held else None).loglik
 
 
 def beta_rows(problem: Problem, batch: GlmmBatch, rows: FittedRows, spec: ModelSpec) -> FittedRows:
