@@ -1,7 +1,8 @@
 """Side-by-side timings: each figure is a ratio of two things timed in turn in one run.
 
-Run it with ``.venv/bin/python benchmarks/compare.py`` after the README's second command. Absolute seconds
-depend on the machine and on what else it does; the ratios hold.
+Run it with ``.venv/bin/python benchmarks/compare.py`` after the README's second command, or name some parts:
+``single batch leave_one_out permutations glmm import run``. Absolute seconds depend on the machine and on
+what else it does; the ratios hold. Peers that are not installed are named, with what was not compared.
 """
 
 from __future__ import annotations
@@ -9,75 +10,20 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
-from collections.abc import Callable
 
-import numpy as np
-
-#: Turns each side takes; the fastest of each counts, since other work on the machine only ever slows.
-TURNS = 5
+from fits import compare_batch, compare_leave_one_out, compare_permutations, compare_single
+from glmms import compare_glmm
+from timing import fastest, report, run_code
 
 BASELINE = "import numpy, pandas, matplotlib.figure, scipy.special, jinja2"
 
 
-Work = Callable[[], object]
-
-
-def fastest(work: Work, peer: Work, turns: int = TURNS) -> tuple[float, float]:
-    """Return the fastest time of each side, seconds; the two take turns."""
-    work()
-    peer()
-    times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(turns):
-        for side, run in enumerate((work, peer)):
-            start = time.perf_counter()
-            run()
-            times[side].append(time.perf_counter() - start)
-    return min(times[0]), min(times[1])
-
-
-def report(what: str, ours: float, theirs: float, peer: str) -> None:
-    """Print one line: both times and their ratio."""
-    print(f"{what:44s} {ours:9.4f} s   {peer:38s} {theirs:9.4f} s   ours/peer {ours / theirs:7.3f}")
-
-
-def compare_reml(size: int, k: int) -> None:
-    """REML with Wald intervals for many analyses: one batch against PyMARE's columns."""
-    from pymare.estimators import VarianceBasedLikelihoodEstimator
-
-    import meta
-
-    rng = np.random.default_rng(20261124)
-    v = rng.uniform(0.02, 0.4, (size, k))
-    y = rng.normal(0.2, np.sqrt(v + 0.1))
-    spec = meta.ModelSpec(ci_method="Wald")
-    design = np.ones((k, 1))
-
-    def peer() -> object:
-        return VarianceBasedLikelihoodEstimator(method="REML").fit(y.T, v.T, design)
-
-    ours, theirs = fastest(lambda: meta.fit_many(y, v, spec), peer)
-    report(f"REML, {size} analyses of {k} studies", ours, theirs, "PyMARE, as columns")
-
-
-def compare_leave_one_out(k: int) -> None:
-    """Leave one out by DerSimonian-Laird: one batch against a loop over statsmodels."""
-    from statsmodels.stats.meta_analysis import combine_effects
-
-    import meta
-
-    rng = np.random.default_rng(7)
-    v = rng.uniform(0.02, 0.4, k)
-    y = rng.normal(0.2, np.sqrt(v + 0.1))
-    effects = meta.EffectSizes.from_arrays(y, v)
-    spec = meta.ModelSpec(tau2_method="DL", ci_method="Wald")
-
-    def peer() -> object:
-        return [combine_effects(np.delete(y, i), np.delete(v, i), method_re="dl") for i in range(k)]
-
-    ours, theirs = fastest(lambda: meta.leave_one_out(effects, spec), peer)
-    report(f"leave one out, DL, {k} studies", ours, theirs, "statsmodels, in a loop")
+def compare_imports() -> None:
+    """``import meta``, and the first fitting function, against the two libraries they stand on."""
+    base = run_code("import numpy, scipy.special")
+    for code in ("import meta", "import meta; meta.fit_model"):
+        report(code, *fastest(run_code(code), base, 7), "import numpy, scipy.special")
 
 
 def compare_cold_run() -> None:
@@ -85,15 +31,44 @@ def compare_cold_run() -> None:
     with tempfile.TemporaryDirectory() as folder:
         run = [sys.executable, "-m", "meta.cli", "run", "--out", folder]
         ours, theirs = fastest(
-            lambda: subprocess.run(run, check=True, capture_output=True),
-            lambda: subprocess.run([sys.executable, "-c", BASELINE], check=True),
-            turns=3,
+            lambda: subprocess.run(run, check=True, capture_output=True), run_code(BASELINE), turns=2
         )
     report("meta run, shipped review, cold", ours, theirs, "import numpy pandas matplotlib ...")
 
 
+def compare_singles() -> None:
+    """Single fits from ten studies to a hundred thousand."""
+    for k in (10, 20, 100, 1_000, 10_000, 100_000):
+        compare_single(k)
+
+
+def compare_batches() -> None:
+    """Batches of ten thousand, a hundred thousand, a million."""
+    for rows in (10_000, 100_000, 1_000_000):
+        compare_batch(rows)
+
+
+def compare_glmms() -> None:
+    """GLMMs of 20 and 200 studies."""
+    for k in (20, 200):
+        compare_glmm(k)
+
+
+PARTS = {
+    "single": compare_singles,
+    "batch": compare_batches,
+    "leave_one_out": compare_leave_one_out,
+    "permutations": compare_permutations,
+    "glmm": compare_glmms,
+    "import": compare_imports,
+    "run": compare_cold_run,
+}
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    compare_reml(10_000, 10)
-    compare_leave_one_out(100)
-    compare_cold_run()
+    chosen = sys.argv[1:] or list(PARTS)
+    if unknown := [name for name in chosen if name not in PARTS]:
+        sys.exit(f"no such part: {', '.join(unknown)} (there are {', '.join(PARTS)})")
+    for name in chosen:
+        PARTS[name]()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -63,7 +64,7 @@ class EffectSizes:
 
     def __post_init__(self) -> None:
         k = len(self.labels)
-        doubled = sorted({label for label in self.labels if self.labels.count(label) > 1})
+        doubled = sorted(label for label, times in Counter(self.labels).items() if times > 1)
         if doubled:
             raise EffectError(
                 f"labels must be unique in an analysis; more than once: {', '.join(map(repr, doubled))}"

@@ -7,6 +7,7 @@ never makes the numbers of ``results.json``.
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
@@ -43,19 +44,23 @@ def choose_kernel(kernel: str, method: str | None, design: Floats, weights: Floa
 
 def fill_rows(batch: BatchFit, y: Floats, v: Floats, mask: Mask, method: str, rows: Rows) -> Rows:
     """Fit chosen rows, each of at least two studies, into ``batch``; return those that NumPy must fit."""
-    from meta.kernels.fast_loops import MEAN, Q_HERE, Q_ZERO, TAU2, TOTAL, TRACE, fit_rows
-
-    ys, vs = (np.ascontiguousarray(np.broadcast_to(a, mask.shape)) for a in (y, v))
-    numbers = fit_rows(ys, vs, np.ascontiguousarray(mask), rows, FAST_METHODS[method])
-    told = ~np.isnan(numbers[TAU2])
+    # importing it takes a second and the first call some more: compilation, kept on disk for the next process
+    loops = import_module("meta.kernels.fast_loops")
+    arrays = [np.ascontiguousarray(np.broadcast_to(a, mask.shape)).view() for a in (y, v, mask)]
+    for array in arrays:
+        # one type, one compilation, whether the caller's arrays can be written to or not
+        array.flags.writeable = False
+    numbers: Floats = loops.fit_rows(*arrays, rows, FAST_METHODS[method])
+    told = ~np.isnan(numbers[loops.TAU2])
     if told.all():
         done = rows
     else:
         done, numbers = rows[told], np.compress(told, numbers, axis=1)
-    tau2 = numbers[TAU2]
-    batch.tau2[done], batch.q[done], batch.residual_q[done] = tau2, numbers[Q_ZERO], numbers[Q_HERE]
-    batch.coefficients[done, 0] = numbers[MEAN]
-    batch.covariance[done, 0, 0] = 1.0 / numbers[TOTAL]
-    batch.typical_variance[done] = (batch.k[done] - 1.0) / numbers[TRACE]
+    tau2 = numbers[loops.TAU2]
+    batch.tau2[done], batch.q[done] = tau2, numbers[loops.Q_ZERO]
+    batch.residual_q[done] = numbers[loops.Q_HERE]
+    batch.coefficients[done, 0] = numbers[loops.MEAN]
+    batch.covariance[done, 0, 0] = 1.0 / numbers[loops.TOTAL]
+    batch.typical_variance[done] = (batch.k[done] - 1.0) / numbers[loops.TRACE]
     batch.status[done] = np.where(tau2 == 0.0, np.int8(Status.BOUNDARY), np.int8(Status.OK))
     return np.compress(~told, rows)

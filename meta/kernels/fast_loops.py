@@ -13,10 +13,11 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from meta.kernels.climb import MAX_STEPS, SLOPE_RTOL, TAU2_RTOL
-from meta.kernels.concave import MARGIN, SMALLEST
-
 Floats = NDArray[np.float64]
+
+#: As in ``climb``, ``concave`` and ``tau2`` (a test compares them). Written out here, since what is compiled
+#: stays on disk until this file changes.
+MAX_STEPS, SLOPE_RTOL, TAU2_RTOL, MARGIN, SMALLEST, PM_STEPS = 25, 1e-9, 1e-12, 1e-12, 1e-300, 200
 
 #: Analyses side by side.
 LANES = 32
@@ -26,9 +27,6 @@ SHARE = 256
 
 #: Methods by number.
 DL, PM, REML, ML = 0, 1, 2, 3
-
-#: Steps of the monotone search for Q(tau2) = k - 1.
-PM_STEPS = 200
 
 #: Variances are not scaled here; rows beyond these are left to NumPy, which scales them.
 SMALL, LARGE = 1e-60, 1e60

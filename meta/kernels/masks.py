@@ -25,7 +25,11 @@ _Cell = TypeVar("_Cell", np.float64, np.bool_)
 CHUNK_NUMBERS = 50_000
 
 #: Fewer rows than this are turned in one piece.
-FEW = 64
+FEW_ROWS = 64
+
+#: Up to so many columns, of at least so many studies, are kept column after column: NumPy's loops run along
+#: the longer axis.
+FEW_COLUMNS, LONG = 2, 512
 
 #: A column of a design counts as a combination of those before it where what they leave of it is less than
 #: this share of its length. Rounding leaves about 1e-15; a calendar year against an intercept 1e-4.
@@ -66,6 +70,8 @@ class Columns:
 
     def take(self, rows: Rows) -> Columns:
         """Return some of the columns in C order (``np.take`` keeps it; indexing with an array does not)."""
+        if rows.size == self.k.size and (rows == np.arange(rows.size)).all():
+            return self
         basis = None if self.basis is None else np.take(self.basis, rows, axis=2)
         y, v = np.take(self.y, rows, axis=1), np.take(self.v, rows, axis=1)
         return Columns(y, v, basis, self.v_min[rows], self.k[rows], self.p)
@@ -103,13 +109,14 @@ class Frame:
 def add_studies(a: Floats) -> Floats:
     """Add study after study, shape (k, B) -> (B,).
 
-    NumPy adds row after row only along the first axis of a C-ordered array of at least two columns; otherwise
-    it sums pairwise, in an order that depends on the shape.
+    NumPy reduces row after row only along the first axis of a C-ordered array of at least two columns;
+    otherwise it sums pairwise, in an order that depends on the shape. Running sums are always in order.
     """
-    assert a.flags.c_contiguous, "sums need C order"
-    assert a.shape[1] >= 2, "sums need at least two columns"
-    total: Floats = np.add.reduce(a, axis=0)
-    return total
+    if a.flags.c_contiguous and (a.shape[1] > FEW_COLUMNS or (a.shape[1] > 1 and a.shape[0] < LONG)):
+        total: Floats = np.add.reduce(a, axis=0)
+        return total
+    last: Floats = np.add.accumulate(a, axis=0)[-1].copy()
+    return last
 
 
 def pair_up(rows: Rows) -> Rows:
@@ -125,6 +132,8 @@ def turn_chunks(
     Whether a row is a plain mean or a regression is decided row by row, so that it does not depend on the
     batch.
     """
+    if rows.size == 0:
+        return
     mean = use_mean(mask, design)
     for is_mean in (True, False):
         for chunk in row_chunks(rows[mean[rows] == is_mean], mask.shape[1], design.shape[1]):
@@ -156,16 +165,16 @@ def use_mean(mask: Mask, design: Floats) -> Mask:
 
 def pick_rows(a: Floats, rows: Rows) -> Floats:
     """Return rows of a (B, k) array turned to (k, rows), or a (k,) array repeated in every column."""
-    if a.ndim == 2:
-        return _turn(a, rows)
-    return np.ascontiguousarray(np.broadcast_to(a[:, None], (a.size, rows.size)))
+    return _turn(a if a.ndim == 2 else np.broadcast_to(a, (int(rows.max(initial=0)) + 1, a.size)), rows)
 
 
 def _turn(a: NDArray[_Cell], rows: Rows) -> NDArray[_Cell]:
-    """Return rows of a (B, k) array turned to (k, rows), in C order."""
+    """Return rows of a (B, k) array turned to (k, rows), in C order (few and long ones in Fortran order)."""
     run = _slice_of(rows)
-    if rows.size < FEW:
-        return np.ascontiguousarray(a[run].T)
+    if rows.size < FEW_ROWS:
+        turned = a[run].T
+        long = rows.size <= FEW_COLUMNS and a.shape[1] >= LONG
+        return np.asfortranarray(turned) if long else np.ascontiguousarray(turned)
     # study after study: NumPy turns a block in the order of its source, five times slower
     turned = np.empty((a.shape[1], rows.size), dtype=a.dtype)
     for j in range(a.shape[1]):

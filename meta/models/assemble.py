@@ -200,6 +200,11 @@ def _number(value: float | np.floating) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
+def _numbers(values: Floats) -> list[float | None]:
+    """Return floats, None for NaN."""
+    return [None if value != value else value for value in values.tolist()]
+
+
 def _estimate(rows: FittedRows, i: int, spec: ModelSpec) -> Estimate:
     return Estimate(
         value=float(rows.value[i, 0]),
@@ -373,17 +378,21 @@ def _studies(
     effects: EffectSizes, spec: ModelSpec, rows: FittedRows, i: int, design: Design, used: Mask
 ) -> tuple[Study, ...]:
     """List every study as figures show it: used, unusable under this model, invalid; with reasons."""
-    value, low, high = study_intervals(effects, spec.level)
+    value, low, high = (_numbers(array) for array in study_intervals(effects, spec.level))
+    y, v = _numbers(effects.y), _numbers(effects.v)
+    shown = np.full(effects.k, np.nan) if rows.weights is None else np.where(used, rows.weights[i], np.nan)
+    weight = _numbers(shown)
+    counts = {name: _numbers(values) for name, values in effects.counts.items()}
     studies = [
         Study(
             label=effects.labels[j],
-            counts={name: _number(values[j]) for name, values in effects.counts.items()},
-            value=_number(value[j]),
-            low=_number(low[j]),
-            high=_number(high[j]),
-            weight=_number(rows.weights[i, j]) if rows.weights is not None and used[j] else None,
-            y=_number(effects.y[j]),
-            v=_number(effects.v[j]),
+            counts={name: values[j] for name, values in counts.items()},
+            value=value[j],
+            low=low[j],
+            high=high[j],
+            weight=weight[j],
+            y=y[j],
+            v=v[j],
             used=bool(used[j]),
             reason=None if used[j] else _reason(effects, spec, design, j),
             rows=effects.rows[j],

@@ -208,7 +208,8 @@ def _test_moderators(
 ) -> JointTest:
     """Test all coefficients but the intercept together; all, if the design has no column of ones."""
     rows = value.shape[0]
-    tested = [j for j in range(value.shape[1]) if j != find_intercept(design)]
+    intercept = None if intercept_only else find_intercept(design)
+    tested = [j for j in range(value.shape[1]) if j != intercept]
     if intercept_only or not tested:
         return JointTest(*(np.full(rows, np.nan) for _ in range(4)))
     statistic, p = joint_test(value[:, tested], covariance[:, tested][:, :, tested], df2)
