@@ -171,10 +171,17 @@ def _threshold_sentence(analysis: Node, unit: Unit, rows: list[Node]) -> Sentenc
         for one in rows
         if one.at("threshold").exists and (one.at("threshold", "interval").text() == "on") != (main == "on")
     ]
-    if not other:
+    if not other or _is_null(analysis, threshold.at("value").number()):
         return head
     does, differs = ("includes it", "clear of it") if main == "on" else ("is clear of it", "not clear of it")
-    return join(head, f" The main interval {does}; {differs} is that of ", _named(other), ".")
+    are = "is that" if len(other) == 1 else "are those"
+    return join(head, f" The main interval {does}; {differs} {are} of ", _named(other), ".")
+
+
+def _is_null(analysis: Node, value: float | None) -> bool:
+    """Say whether a threshold is the value of no difference, of which a sentence of its own speaks."""
+    words = MEASURES.get(analysis.at("measure").text())
+    return words is not None and words.null is not None and value == words.null
 
 
 def _null_sentence(analysis: Node, rows: list[Node]) -> Sentence:
@@ -190,7 +197,9 @@ def _null_sentence(analysis: Node, rows: list[Node]) -> Sentence:
     other = [one for one in known if one.at("includes_null").is_true() != main.is_true()]
     if not other:
         return (f"The main interval {does} {null}; so does that of every alternative that has one.",)
-    return join(f"The main interval {does} {null}; that of ", _named(other), f" {does_not}.")
+    that = "that" if len(other) == 1 else "those"
+    verb = does_not if len(other) == 1 else does_not.replace("s it", " it")
+    return join(f"The main interval {does} {null}; {that} of ", _named(other), f" {verb}.")
 
 
 def _reasons_sentence(head: str, rows: list[Node], key: str) -> Sentence:

@@ -63,11 +63,13 @@ def test_one_shipped_analysis_is_printed_as_the_report_has_it() -> None:
     lines = done.stdout.splitlines()
     assert lines[0] == "Resistance from the first episode (trs_early)"
     assert lines[1].strip() == (
-        "Of 9 alternatives, “Chan2021 left out” moves the estimate most: from 7.5 to 11.8 per 100 people "
+        "Of 11 alternatives, “Chan2021 left out” moves the estimate most: from 7.5 to 11.8 per 100 people "
         "with a first episode (+4.3), on 4 studies instead of 5."
     )
     (row,) = [line for line in lines if line.startswith("Chan2021 left out")]
-    assert " ".join(row.split()) == "Chan2021 left out 4 11.8 [4.6, 25.3] 1.0 to 63.8 +4.3"
+    assert " ".join(row.split()) == (
+        "Chan2021 left out 4 11.8 [4.6, 25.3] 1.0 to 63.8 +4.3 below, interval includes it"
+    )
     assert any(line.strip().startswith("Chan2021 left out: without Chan2021. The longest") for line in lines)
     assert "Treatment resistance after a first episode" not in done.stdout
     assert "warning: trs_incidence.csv line 28" in done.stderr

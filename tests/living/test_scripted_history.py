@@ -88,7 +88,7 @@ def test_the_last_release_is_the_shipped_review_and_tells_its_history(history):
         assert file.read_bytes() == (shipped / file.relative_to(frozen)).read_bytes(), file
     page = re.sub("<[^>]*>", "", (history[-1] / "report.html").read_text(encoding="utf-8"))
     assert "What changed since the last release" in page
-    assert "1 of 12 analyses changed since 2026.10.0" in page
+    assert "1 of 14 analyses changed since 2026.10.0" in page
     assert (history[-1] / "analyses" / "trs_total" / "history.svg").is_file()
 
 

@@ -35,6 +35,8 @@ STUDIES = {
     "td_improvement_clozapine": 3,
     "td_improvement_others": 5,
     "td_rate": 5,
+    "td_rate_first": 2,
+    "td_rate_second": 2,
     "td_rate_clozapine": 0,
 }
 

@@ -46,6 +46,8 @@ ANALYSES = [
     "td_improvement_clozapine",
     "td_improvement_others",
     "td_rate",
+    "td_rate_first",
+    "td_rate_second",
     "td_rate_clozapine",
 ]
 

@@ -53,19 +53,19 @@ def check(folder: Path, text: str, sheet: str = SHEET) -> tuple[Protocol | None,
 
 def test_the_shipped_review_has_no_problem() -> None:
     protocol = read_protocol(locate_review())
-    assert len(protocol.analyses) == 12
+    assert len(protocol.analyses) == 14
     assert all(analysis.caveats for analysis in protocol.analyses)
     assert all(analysis.unit is not None for analysis in protocol.analyses)
     assert all(analysis.headings or analysis.arms for analysis in protocol.analyses)
 
 
-def test_proportions_and_rates_are_headlined_by_glmms_and_ratios_by_the_house_profile() -> None:
+def test_counts_are_headlined_by_glmms_ratios_by_the_house_profile_two_studies_by_bayes() -> None:
     analyses = read_protocol(locate_review()).analyses
     models = {analysis.id: (analysis.measure, analysis.spec().model) for analysis in analyses}
     kinds = {"PLO": "binomial_normal", "IRLN": "poisson_normal", "RR": "random"}
-    assert {name: model for name, (_, model) in models.items()} == {
-        name: kinds[measure] for name, (measure, _) in models.items()
-    }
+    expected = {name: kinds[measure] for name, (measure, _) in models.items()}
+    expected |= dict.fromkeys(("td_rate_first", "td_rate_second"), "bayes")
+    assert {name: model for name, (_, model) in models.items()} == expected
 
 
 def test_a_small_protocol_is_read_with_its_defaults(tmp_path: Path) -> None:

@@ -46,6 +46,8 @@ def plans() -> Protocol:
         ("td_improvement_clozapine", 3),
         ("td_improvement_others", 5),
         ("td_rate", 5),
+        ("td_rate_first", 2),
+        ("td_rate_second", 2),
         ("td_rate_clozapine", 1),
     ],
 )
@@ -56,7 +58,7 @@ def test_every_analysis_takes_its_rows(shipped: dict[str, Selection], name: str,
 
 
 def test_no_analysis_is_without_an_expected_number(shipped: dict[str, Selection]) -> None:
-    assert len(shipped) == 12
+    assert len(shipped) == 14
 
 
 @pytest.mark.parametrize(

@@ -40,9 +40,13 @@ def changed(entry: dict[str, Any], **values: Any) -> dict[str, Any]:
 
 def test_one_sentence_names_what_moves_the_estimate_most(entries: dict[str, Any]) -> None:
     assert said(read_block("trs_total", entries["trs_total"])) == [
-        "Of 13 alternatives, “Follow-up of 5 years or more” moves the estimate most: from 17.1 to 20.5 per "
+        "Of 14 alternatives, “Follow-up of 5 years or more” moves the estimate most: from 17.1 to 20.5 per "
         "100 people with a first episode (+3.4), on 5 studies instead of 12.",
         "Every estimate that is compared lies within the main 95% interval.",
+        "No estimate crosses the threshold of 22.8 per 100 people with a first episode. The main interval is "
+        "clear of it; not clear of it are those of “Inverse variance (REML, HKSJ)”, “Beta-binomial”, "
+        "“Clozapine proxies left out”, “Register proxy left out”, “Follow-up of 5 years or more” and "
+        "“Uncertain counts left out”.",
     ]
 
 
@@ -53,15 +57,20 @@ def test_ratios_move_by_a_factor_and_intervals_are_held_against_no_difference(
     assert sentences[0].endswith(
         "moves the estimate most: from risk ratio 1.88 to 3.92 (×2.09), on 2 studies instead of 4."
     )
-    assert "The main interval includes 1, no difference; so does that of every alternative that has one." in (
-        sentences
-    )
+    assert "No estimate crosses the threshold of 1." in sentences
+    assert "The main interval includes 1, no difference; that of “Mantel–Haenszel” excludes it." in sentences
     assert sentences[-1] == "Without an estimate: “Counts as printed” (no study can be used)."
     assert sentences[-2].startswith("Shown and not compared: “Odds ratio” (another quantity: odds ratio")
     entry = changed(entries["clozapine_controlled"])
-    entry["alternatives"]["rows"][0]["includes_null"] = False
-    label = entry["alternatives"]["rows"][0]["label"]
-    assert f"The main interval includes 1, no difference; that of “{label}” excludes it." in (
+    rows = entry["alternatives"]["rows"]
+    rows[0]["includes_null"] = False
+    assert (
+        f"The main interval includes 1, no difference; those of “{rows[0]['label']}” and “Mantel–Haenszel” "
+        "exclude it."
+    ) in said(read_block("x", entry))
+    for row in rows:
+        row["includes_null"] = True
+    assert "The main interval includes 1, no difference; so does that of every alternative that has one." in (
         said(read_block("x", entry))
     )
 
@@ -122,7 +131,7 @@ def test_a_threshold_is_crossed_or_not_and_has_a_column(entries: dict[str, Any])
         one.update(threshold={"estimate": "below", "interval": "on"}, crossed=False)
     block = read_block("x", entry)
     assert "No estimate crosses the threshold of 20 per 100 people with a first episode." in said(block)
-    entry["alternatives"]["rows"][7].update(
+    entry["alternatives"]["rows"][8].update(
         threshold={"estimate": "above", "interval": "above"}, crossed=True
     )
     block = read_block("x", entry)
@@ -144,10 +153,13 @@ def test_the_tables_hold_every_alternative_with_changes_and_reasons(entries: dic
     assert list(table_rows(words)) == labels
     assert list(table_rows(numbers)) == ["Main analysis", *labels]
     shown = table_rows(numbers)
-    assert shown["Main analysis"] == ["4", "1.88 [0.41, 8.59]", "0.08 to 44.37", "–"]
-    assert shown["DerSimonian and Laird, Wald"] == ["4", "1.73 [0.95, 3.15]", "0.24 to 12.65", "×0.92"]
+    on = ["above, interval includes it"]
+    assert shown["Main analysis"] == ["4", "1.88 [0.41, 8.59]", "0.08 to 44.37", "–", *on]
+    assert shown["DerSimonian and Laird, Wald"] == [
+        "4", "1.73 [0.95, 3.15]", "0.24 to 12.65", "×0.92", *on,
+    ]  # fmt: skip
     assert shown["Risk difference"][1] == "risk difference 0.14 [−0.12, 0.41]"
-    assert shown["Counts as printed"] == ["0", "–", "–", "–"]
+    assert shown["Counts as printed"] == ["0", "–", "–", "–", "–"]
     changes, why = table_rows(words)["Counts as printed"]
     assert changes == "verification is seen. Out: Kane1988, Bondolfi1998, Bitter2004, Kumra2008."
     assert why.startswith("No estimate: no study can be used. No count rebuilt from a percentage")

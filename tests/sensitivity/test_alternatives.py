@@ -34,6 +34,8 @@ POOLED = (
     "clozapine_response",
     "clozapine_controlled",
     "td_improvement_clozapine",
+    "td_rate_first",
+    "td_rate_second",
 )
 
 PER_100 = DisplayUnit(100.0, "Per 100", "Per 100")
@@ -302,7 +304,7 @@ def test_a_threshold_is_in_the_unit_of_display(review: Review, mains: dict[str, 
     assert answer.threshold == Place("above", "on")
     assert answer.rows[0].threshold == Place("below", "on")
     assert [row.crossed for row in answer.rows] == [True, False]
-    assert [row.crossed for row in ask(review, mains, "trs_total", out).rows] == [None]
+    assert [row.crossed for row in ask(review, mains, "trs_total_stokes", out).rows] == [None]
 
 
 def test_without_a_main_estimate_nothing_is_compared(review: Review) -> None:
