@@ -88,10 +88,11 @@ def effect_sizes(
         Column, or columns joined by a space, that names each row; row numbers where none is given.
     add, to : float, {"only0", "all", "if0all", "none", "treatment_arm"}
         Continuity correction as in metafor's ``escalc``: how much is added to each cell, and of which
-        studies. By default 1/2 where a study has a zero cell, and nothing for AS, PHI, IRSD, PAS, PFT, IRS,
-        IRFT. ``treatment_arm`` (two groups only) adds n_i / (n_1 + n_2) to the cells of arm i where a study
-        has a zero cell (Sweeting 2004), person-time in the place of n for rates; another ``add`` than 1/2
-        scales it. Nothing happens where no cell can be zero.
+        studies. By default 1/2 where a study has a zero cell, and nothing for PETO, AS, PHI, IRSD, PAS, PFT,
+        IRS, IRFT (Peto's O - E and V exist with empty cells, and are pooled as they are). ``treatment_arm``
+        (two groups only) adds n_i / (n_1 + n_2) to the cells of arm i where a study has a zero cell (Sweeting
+        2004), person-time in the place of n for rates; another ``add`` than 1/2 scales it. Nothing happens
+        where no cell can be zero.
     drop00 : bool, optional
         Whether a study without events, or with nothing but events, in both arms has no effect size (it keeps
         its place, with the reason). By default yes for the odds, risk and rate ratios and what is made of an

@@ -59,7 +59,7 @@ COMPARISONS = (
         "PETO", "Peto odds ratio", "log odds ratio (Peto)", "ratio", "log", TWO_GROUPS,
         DisplayUnit(1.0, "Peto odds ratio", "Peto odds ratio"),
         citation="Yusuf, Peto, Lewis, Collins & Sleight (1985), Prog Cardiovasc Dis 27, 335-371",
-        null=1.0, add=HALF, drop00=True, log_axis=True,
+        null=1.0, drop00=True, log_axis=True,  # O - E and V need no cell above 0
         warning="Peto odds ratios are biased where effects are large or arms differ much in size",
     ),
     Measure(

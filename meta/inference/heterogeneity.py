@@ -9,13 +9,15 @@ Floats = NDArray[np.float64]
 
 
 def i2_from_tau2(tau2: Floats, typical: Floats) -> Floats:
-    """Return I2 = tau2 / (tau2 + typical variance), percent.
+    """Return I2 = tau2 / (tau2 + typical variance), percent; 100 where a bound of tau2 is infinite.
 
     References
     ----------
     Higgins & Thompson (2002), Statistics in Medicine 21, 1539-1558, eq. 9 and 10.
     """
-    return 100.0 * (tau2 / (tau2 + typical))
+    endless = np.isposinf(tau2) & np.isfinite(typical)
+    finite = np.where(endless, 0.0, tau2)
+    return np.where(endless, 100.0, 100.0 * (finite / (finite + typical)))
 
 
 def h2_from_tau2(tau2: Floats, typical: Floats) -> Floats:

@@ -41,7 +41,7 @@ def test_registry_holds_what_this_version_offers() -> None:
     assert {code for code, m in MEASURES.items() if m.log_axis} == ratios
     one_group = {m.code for m in MEASURES.values() if m.kind in ("proportion", "rate", "mean")}
     assert {code for code, m in MEASURES.items() if m.null is None} == one_group | {"SDLN", "CVLN"}
-    corrected = {"OR", "RR", "RD", "PETO", "YUQ", "OR2DN", "IRR", "IRD", "PR", "PLN", "PLO", "IR", "IRLN"}
+    corrected = {"OR", "RR", "RD", "YUQ", "OR2DN", "IRR", "IRD", "PR", "PLN", "PLO", "IR", "IRLN"}
     assert {code for code, m in MEASURES.items() if m.add == 0.5} == corrected
     assert {m.add for m in MEASURES.values()} == {0.0, 0.5}
     assert {code for code, m in MEASURES.items() if m.drop00} == {"OR", "RR", "PETO", "YUQ", "OR2DN", "IRR"}

@@ -62,6 +62,8 @@ def test_quadratic_form_is_that_of_the_inverse() -> None:
 
 def test_heterogeneity_at_its_ends() -> None:
     assert i2_from_tau2(np.array([0.0, 3.0]), np.array([1.0, 1.0])).tolist() == [0.0, 75.0]
+    # an interval of tau2 without an upper end leaves room for nothing but heterogeneity
+    assert i2_from_tau2(np.array([np.inf]), np.array([1.0])).tolist() == [100.0]
     assert i2_from_q(np.array([0.0, 2.0, 8.0, 0.0]), np.array([4.0, 4.0, 4.0, 0.0])).tolist()[:3] == [
         0.0,
         0.0,

@@ -83,3 +83,18 @@ def test_what_cannot_be_pooled_is_refused_in_words() -> None:
         meta.fit_model(ready, spec)
     with pytest.raises(OptionError, match="takes no moderators"):
         meta.ModelSpec(model="mantel_haenszel", moderators="~ n1")
+
+
+def test_peto_pools_without_a_correction_for_cells_of_zero() -> None:
+    """Yusuf et al. (1985): sum (O - E) / sum V, here in plain loops; a trial with one empty cell counts."""
+    spec = meta.ModelSpec(model="common", ci_method="Wald")
+    fit = meta.fit_model(effects("PETO"), spec)
+    over, total = 0.0, 0.0
+    for e1, n1, e2, n2 in trials().to_numpy(dtype=float):
+        n, events = n1 + n2, e1 + e2
+        over += e1 - n1 * events / n
+        total += n1 * n2 * events * (n - events) / (n * n * (n - 1))
+    assert fit.k == 4
+    assert fit.estimate is not None
+    assert fit.estimate.value == pytest.approx(over / total, rel=1e-13)
+    assert fit.estimate.se == pytest.approx(total**-0.5, rel=1e-13)
