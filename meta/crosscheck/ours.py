@@ -61,11 +61,22 @@ def take_counts(effects: EffectSizes, fit: Fit) -> Counts:
     return Counts(FAMILY[fit.spec.model], effects.counts[events][places], effects.counts[size][places])
 
 
+def twin_places(effects: EffectSizes, fit: Fit) -> list[int]:
+    """Return the studies used that have an effect size; a GLMM's trials without events have none."""
+    return [i for i in used_places(effects, fit) if np.isfinite(effects.y[i]) and effects.v[i] > 0.0]
+
+
+def cochran_q(fit: Fit) -> float | None:
+    """Return the Q that a fit reports; None where it is about another mean than an engine's."""
+    if fit.heterogeneity is None or fit.spec.tau2_method == "DL_MH":
+        return None
+    return fit.heterogeneity.q
+
+
 def take_data(effects: EffectSizes, fit: Fit) -> Data:
     """Return what the fit's inverse-variance model, or under a GLMM its twin, is fitted to."""
     if fit.spec.model in TWO_GROUP_GLMMS:
-        # the twin is fitted to the effect sizes; a study without any event has none
-        places = [i for i in used_places(effects, fit) if np.isfinite(effects.y[i]) and effects.v[i] > 0.0]
+        places = twin_places(effects, fit)
         y, v = effects.y[places], effects.v[places]
     elif fit.spec.is_glmm:
         counts = take_counts(effects, fit)

@@ -16,7 +16,15 @@ from meta.crosscheck.opinions import (
     compare_pairs,
     decline,
 )
-from meta.crosscheck.ours import Data, choose_numbers, pair_hksj, pair_mean, pair_tau2, reported
+from meta.crosscheck.ours import (
+    Data,
+    choose_numbers,
+    cochran_q,
+    pair_hksj,
+    pair_mean,
+    pair_tau2,
+    reported,
+)
 from meta.results import Fit
 
 #: Ours by PyMARE's name of the correction.
@@ -101,8 +109,9 @@ def _pair_reported(
     """Pair what the fit reports with PyMARE's numbers: closed forms, and the rest."""
     closed: list[Pair] = []
     iterated: list[Pair] = []
-    if fit.heterogeneity is not None:
-        closed.append(Pair("reported: Q", fit.heterogeneity.q, q, 1.0))
+    ours_q = cochran_q(fit)
+    if ours_q is not None:
+        closed.append(Pair("reported: Q", ours_q, q, 1.0))
     method, interval, guard = fit.spec.tau2_method, fit.spec.ci_method or "", fit.spec.ci_guard
     if method in (*CLOSED, *ITERATED) and fit.estimate is not None:
         chosen = choose_numbers(rows[method, "Wald"], rows[method, "HKSJ"], data, interval, guard)

@@ -8,11 +8,11 @@ from importlib.metadata import version
 from meta.crosscheck.beta_engine import ask_beta_functions
 from meta.crosscheck.glmm_engine import ask_glm, ask_scipy
 from meta.crosscheck.opinions import EXACT, PYMARE, SCIPY, STATSMODELS, Opinion, Question, decline
-from meta.crosscheck.ours import take_counts, take_data
+from meta.crosscheck.ours import take_counts, take_data, twin_places
 from meta.crosscheck.pymare_engine import ask_pymare
 from meta.crosscheck.statsmodels_engine import ask_statsmodels
 from meta.effects.sizes import EffectSizes
-from meta.options import ModelSpec
+from meta.options import TWO_GROUP_GLMMS, ModelSpec
 from meta.results import Fit
 
 #: The models on counts that are compared themselves.
@@ -51,6 +51,8 @@ def second_opinions(part: str, effects: EffectSizes, fit: Fit) -> tuple[Opinion,
     if fit.k < 2:
         reason = "one study: nothing is pooled" if fit.k == 1 else "no study is used"
         return _decline_all(part, fit, reason)
+    if fit.spec.model in TWO_GROUP_GLMMS and len(twin_places(effects, fit)) < 2:
+        return _decline_all(part, fit, "fewer than two trials have an event: too few effect sizes")
     data = take_data(effects, fit)
     if not fit.spec.is_glmm:
         asked = fit if _is_offered(fit.spec) else None

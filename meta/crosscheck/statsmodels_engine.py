@@ -19,7 +19,16 @@ from meta.crosscheck.opinions import (
     compare_pairs,
     decline,
 )
-from meta.crosscheck.ours import METHODS, Data, choose_numbers, pair_hksj, pair_mean, pair_tau2, reported
+from meta.crosscheck.ours import (
+    METHODS,
+    Data,
+    choose_numbers,
+    cochran_q,
+    pair_hksj,
+    pair_mean,
+    pair_tau2,
+    reported,
+)
 from meta.results import Fit
 
 #: Its Q exceeds k - 1 by more than rounding, and yet its PM is 0: the iteration fell back.
@@ -135,7 +144,8 @@ def _pair_rows(name: str, method: str, theirs: Rows, data: Data) -> list[Pair]:
 
 def _pair_reported(fit: Fit, weighed: dict[str, Rows], q: float, data: Data) -> list[Pair]:
     """Pair what the fit reports with weighted least squares at its tau2, and its Q."""
-    pairs = [Pair("reported: Q", fit.heterogeneity.q, q, 1.0)] if fit.heterogeneity is not None else []
+    ours = cochran_q(fit)
+    pairs = [] if ours is None else [Pair("reported: Q", ours, q, 1.0)]
     if fit.estimate is None:
         return pairs
     # UWLS is weighted least squares at its own scale

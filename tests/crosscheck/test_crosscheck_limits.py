@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from crosscheck_data import bcg, counted, made, shipped_answer
 
@@ -17,7 +18,10 @@ from meta.crosscheck.calls import call_engine
 from meta.crosscheck.opinions import Pair, Question, compare_pairs
 from meta.crosscheck.second import second_opinions
 from meta.crosscheck.summaries import find_failures, summarise_opinions
+from meta.effects.compute import effect_sizes
 from meta.errors import ModelError
+from meta.models.fitting import fit_model
+from meta.options import ModelSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 ASKED = Question("PyMARE", "1.0", "a thing", 1e-10)
@@ -48,6 +52,32 @@ def test_counts_without_any_event() -> None:
         ("SciPy", "there is no estimate (one sided)"),
         ("SciPy", "there is no estimate (one sided)"),
     ]
+
+
+def trials(events1: list[int], events2: list[int], **options: Any) -> tuple[Any, Any]:
+    frame = pd.DataFrame({"a": events1, "m": [40, 60, 50], "c": events2, "n": [45, 55, 60]})
+    effects = effect_sizes(frame, "OR", events1="a", n1="m", events2="c", n2="n")
+    return effects, fit_model(effects, ModelSpec(**options))
+
+
+@pytest.mark.parametrize("model", ["unconditional_random", "unconditional_fixed", "conditional_exact"])
+@pytest.mark.parametrize("events2", [[0, 0, 0], [0, 4, 0]])
+def test_trials_of_which_fewer_than_two_have_an_event(model: str, events2: list[int]) -> None:
+    found = second_opinions("main", *trials([0, 0, 0], events2, model=model))
+    assert {(o.engine, o.status) for o in found} == {
+        ("PyMARE", "cannot"), ("statsmodels", "cannot"), ("SciPy", "cannot")
+    }  # fmt: skip
+
+
+def test_q_about_mantel_haenszel_is_not_set_against_cochrans() -> None:
+    differ = {}
+    for method in ("DL", "DL_MH"):
+        effects, fit = trials([2, 9, 4], [7, 6, 15], tau2_method=method, ci_method="Wald")
+        found = second_opinions("main", effects, fit)
+        assert {o.status for o in found} <= {"agrees", "cannot"}
+        differ[method] = fit.heterogeneity.q, sum(o.quantities for o in found)
+    assert abs(differ["DL"][0] - differ["DL_MH"][0]) > 1e-3
+    assert 0 < differ["DL_MH"][1] < differ["DL"][1]
 
 
 def test_an_engine_that_raises_is_told_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
