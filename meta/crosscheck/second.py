@@ -76,14 +76,15 @@ def second_opinions(part: str, effects: EffectSizes, fit: Fit) -> tuple[Opinion,
 
 def _is_offered(spec: ModelSpec) -> bool:
     """Say whether the engines make the numbers that the fit reports."""
-    plain = spec.model in ("random", "common", "uwls") and spec.weights is None
+    plain = spec.model in ("random", "common", "uwls") and spec.weights is None and spec.cluster is None
     return plain and spec.ci_guard in ("none", "se")
 
 
 def _decline_reported(part: str) -> Opinion:
     """Return that the reported numbers themselves are compared with nothing; our refits were."""
     asked = Question(STATSMODELS, version("statsmodels"), "reported numbers", EXACT)
-    return decline(part, asked, "statsmodels and PyMARE have no such model, weights or guard")
+    reason = "statsmodels and PyMARE have no such model, weights, guard or cluster-robust interval"
+    return decline(part, asked, reason)
 
 
 def _decline_all(part: str, fit: Fit, reason: str) -> tuple[Opinion, ...]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,10 @@ from meta.crosscheck.opinions import Pair, Question, compare_pairs
 from meta.crosscheck.second import second_opinions
 from meta.crosscheck.summaries import find_failures, summarise_opinions
 from meta.effects.compute import effect_sizes
-from meta.errors import ModelError
+from meta.effects.sizes import EffectSizes
+from meta.errors import ModelError, OptionError
 from meta.models.fitting import fit_model
-from meta.options import ModelSpec
+from meta.options import CLUSTER_ROBUST, ModelSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 ASKED = Question("PyMARE", "1.0", "a thing", 1e-10)
@@ -78,6 +81,53 @@ def test_q_about_mantel_haenszel_is_not_set_against_cochrans() -> None:
         differ[method] = fit.heterogeneity.q, sum(o.quantities for o in found)
     assert abs(differ["DL"][0] - differ["DL_MH"][0]) > 1e-3
     assert 0 < differ["DL_MH"][1] < differ["DL"][1]
+
+
+CLUSTERED = EffectSizes.from_arrays(
+    [0.1, 0.5, 0.45, -0.2, 0.9, 0.3, 0.35],
+    [0.05, 0.04, 0.06, 0.03, 0.08, 0.02, 0.05],
+    columns={"study": ["A", "A", "A", "B", "C", "D", "D"], "weight": [1.0, 2.0, 1.0, 3.0, 1.0, 2.0, 1.0]},
+)
+
+
+@pytest.mark.parametrize("interval", CLUSTER_ROBUST)
+@pytest.mark.parametrize("model", ["random", "common"])
+def test_cluster_robust_numbers_are_declined_not_set_against_others(model: str, interval: str) -> None:
+    spec = ModelSpec(model=model, ci_method=interval, cluster="study")
+    fit = fit_model(CLUSTERED, spec)
+    found = second_opinions("main", CLUSTERED, fit)
+    words = "statsmodels and PyMARE have no such model, weights, guard or cluster-robust interval"
+    assert [(o.what, o.reason) for o in found if o.status == "cannot"] == [("reported numbers", words)]
+    assert {o.status for o in found} == {"agrees", "cannot"}
+
+
+def every_spec() -> Iterator[ModelSpec]:
+    """Return every combination of model, estimator, interval and guard on effect sizes that there is."""
+    models = ("random", "common", "uwls", "ivhet", "three_level", "correlated_effects")
+    tau2 = (None, "REML", "DL", "HE", "HS", "HSk", "SJ", "ML", "EB", "PM", "PMM", "GENQ", "DL2")
+    intervals = ("Wald", "t", "HKSJ", *CLUSTER_ROBUST)
+    for chosen in product(models, tau2, intervals, ("none", "se", "ci", "iqwig6")):
+        further: list[dict[str, str]] = [{}, {"weights": "weight"}, {"cluster": "study"}]
+        for more in further:
+            names = ("model", "tau2_method", "ci_method", "ci_guard")
+            options: dict[str, Any] = {**dict(zip(names, chosen, strict=True)), **more}
+            try:
+                yield ModelSpec(**options, pi_method=None)
+            except OptionError:
+                continue
+
+
+def test_no_model_estimator_interval_or_guard_raises_a_false_alarm() -> None:
+    specs = list(every_spec())
+    assert {s.model for s in specs} >= {"random", "common", "uwls", "ivhet", "three_level"}
+    assert len({s.tau2_method for s in specs}) == 13
+    failures = [
+        (spec, failure)
+        for spec in specs
+        for opinion in second_opinions("main", CLUSTERED, fit_model(CLUSTERED, spec))
+        for failure in opinion.failures
+    ]
+    assert not failures
 
 
 def test_an_engine_that_raises_is_told_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
