@@ -39,6 +39,14 @@ Blocks = Callable[[Rows, Rows], Floats]
 #: the Moore-Penrose one): the cluster alone decides a coefficient.
 EIGEN_RTOL = 1e-12
 
+#: A robust standard error without adjustment (CR0) below this share of the model-based one is rounding: the
+#: residuals of every cluster cancel in that coefficient, and no data vary that could tell its error.
+DEGENERATE = 1e-8
+
+#: A cluster decides a combination of coefficients alone where the product of 1 - the eigenvalues of its
+#: leverage X_i'Phi_i^-1 X_i M is below this.
+LEVERAGE_RTOL = 1e-10
+
 #: Coefficients whose correlations have a smaller eigenvalue than this are not tested together.
 SINGULAR = 1e-10
 
@@ -53,9 +61,14 @@ class Robust:
     Attributes
     ----------
     covariance : array of shape (B, p, p)
-        Cluster-robust covariance of the coefficients.
+        Cluster-robust covariance of the coefficients; rows and columns of a degenerate one are NaN.
     df : array of shape (B, p)
         Satterthwaite degrees of freedom of each coefficient.
+    degenerate : array of bool, shape (B, p)
+        Which coefficients have no robust variance: that of CR0 is 0 beside the model-based one.
+    alone : array of bool, shape (B,)
+        Whether one cluster alone decides a coefficient or a combination of them: its residuals are 0 there,
+        and whatever its error is, no robust variance knows.
     m : array of int, shape (B,)
         Clusters used.
     statistic, df1, df2, p : arrays of shape (B,)
@@ -65,6 +78,8 @@ class Robust:
 
     covariance: Floats
     df: Floats
+    degenerate: Mask
+    alone: Mask
     m: NDArray[np.int64]
     statistic: Floats
     df1: Floats
@@ -74,10 +89,15 @@ class Robust:
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """One element a cluster of an analysis: who, U'e (p,), D (p, p), H (p, p)."""
+    """One element a cluster of an analysis: who, U'e (p,) with A_i and without, D (p, p), H (p, p), leverage.
+
+    ``leverage`` is the product of 1 - the eigenvalues of X_i'Phi_i^-1 X_i M.
+    """
 
     owner: Rows
     score: Floats
+    plain: Floats
+    leverage: Floats
     d: Floats
     h: Floats
 
@@ -148,6 +168,7 @@ def cluster_robust(
     m = (sizes > 0).sum(axis=1)
     fine = np.isfinite(bread).all(axis=(1, 2)) & (m >= 2)
     covariance, df = np.full((rows, p, p), np.nan), np.full((rows, p), np.nan)
+    degenerate, alone = np.zeros((rows, p), dtype=bool), np.zeros(rows, dtype=bool)
     test = np.full((4, rows), np.nan)
     largest = int((sizes * (sizes + p) + p * p).sum(axis=1).max(initial=1))
     chosen = np.flatnonzero(fine)
@@ -156,12 +177,22 @@ def cluster_robust(
         used = _Used(mask[chunk][:, order], sizes[chunk], order)
         terms = _terms(used, design, residual[chunk], bread[chunk], blocks, chunk, adjust=method == "CR2")
         meat = _add(terms.owner, terms.score[:, :, None] * terms.score[:, None, :], chunk.size)
+        lost = degenerate[chunk] = _has_no_variance(terms, bread[chunk])
+        alone[chunk] = _add(terms.owner, np.where(terms.leverage < LEVERAGE_RTOL, 1.0, 0.0), chunk.size) > 0.0
+        meat = np.where(lost[:, :, None] | lost[:, None, :], np.nan, meat)
         covariance[chunk] = _factor(method, m[chunk], p)[:, None, None] * meat
         for j in range(p):
-            df[chunk, j] = 2.0 * _wishart_df(_transform(terms, np.eye(p)[:, [j]], bread[chunk]))
+            found = 2.0 * _wishart_df(_transform(terms, np.eye(p)[:, [j]], bread[chunk]))
+            df[chunk, j] = np.where(lost[:, j], np.nan, found)
         if tested:
             test[:, chunk] = _joint_test(terms, value[chunk], covariance[chunk], bread[chunk], tested)
-    return Robust(covariance, df, m.astype(np.int64), *test)
+    return Robust(covariance, df, degenerate, alone, m.astype(np.int64), *test)
+
+
+def _has_no_variance(terms: _Terms, bread: Floats) -> Mask:
+    """Return which coefficients have a variance of 0 under CR0 beside that of the model, shape (B, p)."""
+    variance = _add(terms.owner, np.square(terms.plain), bread.shape[0])
+    return np.asarray(variance <= DEGENERATE**2 * np.diagonal(bread, axis1=1, axis2=2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,14 +220,14 @@ def _factor(method: str, m: NDArray[np.int64], p: int) -> Floats:
 def _terms(
     used: _Used, design: Floats, residual: Floats, bread: Floats, blocks: Blocks, chunk: Rows, *, adjust: bool
 ) -> _Terms:
-    """Return U'e, D and H of every cluster of every analysis, sorted by analysis, then cluster.
+    """Return the terms of every cluster of every analysis, sorted by analysis, then cluster.
 
     Clusters of one size are worked on together, so that a cluster's numbers do not depend on the others.
     """
     flat = used.sizes.ravel()
     first = np.cumsum(flat) - flat
     place = used.order[np.nonzero(used.mask)[1]]
-    found: list[tuple[Rows, Floats, Floats, Floats]] = []
+    found: list[tuple[Rows, Floats, Floats, Floats, Floats, Floats]] = []
     for n in np.unique(flat[flat > 0]):
         which = np.flatnonzero(flat == n)
         rows = place[first[which][:, None] + np.arange(n)]
@@ -204,14 +235,19 @@ def _terms(
         x, e, own = design[rows], residual[owner[:, None], rows], bread[owner]
         phi = blocks(chunk[owner], rows)
         u = np.linalg.solve(phi, x) @ own
+        plain = (u.transpose(0, 2, 1) @ e[:, :, None])[:, :, 0]
+        leverage = np.linalg.det(np.eye(x.shape[2]) - u.transpose(0, 2, 1) @ x)
         if adjust:
             u = _adjustment(phi, x, own) @ u
         turned = u.transpose(0, 2, 1)
-        found.append((which, (turned @ e[:, :, None])[:, :, 0], turned @ phi @ u, turned @ x))
+        score = (turned @ e[:, :, None])[:, :, 0]
+        found.append((which, score, plain, leverage, turned @ phi @ u, turned @ x))
     which = np.concatenate([part[0] for part in found])
     back = np.argsort(which, kind="stable")
-    score, d, h = (np.concatenate([part[i] for part in found])[back] for i in (1, 2, 3))
-    return _Terms(which[back] // used.sizes.shape[1], score, d, h)
+    score, plain, leverage, d, h = (
+        np.concatenate([np.asarray(part[i]) for part in found])[back] for i in (1, 2, 3, 4, 5)
+    )
+    return _Terms(which[back] // used.sizes.shape[1], score, plain, leverage, d, h)
 
 
 def _adjustment(phi: Floats, x: Floats, bread: Floats) -> Floats:

@@ -12,7 +12,7 @@ from meta.effects.measures import SUMMED, to_natural
 from meta.effects.sizes import EffectSizes
 from meta.inference.heterogeneity import h2_from_tau2, i2_from_tau2
 from meta.kernels.status import Status
-from meta.models.clusters import cluster_names
+from meta.models.clusters import cluster_names, robust_notes
 from meta.models.design import Design
 from meta.models.rows import FittedRows
 from meta.options import WITHOUT_TAU2, ModelSpec
@@ -95,7 +95,7 @@ def assemble_fit(
         studies=_studies(effects, spec, rows, i, design, used),
         excluded=_excluded(effects, spec, design, used),
         totals=_totals(effects, spec, used),
-        notes=(*notes, *_notes(rows, i, spec)),
+        notes=(*notes, *_notes(rows, i, spec), *robust_notes(rows, i, spec, design.names)),
         information=_information(rows, i),
         components=rows.components[i] if rows.components is not None else (),
         clusters=int(rows.clusters[i]) if rows.clusters is not None else None,

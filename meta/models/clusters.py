@@ -1,4 +1,4 @@
-"""Which rows belong to one study: the column that ``ModelSpec.cluster`` names."""
+"""Which rows belong to one study (the column ``ModelSpec.cluster``), and what robust intervals lack."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from extraction.names import suggest
 from meta.effects.sizes import EffectSizes, Value
 from meta.errors import ModelError
+from meta.models.rows import FittedRows
 from meta.options import ModelSpec
 
 
@@ -33,6 +34,31 @@ def cluster_codes(effects: EffectSizes, spec: ModelSpec) -> NDArray[np.intp]:
     names = cluster_names(effects, spec)
     place = {name: i for i, name in enumerate(sorted({name for name in names if name is not None}))}
     return np.array([-1 if name is None else place[name] for name in names], dtype=np.intp)
+
+
+def robust_notes(rows: FittedRows, i: int, spec: ModelSpec, names: Sequence[str]) -> list[str]:
+    """Name the coefficients without a robust variance, and what robust variances leave out."""
+    if rows.degenerate is None or rows.decided_alone is None:
+        return []
+    lost = [name for name, gone in zip(names, rows.degenerate[i], strict=True) if gone]
+    alone = bool(rows.decided_alone[i])
+    if lost:
+        why = (
+            f"one study ({spec.cluster}) alone decides it"
+            if alone
+            else f"the residuals of every study ({spec.cluster}) cancel"
+        )
+        return [
+            f"{name}: no cluster-robust standard error ({spec.ci_method}), since {why}: its robust variance "
+            "is degenerate (0 beside the model-based one)"
+            for name in lost
+        ]
+    if alone:
+        return [
+            f"one study ({spec.cluster}) alone decides a combination of the coefficients, whose error "
+            f"cluster-robust standard errors ({spec.ci_method}) leave out: they may be too small"
+        ]
+    return []
 
 
 def _cells(columns: Mapping[str, Sequence[Value]], name: str) -> Sequence[Value]:

@@ -93,8 +93,9 @@ def make_robust(
     """Replace standard errors, intervals and tests by cluster-robust ones.
 
     ``rows`` holds Wald numbers and their covariance; ``components`` are the variances between studies and of
-    rows within them (for a random-effects model 0 and tau2). A single study keeps its Wald interval; several
-    rows of one study alone have no robust interval, so that nothing is estimated.
+    rows within them (for a random-effects model 0 and tau2). A single study keeps its Wald interval; where no
+    coefficient has a robust interval (several rows of one study alone) nothing is estimated. A coefficient
+    whose robust variance is degenerate is NaN among the others.
     """
     p = design.shape[1]
     rho = np.full(y.size, 0.0 if spec.rho is None else float(spec.rho))
@@ -116,12 +117,13 @@ def make_robust(
         df=coefficient_df[:, 0] if p == 1 else _least(coefficient_df),
         coefficient_df=coefficient_df,
         clusters=robust.m,
+        degenerate=robust.degenerate, decided_alone=robust.alone,
         wald_covariance=bread,
         test_statistic=robust.statistic, test_df=robust.df1, test_df2=robust.df2, test_p=robust.p,
     )  # fmt: skip
     if intercept_only:
         out = _predict(out, robust.m, spec)
-    lost = ~single & np.isnan(out.se).any(axis=1) & np.isfinite(rows.value).all(axis=1)
+    lost = ~single & np.isnan(out.se).all(axis=1) & np.isfinite(rows.value).all(axis=1)
     return _give_up(out, lost, robust.m, spec)
 
 
@@ -239,19 +241,21 @@ def _give_up(rows: FittedRows, lost: Mask, m: NDArray[np.int64], spec: ModelSpec
         changed[name] = np.where(lost.reshape(-1, *[1] * (here.ndim - 1)), nothing, here)
     notes = rows.notes if rows.notes is not None else ((),) * lost.size
     said = tuple(
-        (*notes[i], _lost(int(m[i]), rows.value.shape[1], spec)) if lost[i] else notes[i]
-        for i in range(lost.size)
+        (*notes[i], *_lost(int(m[i]), rows, i, spec)) if lost[i] else notes[i] for i in range(lost.size)
     )
     status = np.where(lost, Status.NOT_ESTIMABLE, rows.status).astype(np.int8)
     return replace(rows, status=status, notes=said, **changed)
 
 
-def _lost(m: int, p: int, spec: ModelSpec) -> str:
-    """Say why an analysis has no robust interval."""
+def _lost(m: int, rows: FittedRows, i: int, spec: ModelSpec) -> tuple[str, ...]:
+    """Say why an analysis has no robust interval; of degenerate variances the result itself does."""
+    p = rows.value.shape[1]
+    if rows.degenerate is not None and rows.degenerate[i].any():
+        return ()
     studies = f"{m} {'study' if m == 1 else 'studies'} ({spec.cluster})"
     if m < 2:
-        return f"{studies}: a cluster-robust interval ({spec.ci_method}) needs two studies or more"
-    return f"{studies} for {p} coefficients: no cluster-robust interval ({spec.ci_method})"
+        return (f"{studies}: a cluster-robust interval ({spec.ci_method}) needs two studies or more",)
+    return (f"{studies} for {p} coefficients: no cluster-robust interval ({spec.ci_method})",)
 
 
 def _fitted(value: Floats, design: Floats) -> Floats:

@@ -210,8 +210,12 @@ def _check_numbers(moderators: Moderators, columns: Mapping[str, Sequence[Cell]]
 
 
 def _standard_errors(x: Floats, covariance: Floats) -> Floats:
-    """Return sqrt(x' V x) of each row."""
-    return np.asarray(np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", x, covariance, x), 0.0)))
+    """Return sqrt(x' V x) of each row; NaN where it rests on a coefficient without a variance."""
+    unknown = np.isnan(np.diagonal(covariance))
+    known = np.where(np.isnan(covariance), 0.0, covariance)
+    lost = (x[:, unknown] != 0.0).any(axis=1)
+    variance = np.where(lost, np.nan, np.einsum("ij,jk,ik->i", x, known, x))
+    return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
 
 
 def _mean_interval(

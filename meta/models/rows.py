@@ -25,8 +25,9 @@ class FittedRows:
     interval of tau2 was asked for; ``parameters`` counts coefficients and variance components; ``posteriors``
     and ``components`` hold one entry an analysis, None under other models. ``wald_covariance`` and
     ``hksj_covariance`` (the latter after the guard) are (B, p, p), for predictions at values of moderators;
-    None under a GLMM. ``guard_replaced`` says where the guard ``ci`` or ``iqwig6`` did not keep the HKSJ
-    interval.
+    None under a GLMM. ``degenerate`` (B, p) says which coefficients have no robust variance,
+    ``decided_alone`` (B,) where one cluster alone decides a combination of coefficients. ``guard_replaced``
+    says where the guard ``ci`` or ``iqwig6`` did not keep the HKSJ interval.
     """
 
     value: Floats
@@ -78,6 +79,8 @@ class FittedRows:
     notes: tuple[tuple[str, ...], ...] | None = None
     coefficient_df: Floats | None = None
     clusters: NDArray[np.int64] | None = None
+    degenerate: NDArray[np.bool_] | None = None
+    decided_alone: NDArray[np.bool_] | None = None
     wald_covariance: Floats | None = None
     hksj_covariance: Floats | None = None
     guard_replaced: NDArray[np.bool_] | None = None

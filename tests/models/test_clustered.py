@@ -12,6 +12,7 @@ from meta.effects.sizes import EffectSizes
 from meta.errors import ModelError, OptionError
 from meta.kernels.multilevel import fit_multilevel
 from meta.models.fitting import fit_many, fit_model
+from meta.models.predictions import predict_at
 from meta.models.subgroups import fit_subgroups
 from meta.options import ModelSpec
 from meta.sensitivity.leave_one_out import leave_one_out
@@ -263,3 +264,67 @@ def test_names_of_studies_may_be_numbers():
     numbered = {"study": [float(str(name).split()[1]) for name in effects.columns["study"]]}
     other = EffectSizes.from_arrays(effects.y, effects.v, columns=numbered)
     assert leave_one_out(other, THREE).labels == tuple(str(i) for i in range(8))
+
+
+class TestDegenerateVariances:
+    """A coefficient that one study alone decides has no robust variance, whatever the others have."""
+
+    effects = EffectSizes.from_arrays(
+        np.array([0.1, 0.4, 0.3, -0.2, 0.5, 0.9]),
+        np.array([0.04, 0.05, 0.03, 0.06, 0.05, 0.04]),
+        columns={"study": list("AABBCC"), "g": list("xxxxzz")},
+    )
+
+    @pytest.mark.parametrize("method", ["CR0", "CR1", "CR2"])
+    @pytest.mark.parametrize("model", ["random", "common", "three_level", "correlated_effects"])
+    def test_it_is_nan_with_its_reason_and_the_other_keeps_its_numbers(self, method: str, model: str):
+        formula = "~ 0 + C(g)"
+        spec = ModelSpec(model=model, ci_method=method, cluster="study", moderators=formula, tau2_ci=None)
+        fit = fit_model(self.effects, spec)
+        assert fit.status not in ("not_estimable", "not_converged")
+        coefficients = fit.coefficients
+        for name in ("se", "low", "high", "statistic", "p", "df"):
+            known, lost = getattr(coefficients, name)
+            assert np.isfinite(known), name
+            assert np.isnan(lost), name
+        assert fit.moderator_test is None
+        assert fit.to_dict()["coefficients"]["se"][1] is None
+        reason = (
+            f"g: z: no cluster-robust standard error ({method}), since one study (study) alone decides it: "
+            "its robust variance is degenerate (0 beside the model-based one)"
+        )
+        assert reason in fit.notes
+        # under a common effect the numbers of the other group are those of a fit of it alone, but for CR1's
+        # factor, which counts studies
+        if model == "common" and method != "CR1":
+            alone = fit_model(
+                used_rows(self.effects, np.arange(6) < 4), replace(spec, moderators=None)
+            ).estimate
+            assert coefficients.se[0] == pytest.approx(alone.se, rel=1e-12)
+
+    def test_predictions_that_do_not_rest_on_it_keep_their_standard_error(self):
+        fit = fit_model(self.effects, replace(ROBUST, moderators="~ 0 + C(g)"))
+        known, lost = predict_at(fit, {"g": ["x", "z"]}).se
+        assert known == pytest.approx(fit.coefficients.se[0], rel=1e-14)
+        assert np.isnan(lost)
+
+    def test_a_study_that_alone_decides_a_difference_is_said(self):
+        fit = fit_model(self.effects, replace(ROBUST, moderators="~ C(g)"))
+        assert np.isfinite(fit.coefficients.se).all()
+        assert (
+            "one study (study) alone decides a combination of the coefficients, whose error cluster-robust "
+            "standard errors (CR2) leave out: they may be too small"
+        ) in fit.notes
+
+    def test_effects_without_any_residual_have_no_robust_interval_and_say_so(self):
+        effects = EffectSizes.from_arrays(np.full(6, 0.3), self.effects.v, columns=self.effects.columns)
+        fit = fit_model(effects, ROBUST)
+        assert (fit.status, fit.estimate) == ("not_estimable", None)
+        assert fit.notes[-1:] == (
+            "intercept: no cluster-robust standard error (CR2), since the residuals of every study (study) "
+            "cancel: its robust variance is degenerate (0 beside the model-based one)",
+        )
+
+    def test_ordinary_data_have_no_such_note(self):
+        fit = fit_model(make_effects(), replace(ROBUST, moderators="~ C(half) + dose"))
+        assert not [note for note in fit.notes if "cluster-robust" in note]
