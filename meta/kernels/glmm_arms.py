@@ -290,16 +290,19 @@ def _derivatives(
     own = w1 * residual[0] + w2 * residual[1]
     shared = z1 * residual[0] + z2 * residual[1]
     score = (own, shared, shared * u)
-    own2 = w1 * w1 * variance[0] + w2 * w2 * variance[1]
-    cross = w1 * z1 * variance[0] + w2 * z2 * variance[1]
-    shared2 = z1 * z1 * variance[0] + z2 * z2 * variance[1]
+    # the weights come first: far from the mode they are 0, and what they multiply may be near the largest
+    # number there is
+    v1, v2 = w * variance[0], w * variance[1]
+    own2 = w1 * w1 * v1 + w2 * w2 * v2
+    cross = w1 * z1 * v1 + w2 * z2 * v2
+    shared2 = z1 * z1 * v1 + z2 * z2 * v2
     curvature = (own2, cross, cross * u, shared2, shared2 * u, shared2 * np.square(u))
     first = np.array([np.add.reduce(w * s, axis=0) for s in score])
-    # about their means: far from the mode the products are huge, and their difference would be rounding
+    # about their means: of large products the difference would be rounding
     apart = [s - m for s, m in zip(score, first, strict=True)]
     second = np.array(
         [
-            np.add.reduce(w * (apart[i] * apart[j] - c), axis=0)
+            np.add.reduce(w * apart[i] * apart[j] - c, axis=0)
             for (i, j), c in zip(_PAIRS, curvature, strict=True)
         ]
     )

@@ -235,6 +235,10 @@ def climb(
 
 def climb_settled(cells: Cells, theta: Floats, free: tuple[int, ...]) -> Climb:
     """Ascend, raise the nodes of each integral that has not settled, and ascend again until none moves."""
+    if cells.settle:
+        # near the top the nodes are those of the top: to raise them there spares a second ascent
+        theta = climb(cells, theta, free, tolerance=NEAR_TOL).theta
+        raise_levels(cells, theta)
     result = climb(cells, theta, free)
     for _ in range(MAX_ROUNDS):
         # a failed ascent may stand anywhere; only its status matters from here on

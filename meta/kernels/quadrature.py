@@ -34,12 +34,13 @@ class Rule:
 
 
 #: The ladder an integral climbs until its logarithm stops moving. Gauss-Hermite does for all but zero (or
-#: full) counts under a large tau; the panels halve from rung to rung, and the last resolves the step of a
-#: zero count at tau = 300.
+#: full) counts under a large tau, and two further rungs of it cost less than to find where panels must lie;
+#: the panels halve from rung to rung, and the last resolves the step of a zero count at tau = 300.
 LADDER = (
     Rule("hermite", 15),
     Rule("hermite", 25),
-    Rule("panels", 2),
+    Rule("hermite", 41),
+    Rule("hermite", 65),
     Rule("panels", 4),
     Rule("panels", 8),
     Rule("panels", 16),
@@ -97,7 +98,7 @@ def split_by_rule(
         Each piece has at least two integrals (the last repeated): a single column is summed in another order.
     """
     pieces = []
-    for rung in np.unique(level):
+    for rung in np.flatnonzero(np.bincount(level)):
         rule = rules[int(rung)]
         here = index[level == rung]
         width = max(2, evaluations // rule.nodes)

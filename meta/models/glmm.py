@@ -188,6 +188,8 @@ def _one_sided(data: _Data, batch: GlmmBatch, level: float) -> tuple[Floats, Flo
     """Return natural bounds where there are no events, or nothing else: exact and one-sided."""
     low, high = nothing(batch.k.size), nothing(batch.k.size)
     rows = np.flatnonzero(batch.status == Status.ONE_SIDED)
+    if not rows.size:
+        return low, high
     total = np.zeros(rows.size)
     events = np.zeros(rows.size)
     for i in range(data.mask.shape[1]):

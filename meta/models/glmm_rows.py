@@ -153,11 +153,17 @@ def _inverse_variance(fitted: Fitted, free: Floats) -> tuple[Floats, Floats, Flo
     y, v, mask, design = fitted.y, fitted.v, fitted.problem.mask, fitted.problem.design
     rows, p = mask.shape[0], design.shape[1]
     typical, q, wald_free = nothing(rows), nothing(rows), nothing(rows)
+    wald_y, wald_v, zero = fitted.wald
+    whole = mask & ~zero
+    # without a zero cell both are sums over the same studies and values
+    same = wald_y is y and wald_v is v and not (mask & zero).any()
     for chunk, columns, frame in turn_chunks(y, v, mask, design, np.flatnonzero(free > 0.0)):
         moments = sum_moments(columns, np.zeros(chunk.size))
         typical[chunk] = (columns.k - p) / moments.trace_p * np.ldexp(1.0, 2 * frame.exponent)
-    wald_y, wald_v, zero = fitted.wald
-    whole = mask & ~zero
+        if same:
+            q[chunk], wald_free[chunk] = moments.q, columns.k - p
+    if same:
+        return typical, q, wald_free
     enough = np.flatnonzero(whole.sum(axis=1) > p)
     for chunk, columns, _ in turn_chunks(wald_y, wald_v, whole, design, enough):
         q[chunk] = sum_moments(columns, np.zeros(chunk.size)).q
