@@ -62,7 +62,12 @@ _ROBINS_I: dict[str, Level] = {
     "Critical": "critical",
     "No information": "unknown",
 }
-_JBI: dict[str, Level] = {"Yes": "low", "Unclear": "unknown", "No": "high", "Not applicable": "not_applicable"}
+_JBI: dict[str, Level] = {
+    "Yes": "low",
+    "Unclear": "unknown",
+    "No": "high",
+    "Not applicable": "not_applicable",
+}
 _NOS: dict[str, Level] = {"Star": "low", "No star": "high", "Unclear": "unknown"}
 
 TOOLS: dict[str, Tool] = {
