@@ -178,6 +178,17 @@ def model_offers(model: str, name: str, value: object) -> bool:
     return value in getattr(_MODEL_CHOICES[model], name)
 
 
+def default_method(model: str, name: str) -> str | None:
+    """Return what ``model`` takes for one of its four methods where nothing is said."""
+    found: tuple[str | None, ...] = getattr(_MODEL_CHOICES[model], name)
+    return found[0]
+
+
+def model_uses(model: str, name: str) -> bool:
+    """Return whether ``model`` reads one of the further options (``weights``, ``cluster``, ...)."""
+    return name in _MODEL_CHOICES[model].uses
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """Every choice behind a fit, the model included; what is not given takes the model's default.

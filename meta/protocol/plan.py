@@ -21,6 +21,7 @@ from pydantic_core import PydanticCustomError
 from extraction.dialect import Decimal, Delimiter, Dialect, Roles
 from meta.errors import ProtocolError
 from meta.options import DisplayUnit, ModelSpec
+from meta.profiles.inheriting import inherit_choices
 from meta.profiles.loader import NOTHING, load_profile, override_spec
 
 #: Name of the protocol inside a review's folder.
@@ -224,8 +225,9 @@ class ModelChoices(_Part):
 class Alternative(_Part):
     """A choice that could reasonably have been made instead, to show how far the answer hangs on it.
 
-    What is not given is as in the analysis. A filter on a column replaces the analysis's own filters on that
-    column; on another column it is added.
+    What is not given is as in the analysis, but for what no longer applies: a model choice of the analysis
+    that the alternative's model, interval or prior has no use for falls away. A filter on a column replaces
+    the analysis's own filters on that column; on another column it is added.
     """
 
     label: Words
@@ -317,7 +319,7 @@ class Analysis(_Part):
         replaced = {condition.column for condition in a.filters}
         model = a.model.model_dump(exclude_none=True)
         if a.profile is None:
-            model = {**self.model.model_dump(exclude_none=True), **model}
+            model = inherit_choices(self.profile, self.model.model_dump(exclude_none=True), model)
         return self.model_copy(
             update={
                 "measure": a.measure or self.measure,
