@@ -180,8 +180,11 @@ def _check_rule(sheet: Sheet, rule: Sequence[str]) -> None:
         if list(rule).count(word) > 1:
             raise OverlapError(f"the overlap rule names {word!r} more than once")
         if word != "most_cohorts" and _rule_column(sheet, word) is None:
+            overlap = sheet.schema.overlap
+            name = overlap and (overlap.followup if word == "longest_followup" else overlap.n)
+            which = f"the column {name!r}, which" if name else "a column that"
             raise OverlapError(
-                f"{sheet.file}: the overlap rule {word!r} needs a column that this sheet does not have"
+                f"{sheet.file}: the overlap rule {word!r} needs {which} this sheet does not have"
             )
 
 

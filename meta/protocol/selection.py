@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from extraction.errors import Problem, ProblemsError
 from extraction.names import suggest
 from extraction.overlap import Chosen, OverlapError, SetAside, choose_rows, label_of
-from extraction.sheet import Row, RowRef, Sheet, Value
-from meta.errors import ProtocolError
-from meta.protocol.expressions import parse_sum
+from extraction.sheet import Row, RowRef, Sheet
+from meta.protocol.derived import derive_columns, fail, need_column, show_value, with_sum
 from meta.protocol.plan import Analysis, Filter
 from meta.protocol.shared_controls import modelled_dependence, shared_control_warnings
 from meta.protocol.spread import spread_rows
@@ -80,7 +79,7 @@ def select_rows(sheet: Sheet, analysis: Analysis) -> Selection:
     kept, excluded, more = _exclude(kept, analysis, columns)
     warnings += more
     joined = spread_rows(kept, analysis, columns)
-    derived = _derive(joined.sheet, analysis)
+    derived = derive_columns(joined.sheet, analysis)
     _check_labels(derived, analysis, columns)
     chosen, doubts = _choose(derived, analysis, columns)
     warnings += (*chosen.warnings, *doubts)
@@ -109,8 +108,8 @@ def filter_text(condition: Filter) -> str:
     if word == "present":
         return f"{column} is given" if value else f"{column} is not given"
     if word in ("at_least", "at_most"):
-        return f"{column} is {word.replace('_', ' ')} {_show(value)}"
-    options = [_show(v) for v in value] if isinstance(value, tuple) else [_show(value)]
+        return f"{column} is {word.replace('_', ' ')} {show_value(value)}"
+    options = [show_value(v) for v in value] if isinstance(value, tuple) else [show_value(value)]
     listed = options[0] if len(options) == 1 else f"{', '.join(options[:-1])} or {options[-1]}"
     return f"{column} is {'not ' if word == 'not_in' else ''}{listed}"
 
@@ -121,50 +120,21 @@ def meets_filter(condition: Filter, row: Row) -> bool:
     return _predicate(condition.column, word, value)(row)
 
 
-def _show(value: Value) -> str:
-    # :g alone would round from the seventh digit on
-    return f"{value:.12g}" if isinstance(value, float) else str(value)
-
-
-def _fail(
-    sheet: Sheet,
-    rule: str,
-    message: str,
-    *,
-    column: str | None = None,
-    line: int | None = None,
-    advice: str = "",
-) -> ProblemsError:
-    """Return the error for one problem of a selection."""
-    return ProblemsError([Problem(sheet.file, line, column, None, rule, message, advice)])
-
-
 def _label_columns(sheet: Sheet, analysis: Analysis) -> tuple[str, ...]:
     """Return the columns that name a row of this analysis."""
     columns = analysis.label_columns()
     if not columns and sheet.schema.overlap is not None and sheet.schema.overlap.label in sheet.columns:
         columns = (sheet.schema.overlap.label,)
     if not columns:
-        raise _fail(
+        raise fail(
             sheet,
             "no-label",
             f"analysis {analysis.id!r} does not say which column names the studies",
             advice='add label = "..."',
         )
     for column in columns:
-        _need_column(sheet, column, analysis)
+        need_column(sheet, column, analysis)
     return columns
-
-
-def _need_column(sheet: Sheet, column: str, analysis: Analysis) -> None:
-    if column not in sheet.columns:
-        raise _fail(
-            sheet,
-            "unknown-column",
-            f"analysis {analysis.id!r} needs a column {column!r}",
-            column=column,
-            advice=suggest(column, sheet.columns),
-        )
 
 
 def _apply_filters(
@@ -173,7 +143,7 @@ def _apply_filters(
     """Apply the filters in their order, and count what each takes away."""
     kept, record, warnings = sheet.select(lambda _: True), [], []
     for condition in analysis.filters:
-        _need_column(sheet, condition.column, analysis)
+        need_column(sheet, condition.column, analysis)
         ((word, value),) = condition.tests().items()
         warnings += _doubt_filter(sheet, condition, analysis)
         test = _predicate(condition.column, word, value)
@@ -222,19 +192,19 @@ def _doubt_filter(sheet: Sheet, condition: Filter, analysis: Analysis) -> list[P
                 else "write the value in quotes, or give the column a type"
             )
             message = f"analysis {analysis.id!r} compares {option!r} with a column of {kinds}"
-            raise _fail(sheet, "filter-type", message, column=condition.column, advice=advice)
+            raise fail(sheet, "filter-type", message, column=condition.column, advice=advice)
     if word in ("at_least", "at_most"):
         return []
-    present = {_show(cell) for cell in cells}
+    present = {show_value(cell) for cell in cells}
     return [
         Problem(
             sheet.file,
             None,
             condition.column,
-            _show(option),
+            show_value(option),
             "filter-finds-nothing",
-            f"analysis {analysis.id!r} asks for {_show(option)!r}, which no row has",
-            suggest(_show(option), present),
+            f"analysis {analysis.id!r} asks for {show_value(option)!r}, which no row has",
+            suggest(show_value(option), present),
             "warning",
         )
         for option in options
@@ -252,7 +222,7 @@ def _exclude(
     for entry in analysis.exclude:
         if entry.row not in known:
             message = f"analysis {analysis.id!r} excludes {entry.row!r}, which no row is called"
-            raise _fail(whole, "unknown-row", message, column=columns[0], advice=suggest(entry.row, known))
+            raise fail(whole, "unknown-row", message, column=columns[0], advice=suggest(entry.row, known))
         rows = [row.ref for row in kept.rows if label_of(row, columns) == entry.row]
         if not rows:
             warnings.append(
@@ -270,48 +240,6 @@ def _exclude(
         record.append({"label": entry.row, "reason": entry.reason, "rows": [asdict(ref) for ref in rows]})
     names = {entry.row for entry in analysis.exclude}
     return kept.select(lambda row: label_of(row, columns) not in names), record, tuple(warnings)
-
-
-def _derive(sheet: Sheet, analysis: Analysis) -> Sheet:
-    """Add the derived columns; where a term is missing, so is the sum."""
-    for name, text in analysis.derived.items():
-        if name in sheet.columns:
-            raise _fail(
-                sheet,
-                "derived-exists",
-                f"analysis {analysis.id!r} derives {name!r}, which the sheet already has",
-                column=name,
-            )
-        try:
-            terms = parse_sum(text)
-        except ProtocolError as error:
-            raise _fail(sheet, "derived-form", f"analysis {analysis.id!r}: {error}", column=name) from error
-        for _, column in terms:
-            _need_column(sheet, column, analysis)
-        rows = tuple(_with_sum(sheet, row, name, terms) for row in sheet.rows)
-        sheet = replace(sheet, columns=(*sheet.columns, name), rows=rows)
-    return sheet
-
-
-def _with_sum(sheet: Sheet, row: Row, name: str, terms: Sequence[tuple[int, str]]) -> Row:
-    """Return the row with one more column."""
-    total: float | int | None = 0
-    for sign, column in terms:
-        cell = row.values[column]
-        if isinstance(cell, str):
-            raise _fail(
-                sheet,
-                "derived-text",
-                f"{name!r} adds up {column!r}, which holds text: {cell!r}",
-                column=column,
-                line=row.ref.line,
-            )
-        total = None if total is None or cell is None else total + sign * cell
-    return replace(
-        row,
-        values={**row.values, name: total},
-        text={**row.text, name: "" if total is None else _show(total)},
-    )
 
 
 def _check_labels(sheet: Sheet, analysis: Analysis, columns: tuple[str, ...]) -> None:
@@ -345,17 +273,23 @@ def _choose(sheet: Sheet, analysis: Analysis, columns: tuple[str, ...]) -> tuple
     """Resolve the overlap as declared; without a rule keep all rows, and warn of those that share people."""
     plan, together = analysis.overlap, modelled_dependence(analysis)
     if (cluster := analysis.spec().cluster) is not None:
-        _need_column(sheet, cluster, analysis)
-    sheet = _with_size(sheet, analysis)
+        need_column(sheet, cluster, analysis)
     try:
         if plan is not None:
             named = [entry.row for entry in plan.named]
-            return choose_rows(
-                sheet, plan.rule, named=named, links=plan.links, label=columns, together=together
-            ), ()
+            chosen = choose_rows(
+                _with_size(sheet, analysis),
+                plan.rule,
+                named=named,
+                links=plan.links,
+                label=columns,
+                together=together,
+            )
+            return _without_size(chosen, sheet), ()
         probe = choose_rows(sheet, (), label=columns, together=together)
     except OverlapError as error:
-        raise _fail(sheet, "overlap", f"analysis {analysis.id!r}: {error}") from error
+        message = f"analysis {analysis.id!r}: {error}"
+        raise fail(sheet, "overlap", message, advice=_advise_size(sheet, analysis)) from error
     doubts = tuple(
         Problem(
             sheet.file,
@@ -373,11 +307,38 @@ def _choose(sheet: Sheet, analysis: Analysis, columns: tuple[str, ...]) -> tuple
 
 
 def _with_size(sheet: Sheet, analysis: Analysis) -> Sheet:
-    """Let the rule ``largest_n`` look at the analysis's own n, where the sheet has no column for it."""
-    overlap, size = sheet.schema.overlap, analysis.columns.get("n")
-    if overlap is None or overlap.n in sheet.columns or size not in sheet.columns:
+    """Let the rule ``largest_n`` look at the analysis's own n, where the sheet has no column for it.
+
+    Of two groups it looks at the people of both together.
+    """
+    overlap, columns = sheet.schema.overlap, analysis.columns
+    if overlap is None or overlap.n in sheet.columns:
         return sheet
-    return replace(sheet, schema=replace(sheet.schema, overlap=replace(overlap, n=size)))
+    sizes = [columns[key] for key in (("n",) if "n" in columns else ("n1", "n2")) if key in columns]
+    if not sizes or any(size not in sheet.columns for size in sizes):
+        return sheet
+    name = " + ".join(sizes)
+    schema = replace(sheet.schema, overlap=replace(overlap, n=name))
+    if len(sizes) == 1:
+        return replace(sheet, schema=schema)
+    rows = tuple(with_sum(sheet, row, name, [(1, size) for size in sizes]) for row in sheet.rows)
+    return replace(sheet, schema=schema, columns=(*sheet.columns, name), rows=rows)
+
+
+def _advise_size(sheet: Sheet, analysis: Analysis) -> str:
+    """Say what to do where the rule asks for the largest n, and there is none."""
+    overlap = _with_size(sheet, analysis).schema.overlap
+    asked = analysis.overlap is not None and "largest_n" in analysis.overlap.rule
+    if not asked or (overlap is not None and overlap.n in _with_size(sheet, analysis).columns):
+        return ""
+    return "an analysis that reads n, or n1 and n2, needs none; else leave largest_n out"
+
+
+def _without_size(chosen: Chosen, sheet: Sheet) -> Chosen:
+    """Return the rows chosen as they stand in ``sheet``, without what the rule alone looked at."""
+    kept = {row.ref for row in chosen.sheet.rows}
+    rows = tuple(row for row in sheet.rows if row.ref in kept)
+    return replace(chosen, sheet=replace(sheet, rows=rows, whole=sheet.whole or sheet))
 
 
 def _named_record(analysis: Analysis) -> list[dict[str, str]]:

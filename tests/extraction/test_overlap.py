@@ -247,7 +247,7 @@ def test_what_cannot_be_used_is_an_error(
 
 def test_a_rule_needs_its_column() -> None:
     sheet = make_sheet([{"study_id": "A"}], columns=("study_id", "n"))
-    with pytest.raises(OverlapError, match="'longest_followup' needs a column that this sheet does not have"):
+    with pytest.raises(OverlapError, match="'longest_followup' needs the column 'followup_years', which"):
         choose_rows(sheet, RULE)
     assert kept(choose_rows(sheet, ("most_cohorts", "largest_n"))) == ["A"]
 

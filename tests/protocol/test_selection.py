@@ -334,6 +334,44 @@ def test_what_cannot_be_chosen_is_an_error_with_its_place(
     assert words in str(caught.value)
 
 
+def two_groups(folder: Path, lines: str) -> Sheet:
+    text = f"study_id,events1,n1,events2,n2,overlap_group\n{lines}"
+    (folder / "pairs.csv").write_text(text, encoding="utf-8")
+    return read_sheet(folder / "pairs.csv", "generic")
+
+
+@pytest.mark.parametrize(("sizes", "kept"), [("30,5,30", "B"), ("60,5,61", "A")])
+def test_largest_n_of_two_groups_looks_at_the_people_of_both(tmp_path: Path, sizes: str, kept: str) -> None:
+    sheet = two_groups(tmp_path, f"A,5,{sizes},g\nB,5,60,5,60,g\n")
+    chosen = select_rows(
+        sheet,
+        plan(
+            measure="OR",
+            columns={key: key for key in ("events1", "n1", "events2", "n2")},
+            profile="house@1",
+            overlap={"rule": ["most_cohorts", "largest_n"]},
+        ),
+    )
+    assert chosen.labels == (kept,)
+    assert chosen.record["overlap"]["set_aside"][0]["rule"] == "largest_n"
+    # what the rule looked at is no column of the sheet
+    assert chosen.sheet.columns == sheet.columns == chosen.sheet.whole.columns
+
+
+def test_largest_n_without_any_n_names_the_column_that_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "made.csv").write_text("study_id,y,se\nA,0.1,0.2\n", encoding="utf-8")
+    asked = plan(
+        measure="GEN", columns={"y": "y", "se": "se"}, profile="house@1", overlap={"rule": ["largest_n"]}
+    )
+    with pytest.raises(ProblemsError) as caught:
+        select_rows(read_sheet(tmp_path / "made.csv", "generic"), asked)
+    (problem,) = caught.value.problems
+    assert problem.message.endswith(
+        "the overlap rule 'largest_n' needs the column 'n', which this sheet does not have"
+    )
+    assert problem.advice == "an analysis that reads n, or n1 and n2, needs none; else leave largest_n out"
+
+
 def test_text_that_differs_is_joined_and_numbers_that_differ_are_left_empty(tmp_path: Path) -> None:
     sheet = make_sheet(tmp_path, "A,early,Norway,1,1,10,,\nA,late,Sweden,2,2,10,,\n")
     (row,) = select_rows(sheet, plan(**SPREAD)).sheet.rows
