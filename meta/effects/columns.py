@@ -19,6 +19,11 @@ Bools = NDArray[np.bool_]
 _PRECISION = (("v",), ("se",), ("low", "high"))
 #: Columns that are never negative.
 _NOT_NEGATIVE = (*COUNTS, "time", "time1", "time2", "sd", "sd1", "sd2", "sd_pre", "sd_post")
+#: Between which a number that is no count must lie in size, where it is not 0 (a variance: between their
+#: squares): far beyond any use of it, and near enough to 1 that no sum of squares over- or underflows.
+SIZES = (1e-15, 1e15)
+#: Columns that this is not asked of: counts have bounds of their own, correlations and P values end at 1.
+UNSIZED = (*COUNTS, "r", "p")
 #: Events and the person-time in which they were counted.
 _TIMES = (("events", "time"), ("events1", "time1"), ("events2", "time2"))
 
@@ -92,6 +97,8 @@ def _alone(given: Mapping[str, str], values: Mapping[str, Floats]) -> list[tuple
     faults: list[tuple[Bools, str]] = []
     for keyword, column in values.items():
         name = given[keyword]
+        if keyword not in UNSIZED:
+            faults.append(absurd_size(keyword, name, column))
         if keyword in _NOT_NEGATIVE:
             faults.append((column < 0, f"{name} is negative"))
         if keyword in COUNTS:
@@ -102,6 +109,14 @@ def _alone(given: Mapping[str, str], values: Mapping[str, Floats]) -> list[tuple
         if keyword == "r":
             faults.append((np.abs(column) > 1, f"{name} must lie between -1 and 1"))
     return faults
+
+
+def absurd_size(keyword: str, name: str, column: Floats) -> tuple[Bools, str]:
+    """Return which numbers are too large or too small to compute with, and the rule."""
+    low, high = (bound**2 if keyword == "v" else bound for bound in SIZES)
+    size = np.abs(column)
+    bad = (size > high) | ((size < low) & (size > 0))
+    return bad, f"{name} must be 0 or lie between {low:g} and {high:g} in size"
 
 
 def _together(given: Mapping[str, str], values: Mapping[str, Floats]) -> list[tuple[Bools, str]]:
@@ -127,4 +142,5 @@ def cell_number(value: float) -> str:
     """Return a cell as the user wrote it, or nearly: 4000000, not 4e+06."""
     if np.isnan(value):
         return "empty"
-    return str(int(value)) if float(value).is_integer() else repr(float(value))
+    whole = float(value).is_integer() and abs(value) < 1e16
+    return str(int(value)) if whole else repr(float(value))

@@ -17,6 +17,10 @@ To = Literal["only0", "all", "if0all", "none", "treatment_arm"]
 #: What is added to a cell where a measure has a correction and nothing else is said.
 HALF = 0.5
 
+#: Between which an ``add`` other than 0 must lie: a correction is a part of an event, or a few. Far beyond,
+#: cells of 10^308 overflow, and so do their reciprocals near 0.
+ADD_BOUNDS = (1e-6, 10.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Correction:
@@ -25,7 +29,7 @@ class Correction:
     Attributes
     ----------
     add : float
-        Amount, >= 0.
+        Amount: 0, or from 0.000001 to 10.
     to : {"only0", "all", "if0all", "none", "treatment_arm"}
         Added to every cell of: the studies that have a zero cell; all studies; all studies if any has a zero
         cell; none. ``treatment_arm`` (two groups only): the studies that have a zero cell get
@@ -39,7 +43,7 @@ class Correction:
     OptionError
         If ``to`` is none of these.
     EffectError
-        If ``add`` is negative or not finite.
+        If ``add`` is neither 0 nor within ``ADD_BOUNDS``.
 
     References
     ----------
@@ -52,8 +56,9 @@ class Correction:
 
     def __post_init__(self) -> None:
         check_option("to", self.to, To)
-        if not np.isfinite(self.add) or self.add < 0:
-            raise EffectError(f"add must be a finite number >= 0; got {self.add!r}")
+        low, high = ADD_BOUNDS
+        if self.add != 0.0 and not low <= self.add <= high:
+            raise EffectError(f"add must be 0, or a number from {low:g} to {high:g}; got {self.add:g}")
 
     def amount(self, zero: NDArray[np.bool_]) -> Floats:
         """Return what is added to each cell of each study of one group.

@@ -9,7 +9,7 @@ import numpy as np
 
 from extraction.names import suggest
 from meta.effects.cells import Cells
-from meta.effects.columns import Bools, cell_number, raise_faults
+from meta.effects.columns import UNSIZED, Bools, absurd_size, cell_number, raise_faults
 from meta.effects.entry import Measure
 from meta.effects.measures import column_keywords, find_measure, to_analysis
 from meta.effects.recover import compatible_counts, is_skewed, printed_decimals
@@ -278,6 +278,8 @@ def _source_faults(names: Mapping[str, str], known: Mapping[str, Floats]) -> Ite
     """Yield which rows break a rule about what papers report instead, and the rule."""
     for key, values in known.items():
         name = names.get(key, key)
+        if key not in UNSIZED:
+            yield absurd_size(key, name, values)
         if key.startswith("percent"):
             yield (values < 0) | (values > 100), f"{name} must lie between 0 and 100"
         elif key == "p":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 Number = float | int | None
 
@@ -44,6 +44,9 @@ SIGNIFICANT_DIGITS = 3
 #: More decimals than this are noise, whatever the interval.
 MOST_DECIMALS = 6
 
+#: Digits enough for any float with as many decimals as its neighbours ask for: 28, the usual, are not.
+_DIGITS = Context(prec=400, rounding=ROUND_HALF_EVEN)
+
 #: From here on a number is written with a power of ten (the upper bound of a ratio from two studies, say).
 POWERS_FROM = 1e12
 
@@ -77,7 +80,7 @@ def number_text(x: Number, decimals: int) -> str:
     if abs(x) >= POWERS_FROM:
         return _power_text(float(x))
     # by the shortest decimal text of the float: 0.285 means 0.285, not the binary number just below it
-    rounded = Decimal(repr(float(x))).quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_EVEN)
+    rounded = Decimal(repr(float(x))).quantize(Decimal(1).scaleb(-decimals), context=_DIGITS)
     text = f"{abs(rounded):,.{decimals}f}".replace(",", THIN_SPACE)
     return MINUS + text if rounded < 0 else text
 

@@ -289,7 +289,10 @@ FRAME = pd.DataFrame(
             r"labels must be unique.*'a' \(row 1, row 3\)",
         ),
         ("PLO", {"events": "n", "n": "n", "label": "id"}, "no column 'id'"),
-        ("PLO", {"events": "n", "n": "n", "add": -0.5}, r"add must be a finite number >= 0; got -0.5"),
+        ("PLO", {"events": "n", "n": "n", "add": -0.5}, r"be 0, or a number from 1e-06 to 10; got -0.5"),
+        ("PLO", {"events": "n", "n": "n", "add": 1e308}, r"from 1e-06 to 10; got 1e\+308"),
+        ("PLO", {"events": "n", "n": "n", "add": 1e-308}, r"from 1e-06 to 10; got 1e-308"),
+        ("PLO", {"events": "n", "n": "n", "add": float("nan")}, r"from 1e-06 to 10; got nan"),
         ("PLO", {"events": 3, "n": "n"}, "events takes the name of a column; got int"),
         ("XYZ", ONE, "measure must be one of AS, COR"),
     ],
@@ -314,6 +317,27 @@ def test_all_impossible_rows_are_named_with_file_and_line() -> None:
     assert "made.csv line 2 ('A'): cases is negative (cases = -1, years = 10)" in text
     assert "made.csv line 3 ('B'): cases in no years" in text
     assert "made.csv line 4 ('C'): years is negative (cases = 3, years = -2.5)" in text
+
+
+@pytest.mark.parametrize("value", [1e308, -1e308, 1.1e15, 1e-16, -1e-300])
+def test_numbers_too_large_or_too_small_to_compute_with_are_refused_by_rule(value: float) -> None:
+    frame = pd.DataFrame({"y": [0.0, value], "v": [1.0, 1e-20], "se": [1.0, 1.0], "p": [0.5, 0.1]})
+    with pytest.raises(EffectError) as caught:
+        effect_sizes(frame, "GEN", y="y", v="v")
+    rule = "y must be 0 or lie between 1e-15 and 1e+15 in size"
+    assert str(caught.value).startswith(f"1 row with impossible numbers: row 2 ('2'): {rule} (y = ")
+    if value > 0.0:
+        frame = frame.rename(columns={"y": "reported"})
+        with pytest.raises(EffectError, match=r"reported must be 0 or lie between 1e-15 and 1e\+15 in size"):
+            effect_sizes(frame, "OR", se="se", recover={"reported": "reported", "p": "p"})
+
+
+def test_a_variance_may_be_the_square_of_what_a_value_may_be() -> None:
+    frame = pd.DataFrame({"y": [1e15, 1e-15], "v": [1e30, 1e-30]})
+    assert effect_sizes(frame, "GEN", y="y", v="v").v.tolist() == [1e30, 1e-30]
+    frame["v"] = [1e31, 1e-31]
+    with pytest.raises(EffectError, match=r"2 rows .*v must be 0 or lie between 1e-30 and 1e\+30 in size"):
+        effect_sizes(frame, "GEN", y="y", v="v")
 
 
 def test_interval_upside_down_or_beside_its_value() -> None:

@@ -29,6 +29,8 @@ THIN = "\u202f"
         (2.449e17, 2, "2.4×10¹⁷"),
         (-1e300, 2, "−1.0×10³⁰⁰"),
         (1e-300, 2, "0.00"),
+        # more digits than Decimal keeps by default
+        (1e11, 20, "100\u202f000\u202f000\u202f000." + 20 * "0"),
     ],
 )
 def test_number(x: float, decimals: int, text: str) -> None:
