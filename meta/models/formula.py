@@ -84,8 +84,9 @@ def parse_formula(text: str) -> Formula:
             several = hasattr(parsed, "lhs") or isinstance(parsed, tuple)
             found = [] if several else [list(term.factors) for term in parsed]
     except Exception as error:  # whatever the parser of another project does to hostile text
-        first = str(error).partition("\n")[0].strip() or type(error).__name__
-        raise ModelError(f"moderators {text!r} cannot be read: {first}; use {ALLOWED}") from error
+        raise ModelError(
+            f"moderators {text!r} cannot be read: {_why_unreadable(text)}; use {ALLOWED}"
+        ) from error
     if several:
         raise ModelError(f"moderators {text!r}: nothing may stand before '~'")
     intercept, terms = False, []
@@ -128,6 +129,29 @@ def _check_size(text: str) -> None:
             f"moderators {text!r}: too many products to multiply out; at most {MAX_PRODUCTS} of *, :, / "
             f"and ** are read, over at most {MAX_WORDS} words, and {MAX_BRACKET_POWERS} power of a bracket"
         )
+
+
+def _why_unreadable(text: str) -> str:
+    """Say in words what keeps a formula from being read; the parser's own are those of another project."""
+    bare = re.sub(r"`[^`]*`|'[^']*'|\"[^\"]*\"", "x", text)
+    for sign, name in (("`", "backtick"), ("'", "quotation mark"), ('"', "quotation mark")):
+        if sign in bare:
+            return f"a {name} is opened and never closed"
+    open_brackets: list[str] = []
+    for sign in bare:
+        if sign in "([{":
+            open_brackets.append(sign)
+        elif sign in ")]}" and (not open_brackets or open_brackets.pop() + sign not in ("()", "[]", "{}")):
+            return f"the bracket '{sign}' closes none that is open"
+    if open_brackets:
+        return f"the bracket '{open_brackets[-1]}' is never closed"
+    if lonely := re.search(r"([-+*:/^]+)\s*(?:$|\))|(?:~|\(|^)\s*([*:/^]+)|[-+*:/^]\s+([*:/^]+)", bare):
+        return f"the operator '{next(filter(None, lonely.groups()))}' has nothing to join on one of its sides"
+    if beside := re.search(r"([^\W\d][\w.]*)\s+(\w[\w.]*)", bare):
+        return f"no operator stands between '{beside[1]}' and '{beside[2]}'"
+    if strange := re.search(r"[^\w\s.,=~+*:/^()'\"`-]", bare):
+        return f"'{strange[0]}' has no meaning in it"
+    return "it has no form that is known here"
 
 
 def _read_factor(factor: Any, formula: str) -> Factor:

@@ -12,8 +12,9 @@ from meta.models.bayes import find_prior
 from meta.models.count_pooling import CELLS
 from meta.options import ModelSpec
 from meta.profiles.loader import profile_names
-from meta.protocol.plan import Analysis
+from meta.protocol.plan import Analysis, ModeratorPlan
 from meta.protocol.shape import Fault
+from meta.sensitivity.permutation import refuse_permutation
 
 #: The measures of the GLMMs of two groups.
 _TWO_GROUP_MEASURES = {
@@ -41,16 +42,29 @@ def check_model(here: Path, analysis: Analysis) -> Iterator[Fault]:
         yield Fault((*here, "model"), "model-choice", str(error))
         return
     for place, plan in enumerate(analysis.moderators):
-        try:
-            analysis.spec(moderators=plan.formula)
-        except MetaError as error:
-            yield Fault((*here, "moderators", place, "formula"), "model-choice", str(error))
+        yield from _check_moderators((*here, "moderators", place), analysis, plan)
     measure = MEASURES.get(analysis.measure)
     if measure is not None:
         own = analysis.model.model or analysis.model.tau2_method == "DL_MH"
         at = (*here, "model" if own else "profile")
         for message, advice in _mismatches(spec, measure):
             yield Fault(at, "model-measure", message, advice)
+
+
+def _check_moderators(at: Path, analysis: Analysis, plan: ModeratorPlan) -> Iterator[Fault]:
+    """Check that the model takes moderators, and has the permutation test that is asked for."""
+    try:
+        spec = analysis.spec(moderators=plan.formula)
+    except MetaError as error:
+        yield Fault((*at, "formula"), "model-choice", str(error))
+        return
+    try:
+        reason = refuse_permutation(spec) if plan.permutation else None
+    except MetaError:
+        # a formula that cannot be read is told where the columns are checked
+        return
+    if reason is not None:
+        yield Fault((*at, "permutation"), "no-permutation", reason, "remove it, or choose another model")
 
 
 def _mismatches(spec: ModelSpec, measure: Measure) -> Iterator[tuple[str, str]]:

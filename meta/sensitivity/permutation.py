@@ -13,6 +13,7 @@ from meta.effects.sizes import EffectSizes
 from meta.errors import ModelError
 from meta.models.design import Design
 from meta.models.fitting import design_for, fit_rearranged, usable_studies
+from meta.models.formula import parse_formula
 from meta.options import ModelSpec, check_option
 from meta.results import Floats, to_plain
 from meta.sensitivity.arrangements import (
@@ -194,6 +195,23 @@ def permute(
     )
 
 
+def refuse_permutation(spec: ModelSpec) -> str | None:
+    """Return why a model has no permutation test, whatever the data; None where it has one."""
+    if spec.model not in _MODELS:
+        return f"model={spec.model!r} has no permutation test; those that have: {', '.join(_MODELS)}"
+    if spec.cluster is not None:
+        return "rows of one cluster belong together: a permutation test takes a model without cluster"
+    if spec.is_glmm and spec.moderators is None:
+        reason = "without moderators has no permutation test: counts have no sign to change"
+        return f"model={spec.model!r} {reason}"
+    if spec.moderators is not None and not parse_formula(spec.moderators).intercept:
+        return (
+            f"moderators {spec.moderators!r}: without an intercept the order of the studies tests nothing; "
+            "leave the intercept in"
+        )
+    return None
+
+
 def _prepare(
     effects: EffectSizes, spec: ModelSpec, draws: int | None, quantity: str, interval: bool
 ) -> _Task:
@@ -201,26 +219,11 @@ def _prepare(
     if draws is not None and (isinstance(draws, bool) or not isinstance(draws, int) or draws < 1):
         raise ModelError(f"draws must be a whole number of at least 1; got {draws!r}")
     check_option("quantity", quantity, Quantity)
-    if spec.model not in _MODELS:
-        raise ModelError(
-            f"model={spec.model!r} has no permutation test; those that have: {', '.join(_MODELS)}"
-        )
-    if spec.cluster is not None:
-        raise ModelError(
-            "rows of one cluster belong together: a permutation test takes a model without cluster"
-        )
-    if spec.is_glmm and spec.moderators is None:
-        raise ModelError(
-            f"model={spec.model!r} without moderators has no permutation test: counts have no sign to change"
-        )
+    if reason := refuse_permutation(spec):
+        raise ModelError(reason)
     if interval and spec.moderators is not None:
         raise ModelError("a permutation interval takes a model without moderators")
     design = design_for(effects, spec)
-    if design.moderators is not None and () not in design.moderators.columns:
-        raise ModelError(
-            f"moderators {spec.moderators!r}: without an intercept the order of the studies tests nothing; "
-            "leave the intercept in"
-        )
     used = np.flatnonzero(usable_studies(effects, spec, design))
     lean = _statistics_only(spec)
     if design.intercept_only:

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -44,7 +46,7 @@ def test_numbers_can_be_made_categories_and_dots_are_part_of_a_name():
     [
         ("~ yaer", r"no column 'yaer'; did you mean 'year'\?"),
         ("~ 0", "names no column"),
-        ("~ year | design", "cannot be read"),
+        ("~ year | design", r"'\|' has no meaning in it"),
         ("~ I(year * 2)", "is not allowed"),
         ("~ I((year - 2)^2)", "is not allowed"),
         ("~ I(year**5)", "powers go up to 4; got 5"),
@@ -60,7 +62,17 @@ def test_numbers_can_be_made_categories_and_dots_are_part_of_a_name():
         ("~ " + "(" * 3000 + "a", "a formula of 3003 characters"),
         ("~ 1", "names no column"),
         ("y ~ year", "nothing may stand before"),
-        ("~ year +", "cannot be read"),
+        ("~ year +", r"'~ year \+' cannot be read: the operator '\+' has nothing to join on one"),
+        ("~ year + * design", r"the operator '\*' has nothing to join"),
+        ("~ * year", r"the operator '\*' has nothing to join"),
+        ("~ (year + design", r"the bracket '\(' is never closed"),
+        ("~ year)", r"the bracket '\)' closes none that is open"),
+        ("~ (year]", r"the bracket '\]' closes none that is open"),
+        ("~ `year", "a backtick is opened and never closed"),
+        ("~ C(design, ref='RCT)", "a quotation mark is opened and never closed"),
+        ("~ year design", "no operator stands between 'year' and 'design'"),
+        ("~ year ? design", r"'\?' has no meaning in it"),
+        ("~ 2*year", "it has no form that is known here; use column names"),
         ("~ np.log(year)", r"'np.log\(year\)' is not allowed"),
         ("~ C(year, contr.sum)", "is not allowed"),
     ],
@@ -201,3 +213,16 @@ def test_a_combination_that_no_study_has_gets_no_coefficient_and_is_named():
     assert design.names == ("intercept", "a: q", "b: y")
     assert design.notes == ("no study used has a: q × b: y: no coefficient",)
     assert design.matrix[:4].tolist() == [[1, 0, 0], [1, 0, 1], [1, 1, 0], [1, 1, 0]]
+
+
+def test_the_words_of_the_parser_never_reach_a_reader():
+    signs = ["year", "design", "+", "*", ":", "(", ")", "~", "-", "2", "`", "'", "|", "^", "{", "[", ",", "."]
+    foreign = ("insuf", "token", "context", "Operator", "object", "tip:", "misplaced", "literal", "expected")
+    for n in (1, 2, 3):
+        for chosen in itertools.product(signs, repeat=n):
+            formula = "~ " + " ".join(chosen)
+            try:
+                formula_columns(formula)
+            except ModelError as error:
+                said = str(error).replace(repr(formula), "")
+                assert not any(word in said for word in foreign), said

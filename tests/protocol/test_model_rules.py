@@ -63,6 +63,35 @@ def test_moderators_of_a_model_without_regression_are_named_with_their_place(
 
 
 @pytest.mark.parametrize(
+    ("model", "formula", "words"),
+    [
+        ({"model": "conditional_exact"}, "~ year", "'conditional_exact' has no permutation test; those that"),
+        ({"model": "three_level", "cluster": "s"}, "~ year", "'three_level' has no permutation test"),
+        ({"ci_method": "CR2", "cluster": "s"}, "~ year", "a permutation test takes a model without cluster"),
+        ({}, "~ 0 + C(design)", "without an intercept the order of the studies tests nothing"),
+    ],
+)
+def test_a_permutation_test_that_a_model_has_not_is_named_by_the_check(
+    model: dict[str, Any], formula: str, words: str
+) -> None:
+    plan = {"formula": formula, "title": "T"}
+    assert faults("OR", "house@1", model, moderators=[plan]) == []
+    ((at, rule, text),) = faults("OR", "house@1", model, moderators=[{**plan, "permutation": True}])
+    assert (at, rule) == ("moderators.0.permutation", "no-permutation")
+    assert words in text
+
+
+def test_permutation_tests_that_there_are_pass_the_check() -> None:
+    plans = [{"formula": "~ year", "title": "T", "permutation": True}]
+    for measure, profile, model in (
+        ("OR", "house@1", {}),
+        ("OR", "house@1", {"model": "common"}),
+        ("PLO", "proportions-glmm@1", {}),
+    ):
+        assert faults(measure, profile, model, moderators=plans) == []
+
+
+@pytest.mark.parametrize(
     ("measure", "profile", "model"),
     [
         ("RR", "revman5@1", {}),
