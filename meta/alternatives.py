@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from extraction.errors import ProblemsError, ReviewError
 from extraction.sheet import RowRef, Sheet
+from meta.effects.choices import EffectChoices
 from meta.effects.compute import effect_sizes
 from meta.effects.measures import Measure, default_unit, find_measure
 from meta.effects.recovered_rows import split_columns
@@ -55,6 +56,8 @@ class AlternativeAnswer:
         Its measure and method profile.
     spec : ModelSpec
         Its model, whole.
+    choices : EffectChoices
+        How its effect sizes are made.
     unit : DisplayUnit or None
         How its numbers are shown where they are another quantity than the main one's; None: as those.
     k : int
@@ -93,6 +96,7 @@ class AlternativeAnswer:
     measure: str
     profile: str
     spec: ModelSpec
+    choices: EffectChoices
     unit: DisplayUnit | None
     k: int
     status: str
@@ -126,6 +130,7 @@ class AlternativeAnswer:
                 "measure": self.measure,
                 "profile": self.profile,
                 "spec": self.spec,
+                "effects": self.choices,
                 "unit": self.unit,
                 "k": self.k,
                 "status": self.status,
@@ -226,6 +231,7 @@ def _answer(
         measure=altered.measure,
         profile=altered.profile,
         spec=altered.spec(),
+        choices=altered.resolved_effects(),
         unit=None if same else default_unit(altered.measure),
         k=fit.k if fit is not None else 0,
         status=fit.status if fit is not None else "not_estimable",
@@ -249,7 +255,7 @@ def _fit(altered: Analysis, sheet: Sheet) -> tuple[EffectSizes | None, Fit | Non
     """Return effects and fit of an altered analysis, and why there is no estimate, if there is none."""
     effects: EffectSizes | None = None
     direct, recover = split_columns(altered.measure, altered.columns)
-    columns: dict[str, Any] = direct
+    columns: dict[str, Any] = {**direct, **altered.effect_choices()}
     try:
         chosen = select_rows(sheet, altered)
         if not chosen.labels:
@@ -279,7 +285,7 @@ def _why_no_estimate(fit: Fit) -> str | None:
         return None
     if fit.status == "not_converged":
         return "the model did not converge"
-    if fit.spec.model == "bayes" and fit.k:
+    if fit.k:
         return fit.notes[-1]
     return "no study can be used"
 

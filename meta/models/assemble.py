@@ -12,8 +12,9 @@ from meta.effects.measures import SUMMED, to_natural
 from meta.effects.sizes import EffectSizes
 from meta.inference.heterogeneity import h2_from_tau2, i2_from_tau2
 from meta.kernels.status import Status
-from meta.models.clusters import cluster_names, robust_notes
+from meta.models.clusters import cluster_names
 from meta.models.design import Design
+from meta.models.reasons import NO_ROW, fit_notes
 from meta.models.rows import FittedRows
 from meta.options import WITHOUT_TAU2, ModelSpec
 from meta.results import (
@@ -34,20 +35,6 @@ from meta.results import (
 )
 
 Mask = NDArray[np.bool_]
-
-#: Why an estimate of tau2 may lie outside its interval.
-OUTSIDE = (
-    "tau2 lies outside its own interval: the estimate ({method}) and the interval ({ci}) answer two equations"
-    ", which can part where studies are few or their variances very unequal"
-)
-
-#: What a guard did where it did not keep the HKSJ interval.
-GUARD_NOTES = {
-    "ci": "the Wald interval is kept, since the HKSJ interval is narrower (guard ci)",
-    "iqwig6": "the HKSJ interval is narrower than the DerSimonian-Laird Wald interval, so its standard error "
-    "is not taken smaller than the Wald one (guard iqwig6)",
-}
-
 
 #: The word of each status, by its code.
 _STATUS_WORDS = np.array([status.name.lower() for status in sorted(Status)])
@@ -95,7 +82,7 @@ def assemble_fit(
         studies=_studies(effects, spec, rows, i, design, used),
         excluded=_excluded(effects, spec, design, used),
         totals=_totals(effects, spec, used),
-        notes=(*notes, *_notes(rows, i, spec), *robust_notes(rows, i, spec, design.names)),
+        notes=(*notes, *fit_notes(rows, i, spec, design, used)),
         information=_information(rows, i),
         components=rows.components[i] if rows.components is not None else (),
         clusters=int(rows.clusters[i]) if rows.clusters is not None else None,
@@ -136,7 +123,7 @@ def empty_fit(effects: EffectSizes, spec: ModelSpec) -> Fit:
         studies=studies,
         excluded=(),
         totals={},
-        notes=(),
+        notes=(NO_ROW,),
     )
 
 
@@ -359,6 +346,8 @@ def _r2(rows: FittedRows, i: int, spec: ModelSpec, null: FittedRows) -> float | 
     """
     before, after = float(null.tau2[0]), float(rows.tau2[i])
     if spec.model in WITHOUT_TAU2:
+        if not (null.q_df[0] > 0.0 and rows.q_df[i] > 0.0):
+            return None
         before, after = float(null.q[0] / null.q_df[0]), float(rows.q[i] / rows.q_df[i])
     if not (np.isfinite(before) and np.isfinite(after)) or before <= 0.0:
         return None
@@ -416,18 +405,3 @@ def _excluded(effects: EffectSizes, spec: ModelSpec, design: Design, used: Mask)
         Excluded(effects.labels[j], _reason(effects, spec, design, int(j)), effects.rows[j])
         for j in np.flatnonzero(~used)
     )
-
-
-def _notes(rows: FittedRows, i: int, spec: ModelSpec) -> list[str]:
-    """Say in words what a number alone would hide."""
-    notes = []
-    if rows.tau2_interval_empty[i]:
-        name = "Q-profile" if spec.tau2_ci == "QP" else f"generalised-Q ({spec.tau2_ci})"
-        notes.append(f"the {name} set for tau2 is empty at level {spec.level:g} and reported as [0, 0]")
-    elif not rows.tau2_low[i] <= rows.tau2[i] <= rows.tau2_high[i] and np.isfinite(rows.tau2_high[i]):
-        notes.append(OUTSIDE.format(method=spec.tau2_method, ci=spec.tau2_ci))
-    if rows.guard_replaced is not None and rows.guard_replaced[i]:
-        notes.append(GUARD_NOTES[spec.ci_guard])
-    if rows.notes is not None:
-        notes.extend(rows.notes[i])
-    return notes

@@ -63,7 +63,8 @@ def fit_counts(
     """Pool the studies of each row of ``mask`` after Mantel and Haenszel.
 
     Q compares the effect sizes of the studies (with their continuity correction) with the pooled value, by
-    inverse variance, as R metafor and RevMan 5 do.
+    inverse variance, as R metafor and RevMan 5 do. There is none where fewer than two of several studies give
+    an effect size: metafor shows Q = 0 with P = 1 there, which reads as agreement where nothing was compared.
 
     Raises
     ------
@@ -81,7 +82,10 @@ def fit_counts(
     low, high = wald_interval(pool.value, se, two_sided_quantile(spec.level, nothing))
     q, with_effect = sum_squares_about(effects.y, effects.v, mask, pool.value)
     free = np.where(fitted, with_effect - 1.0, np.nan)
-    q = np.where(fitted & (free >= 0.0), q, np.nan)
+    loglik = _log_likelihood(effects.v, mask, np.where(fitted, q, np.nan))
+    # one study is its own pooled value, a correction for empty cells aside
+    q = np.where(k == 1, 0.0, np.where(free > 0.0, q, np.nan))
+    q = np.where(fitted & (with_effect > 0.0), q, np.nan)
     statistic = pool.value / se
     status = np.full(k.shape, Status.OK, dtype=np.int8)
     status[k == 1] = Status.SINGLE_STUDY
@@ -92,9 +96,27 @@ def fit_counts(
         statistic=statistic[:, None], p_value=two_sided_p(statistic, nothing)[:, None],
         covariance=pool.variance[:, None, None], tau2=np.where(fitted, 0.0, np.nan),
         q=q, q_df=free, q_p=chi2_p(q, free), i2=i2_from_q(q, free), h2=h2_from_q(q, free),
-        loglik=_log_likelihood(effects.v, mask, q), status=status, weights=np.where(mask, pool.weights, 0.0),
+        loglik=loglik, status=status, weights=np.where(mask, pool.weights, 0.0),
         parameters=np.ones(k.shape, dtype=np.int64),
+        notes=tuple(
+            _notes(effects.measure, bool(fitted[i]), int(k[i]), int(with_effect[i])) for i in range(k.size)
+        ),
     )
+
+
+def _notes(measure: str, fitted: bool, k: int, with_effect: int) -> tuple[str, ...]:
+    """Say why nothing was pooled, or nothing compared."""
+    if k and not fitted:
+        if measure in ("RD", "IRD"):
+            return ("every group has no event, or nothing but events: the variance is 0",)
+        return (
+            "one of the groups has no event in any study (or, of odds, nothing but events): the pooled ratio "
+            "is 0, infinite or unknown",
+        )
+    if fitted and k > 1 and with_effect < 2:
+        few = "only one study gives" if with_effect else "no study gives"
+        return (f"{few} an effect size of its own: there is no Q, and no I2",)
+    return ()
 
 
 def _log_likelihood(v: Floats, mask: Mask, q: Floats) -> Floats:

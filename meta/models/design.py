@@ -153,8 +153,9 @@ def design_notes(design: Design, used: Mask) -> list[str]:
     k, p = int(used.sum()), len(design.names)
     notes = list(design.notes)
     if k < p:
-        notes.append(f"{k} studies do not determine {p} coefficients")
-    elif np.linalg.matrix_rank(_unit_columns(design.matrix[used])) < p:
+        words = f"{k} {'study does' if k == 1 else 'studies do'} not determine {p} coefficient"
+        notes.append(words if p == 1 else f"{words}s")
+    elif not is_determined(design, used):
         notes.append(
             f"over the {k} studies used the moderators cannot be told apart: {p} coefficients, but fewer "
             "independent columns"
@@ -169,6 +170,11 @@ def design_notes(design: Design, used: Mask) -> list[str]:
                 "association may be chance and one that is there may be missed"
             )
     return notes
+
+
+def is_determined(design: Design, used: Mask) -> bool:
+    """Return whether the studies used tell all coefficients apart."""
+    return bool(np.linalg.matrix_rank(_unit_columns(design.matrix[used])) == len(design.names))
 
 
 def _unit_columns(matrix: Floats) -> Floats:

@@ -22,6 +22,7 @@ from meta.kernels.glmm_beta import beta_binomial_problem, rho_from_phi
 from meta.kernels.glmm_problem import Problem, check_problem
 from meta.kernels.glmm_profile import profile_tau2
 from meta.kernels.status import Status
+from meta.models.glmm_reasons import ALL_OR_NOTHING, count_reasons
 from meta.models.glmm_rows import Fitted, Singles, finish_rows, nothing
 from meta.models.rows import FittedRows
 from meta.options import ModelSpec
@@ -93,7 +94,8 @@ def infer_glmm(
     )
     rows = finish_rows(fitted, spec, intercept_only)
     low, high = _one_sided(data, batch, spec.level)
-    rows = replace(rows, one_sided_low=low, one_sided_high=high)
+    notes = count_reasons(problem, batch, ALL_OR_NOTHING, held=held)
+    rows = replace(rows, one_sided_low=low, one_sided_high=high, notes=notes)
     if spec.model == "beta_binomial":
         return beta_rows(problem, batch, rows, spec)
     if held:

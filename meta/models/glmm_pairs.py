@@ -25,6 +25,7 @@ from meta.kernels.glmm_two import (
     says_nothing,
 )
 from meta.kernels.status import Status
+from meta.models.glmm_reasons import AT_ENDS, NO_RATIO, count_reasons
 from meta.models.glmm_rows import Fitted, Singles, finish_rows
 from meta.models.rows import FittedRows
 from meta.options import ModelSpec
@@ -103,10 +104,12 @@ def infer_pairs(data: TwoGroups, spec: ModelSpec, intercept_only: bool) -> Fitte
         parameters=_count_parameters(data, spec.model, held),
     )
     low, high = one_sided_ratios(data, batch, spec.level)
+    silent = (says_nothing(data) | ~data.mask).all(axis=1)
     return replace(
         finish_rows(fitted, spec, intercept_only),
         one_sided_low=low,
         one_sided_high=high,
+        notes=count_reasons(problem, batch, np.where(silent, NO_RATIO, AT_ENDS), held=held),
         components=_level_components(batch) if spec.model == "unconditional_random" else None,
     )
 

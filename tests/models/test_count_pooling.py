@@ -98,3 +98,25 @@ def test_peto_pools_without_a_correction_for_cells_of_zero() -> None:
     assert fit.estimate is not None
     assert fit.estimate.value == pytest.approx(over / total, rel=1e-13)
     assert fit.estimate.se == pytest.approx(total**-0.5, rel=1e-13)
+
+
+def test_one_effect_size_among_several_studies_has_nothing_to_be_compared_with() -> None:
+    """Without a correction only the first trial has an odds ratio; the pool uses the cells of all three."""
+    frame = pd.DataFrame({"events1": [3, 0, 0], "n1": [10, 10, 8], "events2": [2, 2, 3], "n2": [12, 12, 9]})
+    columns = {name: name for name in frame}
+    effects = meta.effect_sizes(frame, "OR", **columns, add=0.0, to="none")
+    fit = meta.fit_model(effects, meta.ModelSpec(model="mantel_haenszel"))
+    # R metafor 3.8-1: rma.mh(..., add = 0, to = "none")
+    assert fit.estimate.value == pytest.approx(-0.7740945, abs=5e-8)
+    assert (fit.status, fit.k, fit.heterogeneity) == ("ok", 3, None)
+    assert fit.notes == ("only one study gives an effect size of its own: there is no Q, and no I2",)
+    corrected = meta.fit_model(meta.effect_sizes(frame, "OR", **columns), fit.spec)
+    assert (corrected.heterogeneity.df, corrected.notes) == (2, ())
+
+
+def test_a_single_study_agrees_with_itself_whatever_was_added_to_its_cells() -> None:
+    frame = pd.DataFrame({"events1": [10], "n1": [10], "events2": [3], "n2": [12]})
+    effects = meta.effect_sizes(frame, "RR", **{name: name for name in frame})
+    fit = meta.fit_model(effects, meta.ModelSpec(model="mantel_haenszel"))
+    assert fit.estimate.value != effects.y[0]
+    assert (fit.status, fit.heterogeneity.q, fit.heterogeneity.df) == ("single_study", 0.0, 0)
