@@ -190,7 +190,7 @@ def test_every_drawing_is_xml_of_our_elements(attacked: RunResult) -> None:
 
 def test_a_spreadsheet_runs_nothing_of_the_effects(attacked: RunResult) -> None:
     tables = sorted(attacked.out.rglob("effects.csv"))
-    assert len(tables) == 12
+    assert len(tables) == 14
     for path in tables:
         header, *rows = csv.reader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
         assert all(len(row) == len(header) for row in rows)
