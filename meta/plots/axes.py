@@ -30,6 +30,8 @@ LEAST_SPAN = 1e-12
 #: Powers of ten beyond which no logarithmic axis goes: a ratio of a millionth is no longer read but counted
 #: in zeros.
 LOG_ENDS = (-6.0, 9.0)
+#: Log odds beyond which no logit axis goes: one in a million.
+LOGIT_END = math.log(1e6)
 #: Most ticks on an axis, and the least space between their labels, mm.
 MOST_TICKS = 7
 TICK_GAP = 1.6
@@ -44,7 +46,7 @@ class Axis:
     """A scale between two places: limits in the unit of display, places in mm, ticks with their words.
 
     ``start`` is the place of ``low``, ``end`` that of ``high``; ``end < start`` turns the axis round.
-    ``kind`` is ``linear``, ``log`` or ``sqrt``.
+    ``kind`` is ``linear``, ``log``, ``sqrt`` or ``logit``; of the last ``top`` is the value of a share of 1.
     """
 
     kind: str
@@ -53,11 +55,15 @@ class Axis:
     start: float
     end: float
     ticks: tuple[tuple[float, str], ...]
+    top: float = 1.0
 
     def place(self, value: float) -> float:
         """Return the place of ``value`` in mm, held between the ends of the axis."""
-        low, high = _forward(self.kind, self.low), _forward(self.kind, self.high)
-        share = (_forward(self.kind, min(max(value, self.low), self.high)) - low) / (high - low)
+        low, high, at = (
+            _forward(self.kind, x, self.top)
+            for x in (self.low, self.high, min(max(value, self.low), self.high))
+        )
+        share = (at - low) / (high - low)
         return self.start + share * (self.end - self.start)
 
     def holds(self, value: float) -> bool:
@@ -66,7 +72,11 @@ class Axis:
         return self.low - slack <= value <= self.high + slack
 
 
-def _forward(kind: str, value: float) -> float:
+def _forward(kind: str, value: float, top: float = 1.0) -> float:
+    if kind == "logit":
+        if not 0.0 < value < top:
+            return -math.inf if value <= 0.0 else math.inf
+        return math.log(value) - math.log(top - value)
     if kind == "log":
         return math.log10(value) if value > 0 else -math.inf
     if kind == "sqrt":
@@ -103,12 +113,13 @@ class Extent:
     ceiling: float | None = None
 
 
-def _limits(extent: Extent, log: bool) -> tuple[float, float]:
+def _limits(extent: Extent, kind: str) -> tuple[float, float]:
     """Return the limits on the working scale: the central range, widened to what lies near it."""
-    kind = "log" if log else "linear"
+    log = kind != "linear"
+    top_value = extent.ceiling if extent.ceiling is not None else 1.0
 
     def usable(values: Iterable[float]) -> list[float]:
-        return [t for t in (_forward(kind, v) for v in values) if math.isfinite(t)]
+        return [t for t in (_forward(kind, v, top_value) for v in values) if math.isfinite(t)]
 
     points = usable(v for v, _, _ in extent.studies)
     lows = usable(low for _, low, _ in extent.studies)
@@ -129,8 +140,10 @@ def _limits(extent: Extent, log: bool) -> tuple[float, float]:
     room = (POOLED_REACH_LOG if log else POOLED_REACH) * max(high - low, span)
     near = [t for t in usable(extent.pooled) if low - room <= t <= high + room]
     low, high = min([low, *near]), max([high, *near])
-    if log:
+    if kind == "log":
         low, high = (min(max(end, LOG_ENDS[0]), LOG_ENDS[1]) for end in (low, high))
+    if kind == "logit":
+        low, high = (min(max(end, -LOGIT_END), LOGIT_END) for end in (low, high))
     if high - low <= max(1e-9 * max(abs(low), abs(high)), LEAST_SPAN):
         pad = 0.15 if log else (abs(high) * 0.1 if abs(high) > LEAST_SPAN else 1.0)
         low, high = low - pad, high + pad
@@ -145,7 +158,7 @@ def _near_end(values: Sequence[float], share: float) -> float:
     return min(values) if len(values) < 3 else float(np.quantile(values, share, method="higher"))
 
 
-def build_axis(extent: Extent, log: bool, start: float, end: float) -> Axis:
+def build_axis(extent: Extent, log: bool, start: float, end: float, *, logit: bool = False) -> Axis:
     """Return an axis for what is to be drawn, its ends at round numbers where that costs little room.
 
     Parameters
@@ -156,10 +169,14 @@ def build_axis(extent: Extent, log: bool, start: float, end: float) -> Axis:
         Logarithmic, for ratios; values that are not positive count as beyond its low end.
     start, end : float
         Places of its ends, mm.
+    logit : bool
+        On the log odds of shares of ``extent.ceiling``; values at its ends count as beyond.
     """
-    low, high = _limits(extent, log)
+    low, high = _limits(extent, "logit" if logit else "log" if log else "linear")
+    if logit:
+        return _logit_axis(low, high, 1.0 if extent.ceiling is None else extent.ceiling, start, end)
     if log:
-        return _log_axis(low, high, start, end)
+        return _log_axis(low, high, start, end, extent.ceiling)
     low = low if extent.floor is None else max(low, extent.floor)
     high = high if extent.ceiling is None else min(high, extent.ceiling)
     room = abs(end - start)
@@ -195,13 +212,51 @@ def labels_fit(texts: Sequence[str], distance: float) -> bool:
     return all((a + b) / 2 + TICK_GAP <= distance for a, b in pairwise(widths))
 
 
-def _log_axis(low: float, high: float, start: float, end: float) -> Axis:
+def _logit_axis(low: float, high: float, top: float, start: float, end: float) -> Axis:
+    """Return an axis of log odds with ticks at 1, 2, 5 and 10, 20, 50 of 100, and mirrored above the half."""
+
+    def marks(mantissas: Sequence[float], every: int) -> list[tuple[float, float, str]]:
+        half = math.log10(top / 2)
+        below = _log_marks(math.log10(top) - 7.0, half, mantissas, every)
+        shares = [(value, text) for _, value, text in below]
+        for value, text in reversed(shares):
+            if value < top / 2 * (1 - 1e-9):
+                decimals = len(text.partition(".")[2])
+                shares.append((top - value, number_text(top - value, decimals)))
+        return [(_forward("logit", value, top), value, text) for value, text in shares]
+
+    span = high - low
+    ends = [t for t, *_ in marks((1, 2, 5), 1)]
+    left = max((t for t in ends if low - span / 8 <= t <= low + 1e-9), default=low - span / 50)
+    right = min((t for t in ends if high - 1e-9 <= t <= high + span / 8), default=high + span / 50)
+    scale = abs(end - start) / (right - left)
+    chosen: list[tuple[float, float, str]] = []
+    for mantissas, every in _COARSER:
+        inside = [m for m in marks(mantissas, every) if left - 1e-9 <= m[0] <= right + 1e-9]
+        if _apart(inside, scale):
+            chosen = inside
+            break
+    low_value, high_value = (top / (1.0 + math.exp(-t)) for t in (left, right))
+    if len(chosen) < 3:
+        for step in _steps(high_value - low_value):
+            first, last = math.ceil(low_value / step - 1e-9), math.floor(high_value / step + 1e-9)
+            values = [i * step for i in range(max(first, 1), last + 1) if i * step < top]
+            finer = [(_forward("logit", v, top), v, number_text(v, step_decimals(step))) for v in values]
+            if len(finer) >= 3 and _apart(finer, scale):
+                chosen = finer
+                break
+    return Axis("logit", low_value, high_value, start, end, tuple((v, text) for _, v, text in chosen), top)
+
+
+def _log_axis(low: float, high: float, start: float, end: float, ceiling: float | None = None) -> Axis:
     """Return a logarithmic axis; ``low`` and ``high`` are powers of ten."""
     span = high - low
     places = [t for t, *_ in _log_marks(low - span / 8, high + span / 8, (1, 2, 5), 1)]
     # an end moves outwards to the next tick if that costs less than an eighth of the axis
     left = max((t for t in places if t <= low + 1e-9), default=low - span / 50)
     right = min((t for t in places if t >= high - 1e-9), default=high + span / 50)
+    if ceiling is not None:
+        right = min(right, max(math.log10(ceiling), high))
     ticks = _log_ticks(left, right, abs(end - start))
     return Axis("log", _back("log", left), _back("log", right), start, end, ticks)
 
@@ -288,16 +343,18 @@ def sqrt_axis(high: float, start: float, end: float) -> Axis:
     return Axis("sqrt", 0.0, top, start, end, ((0.0, "0"), *reversed(kept)))
 
 
-def fit_axis(extent: Extent, log: bool, start: float, end: float, page_width: float) -> Axis:
+def fit_axis(
+    extent: Extent, log: bool, start: float, end: float, page_width: float, *, logit: bool = False
+) -> Axis:
     """Return a horizontal axis, shortened where the labels at its ends would otherwise leave the page."""
-    axis = build_axis(extent, log, start, end)
+    axis = build_axis(extent, log, start, end, logit=logit)
     for _ in range(3):
         half = [(axis.place(value), text_width(text) / 2) for value, text in axis.ticks]
         left = max((EDGE - (x - w) for x, w in half), default=0.0)
         right = max((x + w - (page_width - EDGE) for x, w in half), default=0.0)
         if left <= 0.0 and right <= 0.0:
             break
-        axis = build_axis(extent, log, axis.start + max(left, 0.0), axis.end - max(right, 0.0))
+        axis = build_axis(extent, log, axis.start + max(left, 0.0), axis.end - max(right, 0.0), logit=logit)
     return axis
 
 

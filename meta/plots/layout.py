@@ -131,8 +131,10 @@ _MARKS = "\u200e\u200f\u061c\ufeff"
 
 
 #: Spaces at which a line may end: not those of ``k = 12`` or ``P < 0.001``, nor those inside ``[10.9,
-#: 14.7]``.
-BREAK = re.compile(r"(?<![=<>]) (?![=<>])(?![^\[\]]{0,40}\])")
+#: 14.7]`` and ``(10.9 to 14.7)``.
+BREAK = re.compile(
+    r"(?<![=<>]) (?![=<>])(?![^\[\]]{0,40}\])(?!to [^ ()]{1,30}\))(?!(?<=[0-9⁰¹²³⁴-⁹∞] to )[^ ()]{1,30}\))"
+)
 
 
 def wrap_text(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from meta.plots import theme
 from meta.plots.axes import Axis
@@ -36,6 +37,70 @@ ARROW = 1.5
 ARROW_HALF = 0.75
 
 
+#: A prediction interval from fewer studies than this is hatched: its own uncertainty is large.
+FEW = 5
+#: Distance of the strokes of a hatched bar, mm.
+HATCH = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Colours and shapes that the marks of one figure share; by default the house's.
+
+    Attributes
+    ----------
+    interval : str
+        Lines of study intervals.
+    over : bool
+        Whether the interval is drawn over the square, rather than in white inside it where it is narrower.
+    square_edge, square_width : str or None, float
+        Border of a square, and its width in points.
+    pooled, pooled_edge, group, group_edge : str
+        Fill and border of the overall diamond, and of those of subgroups and further models.
+    diamond : float
+        Height of a diamond, mm.
+    prediction, prediction_edge : str, str or None
+        Fill and border of the bar of a prediction interval.
+    prediction_as : {"bar", "line"}
+        Whether it is a bar, or a line with closed ends; ``prediction_dash`` are points on and off.
+    """
+
+    interval: str = theme.INK
+    over: bool = False
+    square_edge: str | None = None
+    square_width: float = 0.5
+    pooled: str = theme.BLUE
+    pooled_edge: str = theme.BLUE
+    group: str = theme.PALE
+    group_edge: str = theme.BLUE
+    diamond: float = DIAMOND
+    prediction: str = theme.RUST
+    prediction_edge: str | None = None
+    prediction_as: Literal["bar", "line"] = "bar"
+    prediction_dash: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SquareRule:
+    """How the side of a square follows from the size of its study.
+
+    ``area``: the area in proportion to the size, sides from ``least`` to ``most`` mm; the largest square has
+    its greatest side from a share of ``full_share`` on, and ``middle`` at the least. ``linear``: the side is
+    ``least`` mm and ``slope`` mm for each percent of all sizes.
+    """
+
+    kind: Literal["area", "linear"] = "area"
+    least: float = LEAST_SIDE
+    most: float = MOST_SIDE
+    full_share: float = FULL_SHARE
+    middle: float = MIDDLE_SIDE
+    slope: float = 0.0
+
+
+HOUSE_LOOK = Look()
+HOUSE_SQUARES = SquareRule()
+
+
 @dataclass(frozen=True, slots=True)
 class Square:
     """A study: value with its interval; ``side`` in mm, a disc where ``round``, outlined where ``hollow``."""
@@ -61,10 +126,11 @@ class Diamond:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A prediction interval."""
+    """A prediction interval; hatched where it rests on ``few`` studies."""
 
     low: float
     high: float
+    few: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,34 +169,35 @@ def mark_ends(mark: Mark) -> tuple[float, ...]:
     return (*ends, *mark.prediction) if isinstance(mark, Outcome) and mark.prediction is not None else ends
 
 
-def square_sides(sizes: Sequence[float | None]) -> list[float]:
-    """Return the side of each study's square in mm.
-
-    The area is in proportion to ``sizes`` between the least and greatest side.
+def square_sides(sizes: Sequence[float | None], rule: SquareRule = HOUSE_SQUARES) -> list[float]:
+    """Return the side of each study's square in mm, by ``rule``.
 
     A study without a size gets the least side; where none has one, all are alike.
     """
     known = [s for s in sizes if s is not None and math.isfinite(s) and s > 0]
     if not known:
-        return [MIDDLE_SIDE * 0.8] * len(sizes)
-    largest = max(known)
-    top = min(max(MOST_SIDE * math.sqrt(largest / sum(known) / FULL_SHARE), MIDDLE_SIDE), MOST_SIDE)
-    return [
-        max(top * math.sqrt(s / largest), LEAST_SIDE)
-        if s is not None and math.isfinite(s) and s > 0
-        else LEAST_SIDE
-        for s in sizes
-    ]
+        return [rule.middle * 0.8] * len(sizes)
+    largest, total = max(known), sum(known)
+    # of sizes that span all decades a sum may overflow: then none of them is a share
+    share = largest / total if math.isfinite(total) else 1.0
+    top = min(max(rule.most * math.sqrt(share / rule.full_share), rule.middle), rule.most)
+
+    def side(size: float) -> float:
+        if rule.kind == "linear":
+            return rule.least + rule.slope * 100.0 * share * (size / largest)
+        return max(top * math.sqrt(size / largest), rule.least)
+
+    return [side(s) if s is not None and math.isfinite(s) and s > 0 else rule.least for s in sizes]
 
 
-def mark_shapes(mark: Mark, axis: Axis, y: float) -> list[Shape]:
+def mark_shapes(mark: Mark, axis: Axis, y: float, look: Look = HOUSE_LOOK) -> list[Shape]:
     """Return the shapes of one mark centred at ``y`` mm."""
     if isinstance(mark, Square):
-        return _square(mark, axis, y)
+        return _square(mark, axis, y, look)
     if isinstance(mark, Diamond):
-        return _diamond(mark, axis, y)
+        return _diamond(mark, axis, y, look)
     if isinstance(mark, Bar):
-        return _bar(mark, axis, y, BAR)
+        return _prediction(mark, axis, y, look)
     if isinstance(mark, Outcome):
         return _outcome(mark, axis, y)
     return _bound(mark, axis, y)
@@ -148,7 +215,7 @@ def _arrows(low: float, high: float, axis: Axis, y: float, color: str) -> list[S
     return heads
 
 
-def _square(mark: Square, axis: Axis, y: float) -> list[Shape]:
+def _square(mark: Square, axis: Axis, y: float, look: Look) -> list[Shape]:
     """Draw the interval, then the square.
 
     Inside it the interval in white where it is the narrower of the two.
@@ -159,8 +226,8 @@ def _square(mark: Square, axis: Axis, y: float) -> list[Shape]:
     high = mark.high if not math.isnan(mark.high) else mark.value
     left, right = axis.place(low), axis.place(high)
     if has_interval:
-        shapes.append(Stroke(left, y, right, y, theme.INK, 0.9))
-        shapes.extend(_arrows(low, high, axis, y, theme.INK))
+        shapes.append(Stroke(left, y, right, y, look.interval, 0.9))
+        shapes.extend(_arrows(low, high, axis, y, look.interval))
     if not axis.holds(mark.value):
         return shapes
     x, half = axis.place(mark.value), mark.side / 2
@@ -169,19 +236,24 @@ def _square(mark: Square, axis: Axis, y: float) -> list[Shape]:
     else:
         corners = ((x - half, y - half), (x + half, y - half), (x + half, y + half), (x - half, y + half))
         shapes.append(
-            Patch(corners, theme.PAPER, mark.color, OUTLINE) if mark.hollow else Patch(corners, mark.color)
+            Patch(corners, theme.PAPER, mark.color, OUTLINE)
+            if mark.hollow
+            else Patch(corners, mark.color, look.square_edge, look.square_width if look.square_edge else 0.0)
         )
-    if has_interval and left > x - half and right < x + half:
+    if has_interval and look.over:
+        shapes.append(Stroke(left, y, right, y, look.interval, 0.9))
+    elif has_interval and left > x - half and right < x + half:
         shapes.append(Stroke(left, y, right, y, theme.INK if mark.hollow else theme.PAPER, 0.7))
     return shapes
 
 
-def _diamond(mark: Diamond, axis: Axis, y: float) -> list[Shape]:
+def _diamond(mark: Diamond, axis: Axis, y: float, look: Look) -> list[Shape]:
     """Draw a diamond, cut straight where its interval leaves the axis, with an arrow head there."""
-    half = DIAMOND / 2
+    half = look.diamond / 2
+    fill, edge = (look.pooled, look.pooled_edge) if mark.filled else (look.group, look.group_edge)
     x = axis.place(mark.value)
     left, right = axis.place(mark.low), axis.place(mark.high)
-    heads = _arrows(mark.low, mark.high, axis, y, theme.BLUE)
+    heads = _arrows(mark.low, mark.high, axis, y, edge)
     cut_left = not axis.holds(mark.low)
     cut_right = not axis.holds(mark.high)
     # a cut side ends in the arrow head, so the diamond tapers to the height of the head there
@@ -194,10 +266,36 @@ def _diamond(mark: Diamond, axis: Axis, y: float) -> list[Shape]:
         else ((right, y),)
     )
     points = (*ends_left, (x, y - half), *ends_right, (x, y + half))
-    return [Patch(points, theme.BLUE if mark.filled else theme.PALE, theme.BLUE, 0.8), *heads]
+    return [Patch(points, fill, edge, 0.8), *heads]
 
 
-def _bar(mark: Bar, axis: Axis, y: float, height: float) -> list[Shape]:
+def _prediction(mark: Bar, axis: Axis, y: float, look: Look) -> list[Shape]:
+    """Draw a prediction interval as the figure's look has it."""
+    heads = _arrows(mark.low, mark.high, axis, y, look.prediction)
+    left, right = axis.place(mark.low), axis.place(mark.high)
+    if look.prediction_as == "line":
+        shapes: list[Shape] = [Stroke(left, y, right, y, look.prediction, 0.9, look.prediction_dash)]
+        shapes.extend(
+            Stroke(x, y - BAR, x, y + BAR, look.prediction, 0.9)
+            for x, end in ((left, mark.low), (right, mark.high))
+            if axis.holds(end)
+        )
+        return [*shapes, *heads]
+    if not mark.few:
+        return _bar(mark, axis, y, BAR, look)
+    (body, *_) = _bar(mark, axis, y, BAR, look)
+    assert isinstance(body, Patch)
+    inner_left, inner_right = body.points[0][0], body.points[1][0]
+    count = int(max(inner_right - inner_left - BAR, 0.0) / HATCH) + 1
+    strokes = [
+        Stroke(x, y + BAR / 2, x + BAR, y - BAR / 2, look.prediction, 0.6)
+        for x in (inner_left + i * HATCH for i in range(count))
+        if x + BAR <= inner_right
+    ]
+    return [Patch(body.points, theme.PAPER, look.prediction, 0.7), *strokes, *heads]
+
+
+def _bar(mark: Bar, axis: Axis, y: float, height: float, look: Look = HOUSE_LOOK) -> list[Shape]:
     left, right, half = axis.place(mark.low), axis.place(mark.high), height / 2
     inner_left = left if axis.holds(mark.low) else left + ARROW
     inner_right = right if axis.holds(mark.high) else right - ARROW
@@ -207,7 +305,8 @@ def _bar(mark: Bar, axis: Axis, y: float, height: float) -> list[Shape]:
         (inner_right, y + half),
         (inner_left, y + half),
     )
-    return [Patch(corners, theme.RUST), *_arrows(mark.low, mark.high, axis, y, theme.RUST)]
+    body = Patch(corners, look.prediction, look.prediction_edge, 0.7 if look.prediction_edge else 0.0)
+    return [body, *_arrows(mark.low, mark.high, axis, y, look.prediction)]
 
 
 def _bound(mark: Bound, axis: Axis, y: float) -> list[Shape]:

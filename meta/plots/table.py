@@ -10,19 +10,27 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from meta.plots import theme
-from meta.plots.layout import BREAK, Align, Sheet, Stroke, clean_text, wrap_text
+from meta.plots.layout import BREAK, Align, clean_text
 from meta.plots.theme import Face, text_width
 
-#: Lines of a study name or cell before it is cut by an ellipsis: names of consortia fit, an abstract pasted
-#: by mistake does not push the plot off the page. What was cut stays in the SVG as a tooltip.
-MOST_LINES = 4
+#: Distance of the discs of a cell, mm.
+BEAD_PITCH = 3.7
+
+
+@dataclass(frozen=True, slots=True)
+class Bead:
+    """A disc with a glyph on it, so that colour never speaks alone."""
+
+    glyph: str
+    fill: str
+    ink: str
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One cell of a table, over one or several columns.
 
-    One that ``flows`` makes no column wider and wraps instead.
+    One that ``flows`` makes no column wider and wraps instead. ``beads`` stand in a row of discs.
     """
 
     text: str = ""
@@ -33,6 +41,7 @@ class Cell:
     span: int = 1
     flows: bool = False
     indent: float = 0.0
+    beads: tuple[Bead, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,7 @@ class Column:
     """One column.
 
     Heading, alignment, whether its text may wrap, and the arm it belongs to (columns of one arm stand side by
-    side).
+    side). ``codes`` head each of a row of discs.
     """
 
     heading: str
@@ -48,6 +57,7 @@ class Column:
     wraps: bool = False
     arm: str = ""
     least: float = 12.0
+    codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +70,59 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
-    """Where a table stands.
+class TableStyle:
+    """Rules and distances of a table.
 
-    Left edges and widths of its columns, centre of each row, and the plot beside it, mm.
+    Attributes
+    ----------
+    gap : float
+        Distance of columns, mm; narrower pages go without some of it.
+    pitch : float
+        Distance of rows, mm.
+    head_rule, head_rule_width : str, float
+        Colour and width in points of the rule below the headings.
+    total_rule : str
+        Colour of the rule above the overall row.
+    row_rule : str or None
+        Colour of a hairline below each row.
+    arm_rule : bool
+        Whether a light rule stands below the name of an arm.
+    """
+
+    gap: float = theme.GAP
+    pitch: float = theme.ROW
+    head_rule: str = theme.INK
+    head_rule_width: float = 0.9
+    total_rule: str = theme.RULE
+    row_rule: str | None = None
+    arm_rule: bool = True
+
+
+HOUSE_TABLE = TableStyle()
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Where columns and plot stand, mm; the page is wider than it was asked to be where they need it.
+
+    ``plot_at`` columns stand to the left of the plot, the others to its right.
     """
 
     lefts: tuple[float, ...]
     widths: tuple[float, ...]
-    centres: tuple[float, ...]
-    top: float
-    bottom: float
+    plot_at: int
     plot_left: float
     plot_right: float
     page_width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where the rows of a table stand: centre of each, top and bottom of them all, mm."""
+
+    centres: tuple[float, ...]
+    top: float
+    bottom: float
 
 
 #: By how much a long word may widen a column beyond its least width before it is broken, mm, and how much of
@@ -93,9 +142,10 @@ def column_widths(
     """
     cells = [0.0] * len(columns)
     for row in rows:
-        for at, cell in _placed(row):
+        for at, cell in placed_cells(row):
             if cell.span == 1 and not cell.flows:
-                cells[at] = max(cells[at], text_width(cell.text, cell.size, cell.face) + cell.indent)
+                wide = text_width(cell.text, cell.size, cell.face) + cell.indent
+                cells[at] = max(cells[at], wide, len(cell.beads) * BEAD_PITCH)
     whole = [text_width(column.heading, face="bold") for column in columns]
     words = [max(text_width(word, face="bold") for word in BREAK.split(column.heading)) for column in columns]
     gaps = gap * max(len(columns) - 1, 0)
@@ -115,7 +165,7 @@ def _longest_words(columns: Sequence[Column], rows: Sequence[Row], words: Sequen
     """Return the width of the longest word of each column, of its heading alone where it does not wrap."""
     longest = list(words)
     for row in rows:
-        for at, cell in _placed(row):
+        for at, cell in placed_cells(row):
             if cell.span == 1 and columns[at].wraps:
                 widest = max(
                     text_width(word, cell.size, cell.face) for word in BREAK.split(cell.text[:_LOOK])
@@ -183,7 +233,7 @@ def arm_spans(columns: Sequence[Column]) -> list[tuple[int, int]]:
     return spans
 
 
-def _placed(row: Row) -> list[tuple[int, Cell]]:
+def placed_cells(row: Row) -> list[tuple[int, Cell]]:
     """Return each cell of a row with the index of its first column."""
     placed, at = [], 0
     for cell in row.cells:
@@ -192,125 +242,63 @@ def _placed(row: Row) -> list[tuple[int, Cell]]:
     return placed
 
 
-def place_table(
-    sheet: Sheet,
+def clean_cells(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[list[Column], list[Row]]:
+    """Return columns and rows with their texts cleaned, as they are measured and written."""
+    return (
+        [replace(c, heading=clean_text(c.heading), arm=clean_text(c.arm)) for c in columns],
+        [replace(r, cells=tuple(replace(c, text=clean_text(c.text)) for c in r.cells)) for r in rows],
+    )
+
+
+def fit_table(
     columns: Sequence[Column],
     rows: Sequence[Row],
-    top: float,
     width: float,
     plots: tuple[float, float],
-) -> Grid:
-    """Lay out a table with a plot at its right, write its texts and rules, and return where things stand.
+    plot_at: int | None = None,
+    most_plot: float | None = None,
+    style: TableStyle = HOUSE_TABLE,
+) -> Fitted:
+    """Find the width of each column of a table, and the place of the plot beside or between them.
 
     Parameters
     ----------
-    sheet : Sheet
-        Receives the texts and rules.
     columns, rows : sequences
-        What to set; texts are cleaned here.
-    top : float
-        Where the headings start, mm.
+        What is to be set, cleaned.
     width : float
-        Width of the page asked for, mm; the grid's ``page_width`` is larger where the table needs it.
+        Width of the page asked for, mm; ``page_width`` of the result is larger where the table needs it.
     plots : (float, float)
         Width that the plot keeps while the table can still wrap, and its least width, mm.
+    plot_at : int, optional
+        How many columns stand to the left of the plot; all unless given.
+    most_plot : float, optional
+        Greatest width of the plot; what is left over goes to the first column.
+    style : TableStyle
+        Gives the distance of columns.
     """
-    columns = [replace(c, heading=clean_text(c.heading), arm=clean_text(c.arm)) for c in columns]
-    rows = [replace(r, cells=tuple(replace(c, text=clean_text(c.text)) for c in r.cells)) for r in rows]
+    at = len(columns) if plot_at is None else plot_at
+    margin = theme.margin(width)
+    # right of the plot stand one gap less between columns, and two more beside the plot
+    beside = 1 if at < len(columns) else 0
     # cells wrap only where closer columns do not help; a table too wide even so keeps its widths, and the
     # page grows
-    for shrink, gap in product((False, True), (theme.GAP, theme.TIGHT_GAP)):
-        wanted, most = (width - 2 * theme.MARGIN - plot - 2 * gap for plot in plots)
+    for shrink, gap in product((False, True), dict.fromkeys((style.gap, theme.GAP, theme.TIGHT_GAP))):
+        wanted, most = (width - 2 * margin - plot - (2 + beside) * gap for plot in plots)
         widths = column_widths(columns, rows, wanted, most, gap, shrink)
         if sum(widths) + gap * (len(columns) - 1) <= most:
             break
-    lefts = [theme.MARGIN]
-    for w in widths[:-1]:
+    right = sum(widths[at:]) + gap * (len(widths) - at + 1) * beside
+    left = margin + sum(widths[:at]) + gap * (at + 1)
+    spare = width - margin - right - left - most_plot if most_plot is not None else 0.0
+    widths = (widths[0] + max(spare, 0.0), *widths[1:])
+    lefts = [margin]
+    for w in widths[: at - 1]:
         lefts.append(lefts[-1] + w + gap)
-    plot_left = lefts[-1] + widths[-1] + 2 * gap
-    plot_right = max(width - theme.MARGIN, plot_left + plots[1])
-    page_width = plot_right + theme.MARGIN
-    y = _write_headings(sheet, columns, lefts, widths, top)
-    sheet.shapes.append(Stroke(theme.MARGIN, y, page_width - theme.MARGIN, y, width=0.9))
-    body_top = y
-    y += 0.9
-    centres = []
-    for row in rows:
-        y += row.before
-        if row.rule:
-            sheet.shapes.append(Stroke(theme.MARGIN, y, page_width - theme.MARGIN, y, theme.RULE, 0.7))
-            y += 0.5
-        height = _write_row(sheet, columns, row, lefts, widths, y)
-        centres.append(y + height / 2)
-        y += height
-    return Grid(tuple(lefts), widths, tuple(centres), body_top, y, plot_left, plot_right, page_width)
-
-
-def _write_headings(
-    sheet: Sheet, columns: Sequence[Column], lefts: Sequence[float], widths: Sequence[float], top: float
-) -> float:
-    """Write arms and headings, headings on one last line; return the y of the rule below them."""
-    y = top
-    arms = arm_spans(columns)
-    if arms:
-        wrapped = []
-        for start, stop in arms:
-            right = lefts[stop - 1] + widths[stop - 1]
-            lines = wrap_text(columns[start].arm, right - lefts[start] + 0.01, face="bold", most=3)
-            wrapped.append((lefts[start], right, lines))
-        depth = max(len(lines) for *_, lines in wrapped)
-        for left, right, lines in wrapped:
-            for i, line in enumerate(lines):
-                at = y + (depth - len(lines) + i + 0.8) * theme.LINE_PITCH
-                sheet.write(line, (left + right) / 2, at, face="bold", align="center")
-            rule = y + depth * theme.LINE_PITCH + 0.5
-            sheet.shapes.append(Stroke(left, rule, right, rule, theme.RULE, 0.6))
-        y += depth * theme.LINE_PITCH + 1.1
-    headings = [wrap_text(c.heading, w + 0.01, face="bold") for c, w in zip(columns, widths, strict=True)]
-    depth = max(len(lines) for lines in headings)
-    for column, left, w, lines in zip(columns, lefts, widths, headings, strict=True):
-        for i, line in enumerate(lines):
-            at = y + (depth - len(lines) + i + 0.8) * theme.LINE_PITCH
-            sheet.write(line, _edge(left, w, column.align), at, face="bold", align=column.align)
-    return y + depth * theme.LINE_PITCH + 0.9
-
-
-def _edge(left: float, width: float, align: Align) -> float:
-    return left + {"left": 0.0, "center": 0.5, "right": 1.0}[align] * width
-
-
-def _write_row(
-    sheet: Sheet,
-    columns: Sequence[Column],
-    row: Row,
-    lefts: Sequence[float],
-    widths: Sequence[float],
-    top: float,
-) -> float:
-    """Write the cells of one row, each centred between ``top`` and the row's height; return that, mm."""
-    set_cells = []
-    for at, cell in _placed(row):
-        last = min(at + cell.span, len(columns)) - 1
-        room = lefts[last] + widths[last] - lefts[at] - cell.indent
-        most = MOST_LINES if cell.span == 1 and not cell.flows else 2 * MOST_LINES
-        lines = wrap_text(cell.text, room + 0.01, cell.size, cell.face, most)
-        set_cells.append((at, cell, room, lines))
-    deepest = max((len(lines) for *_, lines in set_cells), default=1)
-    height = theme.ROW + (deepest - 1) * theme.LINE_PITCH
-    for at, cell, room, lines in set_cells:
-        align = cell.align or columns[at].align
-        full = cell.text if lines[-1].endswith("…") and not cell.text.endswith("…") else ""
-        half = theme.CAPITAL * cell.size * theme.MM_PER_POINT / 2
-        first = top + height / 2 + half - (len(lines) - 1) * theme.LINE_PITCH / 2
-        for i, line in enumerate(lines):
-            sheet.write(
-                line,
-                _edge(lefts[at] + cell.indent, room, align),
-                first + i * theme.LINE_PITCH,
-                cell.size,
-                cell.face,
-                cell.color,
-                align,
-                full if i == len(lines) - 1 else "",
-            )
-    return height
+    plot_left = lefts[-1] + widths[at - 1] + 2 * gap
+    plot_right = max(width - margin - right, plot_left + plots[1])
+    page_width = plot_right + right + margin
+    start = plot_right + 2 * gap
+    for w in widths[at:]:
+        lefts.append(start)
+        start += w + gap
+    return Fitted(tuple(lefts), widths, at, plot_left, plot_right, page_width)

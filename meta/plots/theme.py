@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +30,8 @@ RUST = "#b5462f"
 GREEN = "#2f6b4f"
 #: Light rule and null line.
 RULE = "#b9bfc6"
+#: Bands of P values around no effect, the most doubtful darkest; greys, so that colour says nothing.
+BANDS = ("#c6ccd3", "#dfe3e8", "#f3f5f7")
 PAPER = "#ffffff"
 
 #: Millimetres in a typographic point.
@@ -51,8 +53,10 @@ LINE_PITCH = 3.3
 #: Distance of the lines of notes, mm, and the further distance between notes.
 NOTE_PITCH = 2.75
 NOTE_GAP = 0.75
-#: Page margin, mm.
+#: Page margin, mm; and below a page of ``NARROW`` mm.
 MARGIN = 6.0
+NARROW = 120.0
+NARROW_MARGIN = 2.5
 #: Distance of columns, and on a page that is too narrow for that, mm.
 GAP = 2.4
 TIGHT_GAP = 1.7
@@ -82,6 +86,12 @@ def _font(face: Face) -> FT2Font:
 
 
 @cache
+def has_glyph(character: str, face: Face = "regular") -> bool:
+    """Return whether the face draws a character itself."""
+    return _font(face).get_char_index(ord(character)) != 0
+
+
+@cache
 def _advance(character: str, face: Face) -> float:
     """Return the advance of one character in em.
 
@@ -95,6 +105,12 @@ def _advance(character: str, face: Face) -> float:
     return float(font.load_char(ord(character)).linearHoriAdvance) / 65536.0 / _EM
 
 
+def margin(width: float) -> float:
+    """Return the margin of a page of ``width`` mm: a column of a journal has none to spare."""
+    return MARGIN if width >= NARROW else NARROW_MARGIN
+
+
+@lru_cache(maxsize=16384)
 def text_width(text: str, size: float = TEXT_SIZE, face: Face = "regular") -> float:
     """Return the width of one line of text in mm.
 
