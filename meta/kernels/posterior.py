@@ -18,7 +18,7 @@ from meta.kernels.masks import Floats, Mask, Rows, add_studies
 from meta.kernels.mixtures import invert, mixture_density, mixture_quantiles, mixture_tail
 from meta.kernels.priors import Prior
 from meta.kernels.status import Status
-from meta.kernels.tau_grid import TauGrid, build_grids, condition_on, map_z
+from meta.kernels.tau_grid import TauGrid, build_grids, log_density, map_z
 
 #: Points of a density curve, and the probability left out at either end of it.
 CURVE_POINTS, CURVE_TAIL = 101, 0.001
@@ -239,18 +239,19 @@ def _tau_curve(grid: TauGrid, prior: Prior, level: float) -> Floats:
 
     The first point stands for tau = 0 and is evaluated at 1e-9 of the last one.
     """
-    middle, high = (float(_tau_quantile(grid, prior, np.full(2, p))[0]) for p in (0.5, 0.5 + 0.5 * level))
+    first, middle, third, high = (
+        float(_tau_quantile(grid, prior, np.full(2, p))[0]) for p in (0.25, 0.5, 0.75, 0.5 + 0.5 * level)
+    )
     top = TAU_REACH * high
     if prior.upper is not None:
         top = min(top, float(np.ldexp(prior.upper, -int(grid.columns.exponent[0]))))
-    tau = _spread_points(0.0, top, 0.0, 2.0 * middle)
+    tau = _spread_points(0.0, top, middle, 2.0 * (third - first))
     log_tau = np.log(np.maximum(tau, 1e-9 * top))
     pair = np.repeat(log_tau[:, None], 2, axis=1)
-    _, _, log_likelihood = condition_on(grid.columns, pair)
-    k, unit = grid.columns.k[0], int(grid.columns.exponent[0])
-    log_prior = prior.log_density(pair, grid.columns.exponent)[:, 0] - log_tau - unit * np.log(2.0)
-    constant = (k - 1.0) * (0.5 * np.log(2.0 * np.pi) + unit * np.log(2.0))
-    posterior = np.exp(log_prior + log_likelihood[:, 0] - constant - grid.log_mass[0])
+    unit = int(grid.columns.exponent[0])
+    per_tau = log_tau + unit * np.log(2.0)
+    posterior = np.exp(log_density(grid, prior, pair)[:, 0] - per_tau)
+    log_prior = prior.log_density(pair, grid.columns.exponent)[:, 0] - per_tau
     before = np.exp(log_prior) if prior.proper else np.full(tau.shape, np.nan)
     return np.column_stack([np.ldexp(tau, unit), posterior, before])
 
@@ -268,7 +269,7 @@ def posterior_tails(y: Floats, v: Floats, used: Mask, prior: Prior, threshold: f
         return float("nan"), float("nan")
     x = np.ldexp(threshold, -grid.columns.exponent) - grid.columns.origin
     new_sd = np.sqrt(grid.variance + np.exp(2.0 * grid.log_tau))
-    return (
-        float(mixture_tail(grid.weight, grid.mean, np.sqrt(grid.variance), x)[0]),
-        float(mixture_tail(grid.weight, grid.mean, new_sd, x)[0]),
-    )
+    tails = (mixture_tail(grid.weight, grid.mean, sd, x)[0] for sd in (np.sqrt(grid.variance), new_sd))
+    # weights that add up to 1 but for rounding may leave a tail of 1 + 2e-16
+    mu, new = (min(1.0, float(tail)) for tail in tails)
+    return mu, new

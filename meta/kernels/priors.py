@@ -43,6 +43,8 @@ class Prior:
         counts = {"half_normal": (1,), "half_cauchy": (1,), "uniform": (0, 1), "log_normal": (2,)}
         if self.name not in _NAMES or len(self.parameters) not in counts[self.name]:
             raise ModelError(f"no prior {self.name!r} with parameters {self.parameters!r}")
+        # ldexp of a whole number is a half-precision one
+        object.__setattr__(self, "parameters", tuple(float(value) for value in self.parameters))
 
     @property
     def upper(self) -> float | None:
@@ -74,6 +76,21 @@ class Prior:
         if self.name == "half_normal":
             return np.asarray(0.5 * np.log(2.0 / np.pi) + log_ratio - 0.5 * square)
         return np.asarray(np.log(2.0 / np.pi) + log_ratio - np.logaddexp(0.0, 2.0 * log_ratio))
+
+    def log_ratio(self, log_tau: Floats, anchor: Floats, step: Floats, exponent: NDArray[np.int64]) -> Floats:
+        """Return the log of the density less that at ``anchor``; ``step`` is log tau less it, told exactly.
+
+        Far out a half-normal and a narrow log-normal fall so steeply that the difference of their logs would
+        have lost every digit.
+        """
+        if self.name == "half_normal":
+            ratio = np.exp(anchor - np.log(np.ldexp(self.parameters[0], -exponent)))
+            return np.asarray(step - 0.5 * ratio * ratio * np.expm1(2.0 * step))
+        if self.name == "log_normal":
+            mean, sd = self.parameters
+            from_middle = (log_tau + anchor + 2.0 * exponent * np.log(2.0) - mean) / sd
+            return np.asarray(-2.0 * step / sd * from_middle)
+        return self.log_density(log_tau, exponent) - self.log_density(anchor, exponent)
 
     def reach(self, exponent: NDArray[np.int64]) -> tuple[Floats, Floats]:
         """Return logs between which tau (in units of ``2**exponent``) is at home before any data."""
