@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from meta.bias.asymmetry import SmallStudyTest as SmallStudyTest
     from meta.bias.asymmetry import check_sample_size as check_sample_size
+    from meta.bias.radial import Radial as Radial
+    from meta.bias.radial import find_radial as find_radial
     from meta.effects.compute import effect_sizes as effect_sizes
     from meta.effects.dependence import combine_rows as combine_rows
     from meta.effects.dependence import constant_correlation as constant_correlation
     from meta.effects.sizes import EffectSizes as EffectSizes
     from meta.errors import MetaError as MetaError
+    from meta.models.arms import Arms as Arms
+    from meta.models.arms import compare_arms as compare_arms
     from meta.models.comparison import ContrastTest as ContrastTest
     from meta.models.comparison import ModelComparison as ModelComparison
     from meta.models.comparison import compare_fits as compare_fits
@@ -27,9 +31,12 @@ if TYPE_CHECKING:
     from meta.options import DisplayUnit as DisplayUnit
     from meta.options import ModelSpec as ModelSpec
     from meta.pipeline import run_review as run_review
+    from meta.plots.baujat import baujat_plot as baujat_plot
     from meta.plots.forest import forest_plot as forest_plot
     from meta.plots.funnel import funnel_plot as funnel_plot
+    from meta.plots.labbe import labbe_plot as labbe_plot
     from meta.plots.posterior import posterior_plot as posterior_plot
+    from meta.plots.radial import radial_plot as radial_plot
     from meta.plots.refits import cumulative_plot as cumulative_plot
     from meta.plots.refits import leave_one_out_plot as leave_one_out_plot
     from meta.plots.regression import regression_plot as regression_plot
@@ -42,6 +49,8 @@ if TYPE_CHECKING:
     from meta.results import Fit as Fit
     from meta.results import Refits as Refits
     from meta.results import Subgroups as Subgroups
+    from meta.sensitivity.contributions import Contributions as Contributions
+    from meta.sensitivity.contributions import find_contributions as find_contributions
     from meta.sensitivity.cumulative import cumulate as cumulate
     from meta.sensitivity.leave_one_out import leave_one_out as leave_one_out
     from meta.sensitivity.permutation import Permutation as Permutation
@@ -52,7 +61,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Arms": "meta.models.arms",
     "ContrastTest": "meta.models.comparison",
+    "Contributions": "meta.sensitivity.contributions",
     "DisplayUnit": "meta.options",
     "EffectSizes": "meta.effects.sizes",
     "Fit": "meta.results",
@@ -61,12 +72,15 @@ _HOMES = {
     "ModelSpec": "meta.options",
     "Permutation": "meta.sensitivity.permutation",
     "Predictions": "meta.models.predictions",
+    "Radial": "meta.bias.radial",
     "Refits": "meta.results",
     "Share": "meta.sensitivity.share",
     "SmallStudyTest": "meta.bias.asymmetry",
     "Subgroups": "meta.results",
+    "baujat_plot": "meta.plots.baujat",
     "check_sample_size": "meta.bias.asymmetry",
     "combine_rows": "meta.effects.dependence",
+    "compare_arms": "meta.models.arms",
     "compare_fits": "meta.models.comparison",
     "compare_versions": "meta.releases.versions",
     "constant_correlation": "meta.effects.dependence",
@@ -74,12 +88,15 @@ _HOMES = {
     "cumulative_plot": "meta.plots.refits",
     "effect_sizes": "meta.effects.compute",
     "expected_share": "meta.sensitivity.share",
+    "find_contributions": "meta.sensitivity.contributions",
+    "find_radial": "meta.bias.radial",
     "fit_many": "meta.models.fitting",
     "fit_model": "meta.models.fitting",
     "fit_subgroups": "meta.models.subgroups",
     "forest_plot": "meta.plots.forest",
     "freeze_release": "meta.releases.freeze",
     "funnel_plot": "meta.plots.funnel",
+    "labbe_plot": "meta.plots.labbe",
     "leave_one_out": "meta.sensitivity.leave_one_out",
     "leave_one_out_plot": "meta.plots.refits",
     "permute": "meta.sensitivity.permutation",
@@ -89,6 +106,7 @@ _HOMES = {
     "predict_curve": "meta.models.predictions",
     "profile": "meta.profiles.loader",
     "profile_names": "meta.profiles.loader",
+    "radial_plot": "meta.plots.radial",
     "read_protocol": "meta.protocol.reader",
     "regression_plot": "meta.plots.regression",
     "run_review": "meta.pipeline",

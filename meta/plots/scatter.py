@@ -1,29 +1,38 @@
-"""The frame of funnel and regression plots: two axes, points, a title above and notes below."""
+"""The frame of funnel, regression and other plots of points: two axes, title above, keys and notes below."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meta.plots import theme
 from meta.plots.axes import TICK, Axis, Extent, build_axis, fit_axis, sqrt_axis, write_axis
 from meta.plots.layout import Disc, Page, Patch, Sheet, Stroke, clean_text, wrap_text
+from meta.plots.legend import Key, Named, names_note, write_legend, write_names
 from meta.plots.panel import write_foot, write_title
 from meta.plots.theme import text_width
 
 #: Height of the plot, mm.
 PLOT_HEIGHT = 72.0
+#: How far names keep from the points of a curve, mm.
+LINE_CLEARANCE = 0.3
 #: Radius of a point where size says nothing, mm.
 RADIUS = 1.05
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A study: its place in the units of the axes, and the radius of its circle in mm."""
+    """A study: its place in the units of the axes, the radius of its circle in mm, and how it is filled.
+
+    A ``name`` is written beside it where there is room, those of higher ``rank`` first.
+    """
 
     x: float
     y: float
     radius: float = RADIUS
+    fill: str = theme.PALE
+    name: str = ""
+    rank: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,8 @@ class Frame:
     """What both kinds of plot share.
 
     ``vertical`` is ``linear``, ``log``, ``sqrt``, or ``down`` (linear, 0 at the top). ``x_line`` is a
-    vertical dotted line.
+    vertical dotted line. ``height`` is that of the plot in mm; None: as much as it is wide, for two axes of
+    one unit. ``keys`` say what colours and lines mean.
     """
 
     points: Sequence[Point]
@@ -70,6 +80,8 @@ class Frame:
     notes: Sequence[str]
     provenance: str | None
     width: float
+    height: float | None = PLOT_HEIGHT
+    keys: Sequence[Key] = ()
 
 
 def _vertical_axis(frame: Frame, top: float, bottom: float) -> Axis:
@@ -88,7 +100,9 @@ def lay_out_frame(frame: Frame) -> Page:
         sheet.write(line, theme.MARGIN, top + 2.6)
         top += theme.LINE_PITCH
     top += 1.6
-    bottom = top + PLOT_HEIGHT
+    if frame.height is None:
+        frame = replace(frame, height=_square_height(frame, top))
+    bottom = top + (frame.height or PLOT_HEIGHT)
     upright = _vertical_axis(frame, top, bottom)
     left = theme.MARGIN + max((text_width(text) for _, text in upright.ticks), default=0.0) + TICK + 0.8
     level = fit_axis(frame.x_extent, frame.x_log, left, frame.width - theme.MARGIN, frame.width)
@@ -103,21 +117,39 @@ def lay_out_frame(frame: Frame) -> Page:
     for curve in frame.curves:
         _draw_curve(sheet, curve, level, upright)
     _write_upright(sheet, upright, level.start, top, bottom)
-    beyond = 0
-    for point in sorted(frame.points, key=lambda p: -p.radius):
-        if level.holds(point.x) and upright.holds(point.y):
-            sheet.shapes.append(
-                Disc(level.place(point.x), upright.place(point.y), point.radius, theme.PALE, theme.BLUE, 0.8)
-            )
-        else:
-            beyond += 1
+    held = [p for p in frame.points if level.holds(p.x) and upright.holds(p.y)]
+    for point in sorted(held, key=lambda p: -p.radius):
+        sheet.shapes.append(
+            Disc(level.place(point.x), upright.place(point.y), point.radius, point.fill, theme.BLUE, 0.8)
+        )
     # a little apart from the upright axis, so that their first labels keep clear of one another
     y = write_axis(sheet, level, bottom + 1.2, clean_text(frame.x_words), frame.width)
-    notes = list(frame.notes)
-    if beyond:
-        notes.append(f"Beyond the axes, not drawn: {beyond}.")
+    y = write_legend(
+        sheet, frame.keys, theme.MARGIN, frame.width - theme.MARGIN, y + (1.0 if frame.keys else 0.0)
+    )
+    named = [Named(p.name, level.place(p.x), upright.place(p.y), p.radius, p.rank) for p in held]
+    circles = [(point.x, point.y, point.radius) for point in named]
+    # names keep clear of lines that are drawn through many points, too
+    circles += [
+        (level.place(x), upright.place(y), LINE_CLEARANCE)
+        for curve in frame.curves
+        if len(curve.x) > 2 and named
+        for x, y in zip(curve.x, curve.y, strict=True)
+        if level.holds(x) and upright.holds(y)
+    ]
+    bounds = (level.start + 0.4, top, frame.width - 1.0, bottom)
+    notes = [*frame.notes, names_note(write_names(sheet, named, circles, bounds))]
+    if len(held) < len(frame.points):
+        notes.append(f"Beyond the axes, not drawn: {len(frame.points) - len(held)}.")
     height = write_foot(sheet, notes, frame.provenance, y + 2.0, frame.width)
     return sheet.page(frame.width, height, clean_text(frame.spoken_title), clean_text(frame.description))
+
+
+def _square_height(frame: Frame, top: float) -> float:
+    """Return the height at which a plot is as tall as it is wide: the labels at its left take room."""
+    upright = _vertical_axis(frame, top, top + frame.width)
+    labels = max((text_width(text) for _, text in upright.ticks), default=0.0)
+    return frame.width - 2 * theme.MARGIN - labels - TICK - 0.8
 
 
 def _draw_curve(sheet: Sheet, curve: Curve, level: Axis, upright: Axis) -> None:
