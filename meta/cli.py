@@ -7,6 +7,7 @@ import click
 from meta.commands.check import check
 from meta.commands.common import Commands
 from meta.commands.diff import diff
+from meta.commands.explain import explain
 from meta.commands.fit import fit
 from meta.commands.init import init
 from meta.commands.release import release
@@ -30,7 +31,7 @@ def main() -> None:
     open_screen()
 
 
-for command in (run, check, fit, sensitivity, release, diff, verify, init):
+for command in (run, check, fit, sensitivity, explain, release, diff, verify, init):
     main.add_command(command)
 
 

@@ -39,3 +39,15 @@ class ReportError(MetaError):
 
 class ReleaseError(MetaError):
     """A release cannot be made, or a folder of releases is not what it should be."""
+
+
+class ExplainError(MetaError):
+    """A number cannot be explained: it has no such address, or there are no results to look in."""
+
+
+class LayoutWarning(UserWarning):
+    """A figure leaves ``columns`` out, or is wider than asked for, since there is no room."""
+
+    def __init__(self, message: str, columns: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.columns = columns
