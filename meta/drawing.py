@@ -16,7 +16,7 @@ from meta.options import DisplayUnit
 from meta.plots.alternatives import alternatives_plot
 from meta.plots.changes import Pair, changes_plot
 from meta.plots.forest import forest_plot
-from meta.plots.forest_rows import Descriptor
+from meta.plots.forest_columns import Descriptor
 from meta.plots.funnel import funnel_plot
 from meta.plots.history import history_plot
 from meta.plots.panel import Threshold

@@ -37,6 +37,11 @@ Status = Literal[
     "not_pooled",
 ]
 
+#: Layouts of the forest plot: the house's, and those of journals and programs.
+ForestPreset = Literal["proportion", "rate", "revman", "jama", "bmj", "metafor", "compact"]
+#: Scale of the axis of a forest plot; unless given that of the measure, logarithmic for ratios.
+AxisScale = Literal["natural", "log", "logit"]
+
 #: The GLMMs of two groups: odds and rate ratios.
 TWO_GROUP_GLMMS = (
     "unconditional_fixed",

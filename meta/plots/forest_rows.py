@@ -1,96 +1,28 @@
-"""The rows of a forest plot: studies, subgroups, the pooled value, each with its mark."""
+"""The rows of a forest plot: studies, subgroups, the pooled value, further models, each with its mark."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 
-from meta.effects.measures import SUMMED, Measure
-from meta.options import DisplayUnit, ModelSpec
+from meta.effects.measures import SUMMED
 from meta.plots import captions, theme
-from meta.plots.layout import Align
-from meta.plots.marks import Bar, Bound, Diamond, Mark, Square
+from meta.plots.forest_columns import Shared, base_name
+from meta.plots.forest_text import effect_line, heterogeneity_line, pooled_label
+from meta.plots.judgements import answer_bead
+from meta.plots.marks import FEW, Bar, Bound, Diamond, Mark, Square
 from meta.plots.panel import Line
-from meta.plots.table import Cell, Column, Row
+from meta.plots.table import Bead, Cell, Row
 from meta.results import Excluded, Fit, Study, Subgroups
-from meta.tables.numbers import (
-    MISSING,
-    count_text,
-    interval_text,
-    level_text,
-    number_text,
-    percent_text,
-    sheet_decimals,
-)
+from meta.tables.numbers import MISSING, count_text, level_text, number_text, percent_text, sheet_decimals
 
-#: Heads of the count columns, unless the caller names them.
-COUNT_HEADINGS: Mapping[str, str] = {
-    "events": "Events",
-    "n": "People",
-    "time": "Person-time",
-    "mean": "Mean",
-    "sd": "SD",
-    "mean_pre": "Mean before",
-    "mean_post": "Mean after",
-    "sd_pre": "SD before",
-    "sd_post": "SD after",
-    "controls": "Variables controlled",
-    "r": "r",
-}
-#: Space before a subgroup and before the overall row, mm.
+#: Space before a subgroup, mm.
 _BLOCK_GAP = 2.6
-_OVERALL_GAP = 1.2
-
-
-@dataclass(frozen=True, slots=True)
-class Descriptor:
-    """A column of words about the studies.
-
-    Attributes
-    ----------
-    heading : str
-        Head of the column.
-    values : mapping of str to (str or None)
-        Text by study label; None, empty or absent shows an en dash.
-    align : {"left", "right", "center"}
-        Numbers to the right, words to the left.
-    marked : collection of str
-        Labels whose cell carries ``sign``.
-    sign, words : str
-        The mark and what a footnote says it means.
-    """
-
-    heading: str
-    values: Mapping[str, str | None]
-    align: Align = "left"
-    marked: frozenset[str] = frozenset()
-    sign: str = "†"
-    words: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What the rows of one forest plot have in common.
-
-    ``counts`` names the counts of each count column; ``measured`` gives the decimals of those that are no
-    counts but means, spreads or correlations.
-    """
-
-    spec: ModelSpec
-    measure: Measure
-    unit: DisplayUnit
-    descriptors: Sequence[Descriptor]
-    counts: tuple[tuple[str, ...], ...]
-    weighted: bool
-    decimals: int
-    sides: Mapping[str, float] = field(default_factory=dict)
-    measured: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def middle(self) -> int:
-        """Number of columns between study and weight."""
-        return len(self.descriptors) + len(self.counts)
+#: Label of the prediction interval of a subgroup.
+_GROUP_PREDICTION = "{level} prediction interval"
+#: Indent of a row inside a subgroup, mm.
+_INDENT = 2.2
 
 
 def all_studies(fit: Fit) -> list[Study]:
@@ -115,76 +47,77 @@ def _excluded_study(excluded: Excluded) -> Study:
     )
 
 
-def count_columns(measure: Measure, studies: Sequence[Study], merged: bool) -> tuple[tuple[str, ...], ...]:
-    """Return the count columns there are, in the order of the measure, others behind.
-
-    ``merged`` puts the two counts of an arm into one column, where an arm has two.
-    """
-    there = {name: None for s in studies for name in s.counts}
-    names = [*(c for c in measure.columns if c in there), *(c for c in there if c not in measure.columns)]
-    arms = [tuple(name for name in names if _arm(name) == arm) for arm in ("1", "2")]
-    if merged and len(names) == 4 and all(len(arm) == 2 for arm in arms):
-        return tuple(arms)
-    return tuple((name,) for name in names)
+def _cells(shared: Shared, placed: Mapping[int, Cell]) -> tuple[Cell, ...]:
+    """Return the cells of a row from those that hold something, by place; the others are blank."""
+    cells: list[Cell] = []
+    at = 0
+    while at < len(shared.slots):
+        cell = placed.get(at, Cell())
+        cells.append(cell)
+        at += cell.span
+    return tuple(cells)
 
 
-def table_columns(shared: Shared, headings: Mapping[str, str], arms: tuple[str, str]) -> list[Column]:
-    """Return the columns from study to estimate."""
-    columns = [Column("Study", wraps=True, least=30.0)]
-    columns.extend(Column(d.heading, d.align, wraps=True, least=13.0) for d in shared.descriptors)
-    for names in shared.counts:
-        words = " / ".join(_count_heading(name, headings) for name in names)
-        columns.append(Column(words, "right", arm=arms[int(names[0][-1]) - 1] if _arm(names[0]) else ""))
-    if shared.weighted:
-        columns.append(Column("Weight", "right"))
-    level = level_text(shared.spec.level)
-    columns.append(Column(f"{shared.unit.heading} [{level} CI]", "right"))
-    return columns
+def study_lines(shared: Shared, studies: Sequence[Study], block: str = "") -> list[Line]:
+    """Return a row a study; those of a ``block`` are indented."""
+    return [_study_line(shared, s, block) for s in studies]
 
 
-def _arm(name: str) -> str:
-    """Return the arm that the name of a count ends in, ``1`` or ``2``, or nothing."""
-    return name[-1] if name[-1:] in ("1", "2") else ""
-
-
-def _count_heading(name: str, headings: Mapping[str, str]) -> str:
-    base = name.removesuffix(_arm(name)) if _arm(name) else name
-    return headings.get(name, headings.get(base, COUNT_HEADINGS.get(base, name)))
-
-
-def study_lines(shared: Shared, studies: Sequence[Study], indent: bool = False) -> list[Line]:
-    """Return a row a study."""
-    return [_study_line(shared, s, indent) for s in studies]
-
-
-def _study_line(shared: Shared, study: Study, indent: bool) -> Line:
+def _study_line(shared: Shared, study: Study, block: str) -> Line:
     """Return the row of one study and its square; or, in the place of the estimate, why it is not used."""
     color = theme.INK if study.used else theme.GREY
-    cells = [Cell(study.label, color=color, indent=2.2 if indent else 0.0)]
-    for d in shared.descriptors:
-        text = d.values.get(study.label) or MISSING
-        sign = d.sign if study.label in d.marked else ""
-        cells.append(Cell(text + sign, color=theme.GREY))
-    for names in shared.counts:
-        there = any(study.counts.get(name) is not None for name in names)
-        text = " / ".join(_number(shared, study, name) for name in names) if there else MISSING
-        cells.append(Cell(text, color=color))
-    factor = shared.unit.factor
+    placed: dict[int, Cell] = {}
+    used = study.used and study.value is not None
+    for at, slot in enumerate(shared.slots):
+        if slot.role == "study":
+            placed[at] = Cell(study.label, color=color, indent=_INDENT if block else 0.0)
+        elif slot.descriptor is not None:
+            text = slot.descriptor.values.get(study.label) or shared.preset.missing
+            sign = slot.descriptor.sign if study.label in slot.descriptor.marked else ""
+            placed[at] = Cell(text + sign, color=theme.GREY)
+        elif slot.counts:
+            placed[at] = Cell(_counts(shared, study, slot.counts), color=color)
+        elif slot.role == "weight" and used:
+            placed[at] = Cell(_weight(shared, study.weight))
+        elif slot.role == "appraisal":
+            placed[at] = Cell(beads=study_beads(shared, study.label))
+    at, factor = shared.estimate_at, shared.unit.factor
     value, low, high = (None if x is None else x * factor for x in (study.value, study.low, study.high))
-    if not study.used or value is None:
-        words = study.reason or "not estimable"
-        cells.append(
-            Cell(
-                words, "italic", theme.GREY, theme.NOTE_SIZE, "right", 2 if shared.weighted else 1, flows=True
-            )
+    if not used or value is None:
+        words = shared.preset.unused or study.reason or "not estimable"
+        beside = shared.place("weight") == at - 1 and at != shared.plot_at
+        placed[at - 1 if beside else at] = Cell(
+            words, "italic", theme.GREY, theme.NOTE_SIZE, "right", 2 if beside else 1, flows=True
         )
-        return Line(Row(tuple(cells)))
-    if shared.weighted:
-        cells.append(Cell(percent_text(study.weight, 1)))
-    cells.append(Cell(interval_text(value, low, high, shared.decimals)))
+        return Line(Row(_cells(shared, placed)), block=block)
+    placed[at] = Cell(shared.preset.numbers.interval(value, low, high, shared.decimals))
     side, hollow = shared.sides[study.label], study.recovered is not None
-    mark = Square(value, _or_nan(low), _or_nan(high), side, hollow=hollow)
-    return Line(Row(tuple(cells)), mark)
+    mark = Square(value, _or_nan(low), _or_nan(high), side, shared.color, hollow=hollow)
+    return Line(Row(_cells(shared, placed)), mark, block)
+
+
+def study_beads(shared: Shared, label: str) -> tuple[Bead, ...]:
+    """Return the discs of a study: one a domain, then the judgement of the whole where the tool makes one."""
+    appraisal = shared.appraisal
+    assert appraisal is not None
+    answers = appraisal.answers.get(label, ("",) * len(appraisal.tool.domains))
+    overall = (appraisal.overall.get(label, ""),) if appraisal.tool.has_overall else ()
+    return tuple(answer_bead(appraisal.tool, answer) for answer in (*answers, *overall))
+
+
+def _counts(shared: Shared, study: Study, names: Sequence[str]) -> str:
+    if not any(study.counts.get(name) is not None for name in names):
+        return shared.preset.missing
+    texts = [_number(shared, study, name) for name in names]
+    if [base_name(name) for name in names] == ["mean", "sd", "n"]:
+        return "{} ({}) / {}".format(*texts)
+    return " / ".join(texts)
+
+
+def _weight(shared: Shared, percent: float | None) -> str:
+    if percent is None:
+        return MISSING
+    return percent_text(percent, 1).removesuffix("%") + shared.preset.weight_sign
 
 
 def _number(shared: Shared, study: Study, name: str) -> str:
@@ -206,47 +139,82 @@ def _or_nan(x: float | None) -> float:
 def group_lines(shared: Shared, studies: Sequence[Study], subgroups: Subgroups) -> list[Line]:
     """Return a block a subgroup: header, studies, pooled value; studies without a group come last."""
     lines: list[Line] = []
-    by_label = {s.label: s for s in studies}
     placed: set[str] = set()
-    for level, fit in zip(subgroups.levels, subgroups.fits, strict=True):
-        # the square of a study is as large as in the overall fit, so its row comes from there
-        inside = [by_label.get(s.label, s) for s in all_studies(fit)]
-        placed.update(s.label for s in inside)
-        lines.append(_header_line(shared, level, first=not lines))
-        lines.extend(study_lines(shared, inside, indent=True))
-        if fit.k != 1:
-            lines.extend(_group_summary(shared, fit))
+    for place, (level, fit) in enumerate(zip(subgroups.levels, subgroups.fits, strict=True), start=1):
+        members = {s.label: s for s in all_studies(fit)}
+        # the square of a study is as large as in the overall fit, so its row comes from there, in its order
+        inside = [s for s in studies if s.label in members]
+        known = {s.label for s in inside}
+        inside += [s for s in members.values() if s.label not in known]
+        placed.update(members)
+        name = shared.preset.group.format(place=place, name=level)
+        lines.append(header_line(shared, name, first=not lines))
+        lines.extend(study_lines(shared, inside, name))
+        if fit.k != 1 or shared.preset.single_subtotal:
+            lines.extend(_group_summary(shared, fit, name))
     for used, words in ((True, "Not in a subgroup"), (False, "Not used")):
         rest = [s for s in studies if s.label not in placed and s.used is used]
         if rest:
-            lines.append(_header_line(shared, words, first=not lines))
-            lines.extend(study_lines(shared, rest, indent=True))
+            lines.append(header_line(shared, words, first=not lines))
+            lines.extend(study_lines(shared, rest, words))
     return lines
 
 
-def _header_line(shared: Shared, text: str, first: bool) -> Line:
-    span = 1 + shared.middle + (1 if shared.weighted else 0) + 1
-    return Line(Row((Cell(text, "bold", span=span),), before=0.0 if first else _BLOCK_GAP))
+def header_line(shared: Shared, text: str, first: bool) -> Line:
+    """Return the header of a block of rows."""
+    span = shared.estimate_at + 1 if shared.estimate_at < shared.plot_at else shared.plot_at
+    cells = _cells(shared, {0: Cell(text, "bold", span=span)})
+    return Line(Row(cells, before=0.0 if first else _BLOCK_GAP), block=text, heads=True)
 
 
-def _group_summary(shared: Shared, fit: Fit) -> list[Line]:
-    """Return the pooled row of a subgroup, its heterogeneity beside the name, or below it without columns."""
-    words = captions.heterogeneity_text(fit)
-    between = shared.middle + (1 if shared.weighted else 0)
-    cells = [Cell(f"Subgroup (k = {fit.k})", "italic", indent=2.2)]
-    beside = between >= 2
+def _group_summary(shared: Shared, fit: Fit, block: str) -> list[Line]:
+    """Return the pooled row of a subgroup, what is said of it, and its prediction interval."""
+    label = pooled_label(fit, shared.preset, shared.preset.subtotal)
+    lines = _summary(shared, fit, label, _INDENT, block)
+    if shared.preset.total_events:
+        lines.extend(_event_totals(shared, fit, block))
+    lines.extend(prediction_lines(shared, fit, _INDENT, block))
+    if shared.preset.text is not None:
+        said = {"heterogeneity": heterogeneity_line, "effect": effect_line}
+        words = [said[name](fit, shared.preset) for name in shared.preset.text.inside]
+        lines.extend(_text_line(shared, text, block) for text in words if text)
+    return lines
+
+
+def _text_line(shared: Shared, text: str, block: str) -> Line:
+    """Return a row of text in the columns before the plot, or below the estimate."""
+    span = shared.estimate_at + 1 if shared.estimate_at < shared.plot_at else shared.plot_at
+    cell = Cell(text, "regular", theme.GREY, theme.NOTE_SIZE, "left", span, flows=True, indent=_INDENT)
+    return Line(Row(_cells(shared, {0: cell})), block=block, tied=True)
+
+
+def _summary(shared: Shared, fit: Fit, label: str, indent: float, block: str) -> list[Line]:
+    """Return the row of a pooled value that is not the overall one.
+
+    In the house's words heterogeneity stands beside the name, or below it where there are no columns.
+    """
+    words = captions.heterogeneity_text(fit) if shared.preset.text is None else ""
+    between = shared.label_room - 1
+    placed = {0: Cell(label, "italic", indent=indent)}
+    beside = between >= 2 and shared.preset.text is None
     if beside:
-        cells.append(
-            Cell(words, color=theme.GREY, size=theme.NOTE_SIZE, align="right", span=between, flows=True)
+        placed[1] = Cell(
+            words, color=theme.GREY, size=theme.NOTE_SIZE, align="right", span=between, flows=True
         )
-    elif between:
-        cells.append(Cell(span=between))
+    elif shared.preset.text is not None:
+        placed = _totals(shared, fit, replace(placed[0], flows=True), "italic")
     text, mark = _pooled(shared, fit, filled=False)
-    cells.append(Cell(text, "italic", flows=mark is None))
-    lines = [Line(Row(tuple(cells)), mark)]
+    if shared.preset.single_subtotal and fit.k == 1 and fit.natural is not None and mark is None:
+        value, low, high = (
+            x * shared.unit.factor for x in (fit.natural.value, fit.natural.low, fit.natural.high)
+        )
+        mark = Diamond(value, low, high, filled=False)
+    placed[shared.estimate_at] = Cell(text, "italic", flows=mark is None)
+    lines = [Line(Row(_cells(shared, placed)), mark, block)]
     if words and not beside:
-        cell = Cell(words, color=theme.GREY, size=theme.NOTE_SIZE, span=between + 2, indent=2.2)
-        lines.append(Line(Row((cell,), before=-1.2)))
+        span = shared.label_room + (1 if shared.estimate_at < shared.plot_at else 0)
+        cell = Cell(words, color=theme.GREY, size=theme.NOTE_SIZE, span=span, indent=indent)
+        lines.append(Line(Row(_cells(shared, {0: cell}), before=-1.2), block=block, tied=True))
     return lines
 
 
@@ -259,38 +227,84 @@ def _pooled(shared: Shared, fit: Fit, filled: bool) -> tuple[str, Mark | None]:
     if natural is None:
         return captions.no_value_words(fit), None
     value, low, high = (x * factor for x in (natural.value, natural.low, natural.high))
-    text = interval_text(value, low, high, shared.decimals)
+    text = shared.preset.numbers.interval(value, low, high, shared.decimals)
     if fit.status == "one_sided":
         return text, Bound(low, high, upper=value == low)
     return text, Diamond(value, low, high, filled) if fit.status != "single_study" else None
 
 
-def overall_lines(shared: Shared, fit: Fit) -> list[Line]:
-    """Return the overall row with its totals, and the row of the prediction interval."""
-    sums = [all(name in fit.totals for name in names) for names in shared.counts]
-    # columns of means have no total: the label may run over those that come first
-    empty = sums.index(True) if any(sums) else len(sums)
-    before = 1 + len(shared.descriptors) + empty
-    cells = [Cell(captions.overall_label(fit), "bold", span=before, flows=True)]
-    for names, summed in zip(shared.counts[empty:], sums[empty:], strict=True):
-        cells.append(
-            Cell(" / ".join(count_text(fit.totals[name]) for name in names) if summed else "", "bold")
-        )
+def _totals(shared: Shared, fit: Fit, label: Cell, face: theme.Face) -> dict[int, Cell]:
+    """Return a label over the columns without a total, and the totals behind it.
+
+    Columns of means have none: the label may run over those that come first.
+    """
+    sums = _sums(shared, fit, own_row=False)
+    first = min([*sums, shared.label_room, *([at] if (at := shared.place("weight")) is not None else [])])
+    cells = {at: Cell(text, face) for at, text in sums.items()}
+    cells[0] = replace(label, span=max(first, 1))
+    return cells
+
+
+def _has_own_row(shared: Shared, names: Sequence[str]) -> bool:
+    """Return whether totals of these counts stand on the row of events, which counts in one cell do not."""
+    return shared.preset.total_events and [base_name(name) for name in names] == ["events"]
+
+
+def _event_totals(shared: Shared, fit: Fit, block: str) -> list[Line]:
+    """Return the row of the totals of events, where the preset has one and there are any."""
+    sums = {at: Cell(text) for at, text in _sums(shared, fit, own_row=True).items()}
+    if not sums:
+        return []
+    label = Cell("Total events:", span=max(min(sums), 1), indent=_INDENT if block else 0.0, flows=True)
+    return [Line(Row(_cells(shared, {**sums, 0: label})), block=block, tied=True)]
+
+
+def _sums(shared: Shared, fit: Fit, own_row: bool) -> dict[int, str]:
+    """Return the totals by place: those that stand on the row of events, or the others."""
+    return {
+        at: " / ".join(count_text(fit.totals[name]) for name in slot.counts)
+        for at, slot in enumerate(shared.slots)
+        if slot.counts
+        and _has_own_row(shared, slot.counts) is own_row
+        and all(name in fit.totals for name in slot.counts)
+    }
+
+
+def overall_lines(shared: Shared, fit: Fit, models: Mapping[str, Fit]) -> list[Line]:
+    """Return the overall row with its totals, that of the prediction interval, and further models."""
+    preset = shared.preset
+    label = Cell(pooled_label(fit, preset, preset.pooled), "bold", flows=True)
+    placed = _totals(shared, fit, label, "bold")
     text, mark = _pooled(shared, fit, filled=True)
-    if shared.weighted:
-        cells.append(Cell(percent_text(100.0, 1) if mark is not None else "", "bold"))
+    weight = shared.place("weight")
+    if weight is not None and mark is not None:
+        placed[weight] = Cell(_weight(shared, 100.0), "bold")
     if fit.natural is not None:
-        cells.append(Cell(text, "bold"))
+        placed[shared.estimate_at] = Cell(text, "bold")
     else:
-        cells.append(Cell(text, "italic", theme.GREY, theme.NOTE_SIZE, flows=True))
-    lines = [Line(Row(tuple(cells), before=_OVERALL_GAP, rule=True), mark)]
-    natural = fit.natural
-    if natural is not None and natural.prediction_low is not None and natural.prediction_high is not None:
-        low, high = (x * shared.unit.factor for x in (natural.prediction_low, natural.prediction_high))
-        words = f"{level_text(shared.spec.level)} prediction interval for a new setting"
-        span = 1 + shared.middle + (1 if shared.weighted else 0)
-        row = Row(
-            (Cell(words, span=span, flows=True), Cell(captions.prediction_text(low, high, shared.decimals)))
-        )
-        lines.append(Line(row, Bar(low, high)))
+        placed[shared.estimate_at] = Cell(text, "italic", theme.GREY, theme.NOTE_SIZE, flows=True)
+    row = Row(_cells(shared, placed), before=preset.overall_gap, rule=preset.overall_rule)
+    lines = [Line(row, mark)]
+    if preset.total_events:
+        lines.extend(_event_totals(shared, fit, ""))
+    lines.extend(prediction_lines(shared, fit, 0.0, "", tied=True))
+    for name, other in models.items():
+        rows = _summary(shared, other, f"{name} (k = {other.k})", 0.0, "")
+        rows.extend(prediction_lines(shared, other, 0.0, "", tied=True))
+        lines.extend(replace(line, tied=True) for line in rows)
     return lines
+
+
+def prediction_lines(shared: Shared, fit: Fit, indent: float, block: str, tied: bool = True) -> list[Line]:
+    """Return the row of a prediction interval, where there is one."""
+    natural = fit.natural
+    if natural is None or natural.prediction_low is None or natural.prediction_high is None:
+        return []
+    low, high = (x * shared.unit.factor for x in (natural.prediction_low, natural.prediction_high))
+    template = _GROUP_PREDICTION if block else shared.preset.prediction
+    words = template.format(level=level_text(shared.spec.level))
+    placed = {
+        0: Cell(words, span=shared.label_room, flows=True, indent=indent),
+        shared.estimate_at: Cell(shared.preset.numbers.bounds(low, high, shared.decimals)),
+    }
+    return [Line(Row(_cells(shared, placed)), Bar(low, high, fit.k < FEW), block, tied=tied)]

@@ -176,7 +176,10 @@ def fit_panel(panel: Panel) -> Fitted:
 
 
 def lay_out_panel(panel: Panel, fitted: Fitted | None = None) -> Page:
-    """Compute where everything of a panel stands; ``fitted`` is what ``fit_panel`` says of it, or of more rows."""
+    """Compute where everything of a panel stands.
+
+    ``fitted`` is what ``fit_panel`` says of it, or of a panel of more rows.
+    """
     if fitted is None:
         fitted = fit_panel(panel)
     while fitted.page_width > panel.width + WIDTH_SLACK:
@@ -338,7 +341,7 @@ def _write_favours(sheet: Sheet, panel: Panel, axis: Axis, top: float) -> float:
 
 
 def _write_beside(sheet: Sheet, panel: Panel, top: float, right: float) -> float | None:
-    """Write lines of text left of ``right``, from ``top`` mm; return the y below, None without room for any."""
+    """Write lines of text left of ``right``; return the y below, mm, None without room for any."""
     left = theme.margin(panel.width)
     if not panel.beside or right - left < LEAST_BESIDE:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -11,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meta.effects.measures import find_measure
+from meta.errors import LayoutWarning
 from meta.options import DisplayUnit, ModelSpec
 from meta.plots import theme
 from meta.plots.forest import forest_plot
-from meta.plots.forest_rows import Descriptor
+from meta.plots.forest_columns import Descriptor
 from meta.plots.layout import Disc, Page, Patch, Stroke
 from meta.plots.panel import Threshold
 from meta.results import Excluded, Fit, GroupTest, ModeratorTest, Natural, Study, Subgroups
@@ -142,8 +144,9 @@ def test_random_forests_neither_overlap_nor_leave_the_page(
     case: tuple[Fit, Subgroups | None, list[Descriptor]], words: str, width: float
 ) -> None:
     fit, groups, columns = case
-    page = page_of(
-        forest_plot(
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LayoutWarning)
+        figure = forest_plot(
             fit,
             subgroups=groups,
             descriptors=columns,
@@ -154,7 +157,7 @@ def test_random_forests_neither_overlap_nor_leave_the_page(
             threshold=Threshold(0.5, words),
             favours=("Favours this", words[:60]),
         )
-    )
+    page = page_of(figure)
     assert overlapping(page) == []
     assert outside(page) == []
     assert page.width >= width
