@@ -24,8 +24,8 @@ TITLE_SIZE = 19.0
 #: Longest running head, letters.
 RUNNING_HEAD = 80
 
-#: Width of terms beside their definitions, mm.
-TERM_WIDTH = 38.0
+#: Longest address of the web that is followed, letters.
+LONGEST_ADDRESS = 2000
 
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
@@ -215,12 +215,12 @@ class Sheets:
 
 def _piece_data(piece: Piece) -> str | Data:
     """Return a piece as words, or as words that lead to an anchor or to an address of the web."""
-    if isinstance(piece, str):
-        return piece
+    if isinstance(piece, str) or not piece.text.strip():
+        return piece if isinstance(piece, str) else piece.text
     href = piece.link if isinstance(piece, Shown) else piece.href
     if href.startswith("#") and len(href) > 1:
         return {"text": piece.text, "anchor": href[1:], "number": isinstance(piece, Shown)}
-    if isinstance(piece, Link) and _ADDRESS.match(href):
+    if isinstance(piece, Link) and _ADDRESS.match(href) and len(href) <= LONGEST_ADDRESS:
         return {"text": piece.text, "address": href}
     return piece.text
 
@@ -248,6 +248,7 @@ def document_data(view: ReportView, sheets: Sheets) -> Data:
     sheets : Sheets
         Where blocks, places and missing letters are gathered.
     """
+    line = sheets.sentence(view.changes.line, "Opening") if view.changes is not None else []
     _opening(view, sheets)
     for method in view.methods:
         _method(method, sheets, first=method is view.methods[0])
@@ -266,12 +267,11 @@ def document_data(view: ReportView, sheets: Sheets) -> Data:
         "head": short(clean(view.title), RUNNING_HEAD),
         "authors": sheets.text(view.authors),
         "question": sheets.text(view.question),
-        "version": sheets.sentence(view.changes.line, "Opening") if view.changes is not None else [],
+        "version": line,
         "about": sheets.text(view.about),
         "sections": sheets.sections,
         "groups": sheets.groups,
         "sizes": {"text": TEXT_SIZE, "title": TITLE_SIZE, "headings": list(HEADING_SIZES.values())},
-        "term": TERM_WIDTH,
         "inset": CELL_INSET,
     }
     _settle_links(data, sheets)

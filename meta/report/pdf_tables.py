@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from meta.plots.theme import LINE, MM_PER_POINT, Face, text_width
 from meta.report.pdf_text import widest_word
 from meta.report.pieces import plain
@@ -23,8 +25,12 @@ CELL_INSET = 1.1
 #: Least width of a column of some words and of one of sentences, mm, where their text would fill it.
 _LEAST = {"wide": 24.0, "prose": 38.0}
 
-#: A word wider than this is broken, mm; where the page is too narrow for that, one wider than the second width.
-_LONGEST_WORDS = (95.0, 34.0)
+#: A word wider than this is broken, mm (a SHA-256 is not); on a page too narrow for that, one wider than the
+#: second width.
+_LONGEST_WORDS = (105.0, 34.0)
+
+#: A table with so few rows is worth no page on its side.
+_FEW_ROWS = 3
 
 #: A column of numbers keeps them whole up to this width, mm.
 _LONGEST_NUMBER = 60.0
@@ -65,17 +71,19 @@ class _Wish:
         return sum(self.least) <= width
 
     def share(self, chosen: tuple[int, ...], width: float) -> tuple[float, ...]:
-        """Share a width among columns: the least for each, and of the rest as much as each still asks for."""
-        least = [self.least[i] for i in chosen]
-        asked = [self.natural[i] - self.least[i] for i in chosen]
-        rest = width - sum(least)
-        if sum(asked) <= rest:
-            return tuple(self.natural[i] for i in chosen)
-        scale = min(1.0, width / sum(least))
-        return tuple(
-            low * scale + (max(rest, 0.0) * more / sum(asked) if sum(asked) else 0.0)
-            for low, more in zip(least, asked, strict=True)
-        )
+        """Share a width among columns so that the longest texts of all come out at about as many lines."""
+        least = np.array([self.least[i] for i in chosen])
+        natural = np.array([self.natural[i] for i in chosen])
+        if natural.sum() <= width:
+            return tuple(natural.tolist())
+        if least.sum() >= width:
+            return tuple((least * (width / least.sum())).tolist())
+        few, many = 1.0, float(natural.sum() / least.min())
+        for _ in range(40):
+            lines = 0.5 * (few + many)
+            taken = np.maximum(least, natural / lines).sum()
+            few, many = (lines, many) if taken > width else (few, lines)
+        return tuple(np.maximum(least, natural / many).tolist())
 
 
 def lay_out(table: Table) -> tuple[Part, ...]:
@@ -92,13 +100,15 @@ def lay_out(table: Table) -> tuple[Part, ...]:
         More than one where the columns do not fit even a page on its side; the first column heads each.
     """
     every = tuple(range(len(table.columns)))
-    for width, size, lying in _PAGES:
+    pages = _PAGES if len(table.rows) > _FEW_ROWS else _PAGES[:1]
+    for width, size, lying in pages:
         for longest in _LONGEST_WORDS:
             wish = _wish(table, size, longest)
             if wish.fits(width):
                 return (_part(table, every, wish, width, size, lying),)
-    wish = _wish(table, SIZES[0], _LONGEST_WORDS[-1])
-    return tuple(_part(table, group, wish, LYING, SIZES[0], True) for group in _groups(wish, LYING))
+    width, size, lying = pages[min(1, len(pages) - 1)]
+    wish = _wish(table, size, _LONGEST_WORDS[-1])
+    return tuple(_part(table, group, wish, width, size, lying) for group in _groups(wish, width))
 
 
 def _groups(wish: _Wish, width: float) -> list[tuple[int, ...]]:

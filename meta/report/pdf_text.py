@@ -25,6 +25,10 @@ _LEFT_TO_RIGHT = "\N{LEFT-TO-RIGHT MARK}"
 _RTL = "\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc"
 _RTL_RUN = re.compile(f"[{_RTL}]+(?:[^\\S\n]+[{_RTL}]+)*")
 
+#: Marks without a glyph that the shapes of letters hang on. Others (soft hyphens, byte order marks) are left
+#: out: PDF/UA forbids some, and none is seen.
+_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+
 #: A stretch of a word that rather stays together: up to a mark after which addresses are broken.
 _STRETCH = re.compile(r"[^/_.:;,=&?-]*[/_.:;,=&?-]?")
 
@@ -47,9 +51,13 @@ class Letters:
         return "".join(c if c.isascii() else self._shown(c) for c in svg)
 
     def _shown(self, character: str) -> str:
-        if character in "\n\t" or all(has_glyph(character, face) for face in _FACES):
+        if character in "\n\t":
             return character
-        if unicodedata.category(character) in ("Cf", "Cc") or "\ufe00" <= character <= "\ufe0f":
+        if unicodedata.category(character) in ("Cf", "Cc") and character not in _JOINERS:
+            return ""
+        if all(has_glyph(character, face) for face in _FACES):
+            return character
+        if character in _JOINERS or "\ufe00" <= character <= "\ufe0f":
             return ""
         self.missing.add(character)
         return REPLACEMENT
