@@ -29,6 +29,8 @@ _RTL_RUN = re.compile(f"[{_RTL}]+(?:[^\\S\n]+[{_RTL}]+)*")
 #: out: PDF/UA forbids some, and none is seen.
 _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]")
+
 #: A stretch of a word that rather stays together: up to a mark after which addresses are broken.
 _STRETCH = re.compile(r"[^/_.:;,=&?-]*[/_.:;,=&?-]?")
 
@@ -48,7 +50,7 @@ class Letters:
 
     def drawn(self, svg: str) -> str:
         """Return a drawing in which every character has a glyph."""
-        return "".join(c if c.isascii() else self._shown(c) for c in svg)
+        return _BEYOND_ASCII.sub(lambda found: self._shown(found.group(0)), svg)
 
     def _shown(self, character: str) -> str:
         if character in "\n\t":
