@@ -136,7 +136,7 @@ def answer_analysis(plan: Analysis, selection: Selection, targets: Mapping[str, 
     """
     spec = plan.spec()
     direct, recover = split_columns(plan.measure, plan.columns)
-    columns: dict[str, Any] = direct
+    columns: dict[str, Any] = {**direct, **plan.effect_choices()}
     effects = effect_sizes(
         selection.sheet,
         measure=plan.measure,
@@ -253,6 +253,7 @@ def answer_to_dict(answer: Answer, figures: Mapping[str, str]) -> dict[str, Any]
             "headings": plan.headings,
             "arms": plan.arms,
             "spec": answer.spec,
+            "effects": plan.resolved_effects(),
             "selection": answer.selection.record,
             "cells": _cells(answer),
             "fit": answer.fit,

@@ -72,6 +72,7 @@ def fit_sheet(
     variance: str | None = None,
     add: float | None = None,
     to: str = "only0",
+    drop00: bool | None = None,
     label: Sequence[str] | None = None,
     where: Mapping[str, str] | None = None,
     schema: str = "generic",
@@ -93,7 +94,7 @@ def fit_sheet(
         Code of the measure.
     columns : mapping
         Keyword of the measure to column of the sheet, for example ``{"events": "cases", "n": "total"}``.
-    variance, add, to : optional
+    variance, add, to, drop00 : optional
         Formula of the sampling variance, and continuity correction, as ``effect_sizes`` takes them.
     label : sequence of str, optional
         Columns that name a study; row numbers where none is given.
@@ -147,6 +148,7 @@ def fit_sheet(
         label=list(label) if label else None,
         add=add,
         to=to,
+        drop00=drop00,
         variance=variance,
         recover=recover,
         **named,

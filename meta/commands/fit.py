@@ -59,6 +59,11 @@ def _positive(_context: click.Context, _option: click.Parameter, value: float | 
     help="Where it is added; only0 if not given.",
 )
 @click.option(
+    "--drop00/--keep00",
+    default=None,
+    help="Whether studies without events in both arms have no effect size; by measure if not given.",
+)
+@click.option(
     "--label",
     default=None,
     metavar="COLUMN",
@@ -143,6 +148,7 @@ def fit(
     variance: str | None,
     add: float | None,
     to: str | None,
+    drop00: bool | None,
     label: str | None,
     where: tuple[str, ...],
     schema: str,
@@ -202,6 +208,7 @@ def fit(
             variance=variance,
             add=add,
             to=to or "only0",
+            drop00=drop00,
             label=label.split(",") if label else None,
             where=_pairs(where, "--where"),
             schema=schema,

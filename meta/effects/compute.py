@@ -11,9 +11,8 @@ from scipy.special import ndtri
 
 from extraction.sheet import RowRef, Sheet
 from meta.effects.cells import make_labels, read_cells
+from meta.effects.choices import choose_variance, make_correction
 from meta.effects.columns import check_numbers, given_columns, needed_columns
-from meta.effects.corrections import HALF, Correction
-from meta.effects.entry import Measure
 from meta.effects.exact import clopper_pearson, poisson_exact
 from meta.effects.formulas import compute_effects
 from meta.effects.measures import find_measure, to_natural
@@ -177,8 +176,8 @@ def effect_sizes(
     plan = plan_recovery(chosen, given, recover, level)
     given |= {keyword: keyword for keyword in plan.fills}
     needed = needed_columns(chosen, given)
-    correction = _correction(chosen, add, to, drop00)
-    formula = _variance_of(chosen, variance, plan.ready)
+    correction = make_correction(chosen, add, to, drop00)
+    formula = choose_variance(chosen, variance, plan.ready)
     cells = read_cells(data)
     empty = np.full(len(cells), np.nan)
     read = {key: empty if key in plan.fills else cells.numbers(given[key]) for key in needed}
@@ -228,27 +227,6 @@ def _join_warnings(
     told = [f"{name}: {doubt}" if doubt else None for name, doubt in zip(names, doubts, strict=True)]
     every = others or (None,) * len(names)
     return tuple("; ".join(filter(None, pair)) or None for pair in zip(told, every, strict=True))
-
-
-def _correction(measure: Measure, add: float | None, to: str, drop00: bool | None) -> Correction:
-    """Return the continuity correction: what was asked for, and what the measure does otherwise."""
-    if to == "treatment_arm" and measure.counts_events and not measure.two_groups:
-        raise EffectError(f"to='treatment_arm' needs two groups, and measure {measure.code} has one")
-    # whoever asks for the treatment-arm correction wants one, also where a measure needs none
-    usual = HALF if to == "treatment_arm" else measure.add
-    return Correction(
-        usual if add is None else float(add), to, measure.drop00 if drop00 is None else bool(drop00)
-    )
-
-
-def _variance_of(measure: Measure, variance: str | None, ready: bool) -> str:
-    """Return the code of the formula for the sampling variance; refuse one that the measure has not."""
-    if variance is not None and ready:
-        raise EffectError("variance picks a formula, and ready-made y comes with its own v, se or interval")
-    if variance is not None and variance not in measure.variances:
-        allowed = ", ".join(map(repr, measure.variances))
-        raise EffectError(f"variance of measure {measure.code} must be one of {allowed}; got {variance!r}")
-    return variance or measure.variances[0]
 
 
 def study_intervals(effects: EffectSizes, level: float) -> tuple[Floats, Floats, Floats]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from meta.effects.choices import EFFECT_CHOICES
 from meta.living.shapes import ChoiceChange
 from meta.protocol.plan import Analysis, Filter, NamedRow, Protocol, SheetEntry
 from meta.protocol.selection import filter_text
@@ -139,16 +141,31 @@ def _analysis_changes(
         if name != "moderators" and spec.get(name) != other.get(name)
     ]
     for name in Analysis.model_fields:
-        if name in ("id", "model"):
+        if name in ("id", "model", *EFFECT_CHOICES):
             continue
         for path, one, two in _differences(getattr(old, name), getattr(new, name), (name,)):
             moves = bool(resolved) if name == "profile" else _moves(path, one, two)
             yield ChoiceChange("protocol", _dotted(place + path), one, two, new.id, moves)
+    for name, before, after in _effect_differences(old, new):
+        yield ChoiceChange("protocol", _dotted((*place, name)), _text(before), _text(after), new.id, True)
     for name, before, after in resolved:
         declared = getattr(old.model, name, None) != getattr(new.model, name, None)
         kind: Any = "protocol" if declared or old.profile == new.profile else "profile"
         where = _dotted((*place, "model", name))
         yield ChoiceChange(kind, where, _text(before), _text(after), new.id, True)
+
+
+def _effect_differences(old: Analysis, new: Analysis) -> Iterator[tuple[str, Any, Any]]:
+    """Compare how effect sizes are made, as it was resolved; of two measures only what was declared."""
+    sides: list[dict[str, Any]]
+    if old.measure == new.measure:
+        sides = [asdict(plan.resolved_effects()) for plan in (old, new)]
+    else:
+        sides = [plan.effect_choices() for plan in (old, new)]
+    for name in EFFECT_CHOICES:
+        before, after = (side.get(name) for side in sides)
+        if before != after:
+            yield name, before, after
 
 
 def _moves(path: Path, old: str | None, new: str | None) -> bool:

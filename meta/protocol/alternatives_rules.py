@@ -91,11 +91,13 @@ def _is_same(analysis: Analysis, altered: Analysis) -> bool:
     """Say whether nothing that can move a number differs: models are compared whole, filters in any order."""
     try:
         same_model = analysis.spec() == altered.spec()
+        same_effects = analysis.resolved_effects() == altered.resolved_effects()
     except MetaError:
         return False
     filters = [sorted(repr(condition) for condition in a.filters) for a in (analysis, altered)]
     return (
         same_model
+        and same_effects
         and filters[0] == filters[1]
         and all(getattr(analysis, key) == getattr(altered, key) for key in _COMPARED)
     )

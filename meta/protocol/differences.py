@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from meta.effects.choices import EffectChoices
 from meta.effects.measures import find_measure
 from meta.model_words import name_model
 from meta.options import CLUSTER_ROBUST, ModelSpec
@@ -52,6 +53,7 @@ def describe_changes(analysis: Analysis, alternative: Alternative) -> tuple[str,
     other = analysis.altered(alternative)
     return (
         *_measure_changes(analysis, other),
+        *_effect_changes(analysis, other),
         *_model_changes(analysis, other),
         *_filter_changes(analysis, other),
         *_row_changes(analysis, other),
@@ -69,6 +71,37 @@ def _measure_changes(analysis: Analysis, other: Analysis) -> Iterator[str]:
         before = analysis.columns.get(key)
         if column != before:
             yield f"{key} from {column}" + (f" instead of {before}" if before is not None else "")
+
+
+#: Where a correction is made, for ``to``.
+_TO = {
+    "only0": "where a study has a zero cell",
+    "all": "in every study",
+    "if0all": "in every study if one has a zero cell",
+}
+
+
+def _effect_changes(analysis: Analysis, other: Analysis) -> Iterator[str]:
+    """Compare how effect sizes are made; what another measure brings with it goes without saying."""
+    new, old = other.resolved_effects(), analysis.resolved_effects()
+    same, given = other.measure == analysis.measure, other.effect_choices()
+    if new.variance != old.variance if same else "variance" in given:
+        what = "formula of the sampling variance"
+        yield _instead(what, str(new.variance), str(old.variance)) if same else f"{what}: {new.variance}"
+    if (new.add, new.to) != (old.add, old.to) if same else {"add", "to"} & given.keys():
+        text = _correction_words(new)
+        yield _instead("zero cells", text, _correction_words(old)) if same else f"zero cells: {text}"
+    if new.drop00 != old.drop00 if same else "drop00" in given:
+        yield f"studies without events in both arms: {'left out' if new.drop00 else 'kept'}"
+
+
+def _correction_words(choices: EffectChoices) -> str:
+    """Return a continuity correction: ``0.5 added where a study has a zero cell``."""
+    if not choices.add or choices.to == "none":
+        return "nothing added"
+    if choices.to == "treatment_arm":
+        return f"treatment-arm correction ({choices.add:g})"
+    return f"{choices.add:g} added {_TO.get(str(choices.to), '')}"
 
 
 def _model_changes(analysis: Analysis, other: Analysis) -> Iterator[str]:

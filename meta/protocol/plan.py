@@ -19,7 +19,16 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from extraction.dialect import Decimal, Delimiter, Dialect, Roles
-from meta.errors import ProtocolError
+from meta.effects.choices import (
+    EFFECT_CHOICES,
+    EffectChoices,
+    inherit_effect_choices,
+    is_ready_made,
+    resolve_choices,
+)
+from meta.effects.corrections import To
+from meta.effects.measures import MEASURES, find_measure
+from meta.errors import MetaError, ProtocolError
 from meta.options import DisplayUnit, ModelSpec
 from meta.profiles.inheriting import inherit_choices
 from meta.profiles.loader import NOTHING, load_profile, override_spec
@@ -222,7 +231,28 @@ class ModelChoices(_Part):
     seed: int | None = None
 
 
-class Alternative(_Part):
+class _EffectKeys(_Part):
+    """How effect sizes are made beyond measure and columns; what is not given is as the measure does it."""
+
+    variance: Words | None = Field(
+        default=None, description="Formula of the sampling variance, where the measure has several"
+    )
+    add: Number | None = Field(
+        default=None, description="What is added to each cell of a study with a zero cell: 0.5 as a rule"
+    )
+    to: To | None = Field(
+        default=None, description="Where it is added; only to studies with a zero cell if not given"
+    )
+    drop00: StrictBool | None = Field(
+        default=None, description="true: studies without events in both arms have no effect size"
+    )
+
+    def effect_choices(self) -> dict[str, Any]:
+        """Return the keys that are given."""
+        return {name: getattr(self, name) for name in EFFECT_CHOICES if getattr(self, name) is not None}
+
+
+class Alternative(_EffectKeys):
     """A choice that could reasonably have been made instead, to show how far the answer hangs on it.
 
     What is not given is as in the analysis, but for what no longer applies: a model choice of the analysis
@@ -243,7 +273,7 @@ class Alternative(_Part):
     overlap: Overlap | None = None
 
 
-class Analysis(_Part):
+class Analysis(_EffectKeys):
     """One question, the rows that answer it, and the model."""
 
     id: Annotated[str, Field(pattern=ID_PATTERN)]
@@ -320,7 +350,7 @@ class Analysis(_Part):
         model = a.model.model_dump(exclude_none=True)
         if a.profile is None:
             model = inherit_choices(self.profile, self.model.model_dump(exclude_none=True), model)
-        return self.model_copy(
+        other = self.model_copy(
             update={
                 "measure": a.measure or self.measure,
                 "columns": self.columns if a.columns is None else a.columns,
@@ -331,6 +361,32 @@ class Analysis(_Part):
                 "overlap": self.overlap if a.overlap is None else a.overlap,
             }
         )
+        kept = {**self._inherited_effects(other), **a.effect_choices()}
+        return other.model_copy(update={name: kept.get(name) for name in EFFECT_CHOICES})
+
+    def _inherited_effects(self, other: Analysis) -> dict[str, Any]:
+        """Return the choices for effect sizes that still apply to what an alternative computes and fits."""
+        own, measure = self.effect_choices(), MEASURES.get(other.measure)
+        if not own or measure is None:
+            return own
+        try:
+            model = other.spec().model
+        except MetaError:
+            return own
+        same = other.measure == self.measure
+        return inherit_effect_choices(own, measure, other.columns, model, same_measure=same)
+
+    def resolved_effects(self) -> EffectChoices:
+        """Return how effect sizes are made, whoever chose it.
+
+        Raises
+        ------
+        MetaError
+            If a choice is not allowed, or there is no such measure.
+        """
+        measure = find_measure(self.measure)
+        ready = is_ready_made(measure, self.columns)
+        return resolve_choices(measure, self.effect_choices(), ready=ready)
 
     def display_unit(self) -> DisplayUnit | None:
         """Return the unit of display, or None where the measure's own default holds."""

@@ -19,6 +19,7 @@ from meta.effects.recovered_rows import plan_recovery, recover_keywords, split_c
 from meta.errors import EffectError, MetaError
 from meta.models.formula import formula_columns
 from meta.protocol.alternatives_rules import check_alternatives
+from meta.protocol.effect_rules import check_effects
 from meta.protocol.expressions import column_and_level, parse_sum
 from meta.protocol.model_rules import check_model
 from meta.protocol.plan import Analysis, ModeratorPlan, Protocol, SheetEntry
@@ -68,6 +69,7 @@ def check_rules(protocol: Protocol, folder: FilePath) -> list[Fault]:
         faults += _check_sheet_name(here, analysis, protocol.sheets)
         faults += _check_measure(here, analysis)
         faults += check_model(here, analysis)
+        faults += check_effects(here, analysis)
         faults += _check_pooling(here, analysis)
         faults += _check_subgroups(here, analysis)
         faults += _check_targets(here, analysis, targets)
@@ -132,6 +134,7 @@ def _check_choices(here: Path, sheet: _Columns | None, analysis: Analysis) -> It
     """Check what an alternative may choose otherwise than its analysis."""
     yield from _check_measure(here, analysis)
     yield from check_model(here, analysis)
+    yield from check_effects(here, analysis)
     yield from _check_filters(here, analysis, sheet)
     yield from _check_columns(here, analysis, sheet)
 

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from extraction.toml_lines import find_lines, nearest_line
+from meta.effects.choices import EFFECT_CHOICES
 from meta.options import SPEC_FIELDS
 from meta.profiles.loader import NOTHING, profile_names
 from meta.releases.causes import Cause, each_table, entries_of, look, said
@@ -30,8 +31,9 @@ _LISTS: tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...] = (
     (("descriptors",), "descriptors", ("column", "heading", "sign", "words")),
 )
 
-#: Choices that another choice brings with it: of the measure its unit, of the profile the model's.
-_BROUGHT = {"measure": ("unit",), "profile": ("spec",)}
+#: Choices that another choice brings with it: of the measure its unit and formulas, of the profile the
+#: model's.
+_BROUGHT = {"measure": ("unit", *EFFECT_CHOICES), "profile": ("spec",)}
 
 Choices = dict[str, Any]
 
@@ -59,6 +61,9 @@ def find_choice_causes(stored: object, computed: object, frozen: Frozen) -> list
         if name not in again:
             continue
         old, new = analysis_choices(entry), analysis_choices(again[name])
+        if "effects" not in entry:
+            # a release of an engine that did not record them
+            new = {key: value for key, value in new.items() if key.split(".")[-1] not in EFFECT_CHOICES}
         by_head: dict[str, list[str]] = {}
         for key in _differing(old, new):
             by_head.setdefault(_head(key), []).append(key)
@@ -85,6 +90,7 @@ def analysis_choices(entry: Mapping[str, Any]) -> Choices:
         table = entry.get(key)
         parts = table if isinstance(table, Mapping) else {}
         found.update({f"{key}.{part}": value for part, value in parts.items()} or {key: None})
+    found.update({key: look(entry, "effects", key) for key in EFFECT_CHOICES})
     spec = entry.get("spec")
     for key in SPEC_FIELDS:
         found[f"spec.{key}"] = look(spec, key)
@@ -92,6 +98,8 @@ def analysis_choices(entry: Mapping[str, Any]) -> Choices:
         for i, item in enumerate(each_table(entry, *place), start=1):
             found.update({f"{name}.{i}.{key}": item.get(key) for key in keys if key in item})
             spec = item.get("spec")
+            if isinstance(item.get("effects"), Mapping):
+                found.update({f"{name}.{i}.{key}": look(item, "effects", key) for key in EFFECT_CHOICES})
             if isinstance(spec, Mapping):
                 found.update({f"{name}.{i}.{key}": look(spec, key) for key in SPEC_FIELDS})
     found["spread"] = look(entry, "selection", "spread", "column")

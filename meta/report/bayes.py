@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from meta.report.effect_words import effect_sentences, made_words
 from meta.report.pieces import (
     Node,
     Piece,
@@ -37,13 +38,13 @@ _IMPROPER = "a uniform prior on all values above 0, which is improper"
 _R_TOLERANCE = "1e-4"
 
 
-def bayes_parts(measure: str, spec: Node) -> list[tuple[str, list[Sentence]]]:
-    """Return the methods of a Bayesian analysis under headings."""
+def bayes_parts(measure: str, spec: Node, choices: Node) -> list[tuple[str, list[Sentence]]]:
+    """Return the methods of a Bayesian analysis under headings; ``choices`` as ``methods_parts`` takes."""
     words = MEASURES.get(measure)
     made: list[Sentence] = []
     if words is not None:
-        made.append((f"{words.made}, each with its sampling variance.",))
-        made += [(words.zeros,)] if words.zeros else []
+        made.append((f"{made_words(measure, words.made, choices)}, each with its sampling variance.",))
+        made += effect_sentences(measure, choices)
     made.append(
         (
             "A Bayesian normal–normal model is fitted: the true values of the studies are normal around "

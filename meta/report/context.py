@@ -131,14 +131,19 @@ def _method_views(analyses: list[Node]) -> tuple[MethodView, ...]:
     groups: dict[str, list[Node]] = {}
     for analysis in analyses:
         key = json.dumps(
-            [analysis.at("measure").value, _spec_of(analysis).value, analysis.at("profile").value],
+            [
+                analysis.at("measure").value,
+                _spec_of(analysis).value,
+                analysis.at("profile").value,
+                analysis.at("effects").value,
+            ],
             sort_keys=True,
         )
         groups.setdefault(key, []).append(analysis)
     views = []
     for number, members in enumerate(groups.values(), start=1):
         first = members[0]
-        parts = methods_parts(first.at("measure").text(), _spec_of(first))
+        parts = methods_parts(first.at("measure").text(), _spec_of(first), first.at("effects"))
         views.append(
             MethodView(
                 f"methods-{number}",

@@ -10,6 +10,7 @@ from typing import Any
 
 from extraction.grid import neutralise
 from meta.report.r_code import COUNTS, R_HEAD, R_TAIL, file_name_text, r_string
+from meta.report.r_effects import choices_note
 from meta.report.r_fits import describe_fit, describe_regression, describe_subgroups
 
 #: Characters that would break a line of the file, or that R cannot read.
@@ -82,14 +83,17 @@ def r_script(analysis: Mapping[str, Any]) -> str:
     numeric = ["yi", "vi", *_counts(_studies(analysis)), "used"]
     lines = [R_HEAD.format(id=file_name_text(str(analysis["id"])), numeric=", ".join(map(r_string, numeric)))]
     fit = analysis["fit"]
+    # ready-made effect sizes were made elsewhere, and so were those of a release before this was recorded
+    choices = {name: value for name, value in (analysis.get("effects") or {}).items() if value is not None}
+    lines += choices_note(analysis)
     if fit is None:
         lines.append("# No row of the sheet reached this analysis: there is nothing to fit.")
     elif fit["spec"]["moderators"] is not None:
         lines += describe_regression("main analysis", fit, headers, texts)
     else:
-        lines += describe_fit("main analysis", fit, "dat", headers)
+        lines += describe_fit("main analysis", fit, "dat", headers, choices)
     for group in analysis["subgroups"]:
-        lines += describe_subgroups(group["result"], headers, texts)
+        lines += describe_subgroups(group["result"], headers, texts, choices)
     for regression in analysis["regressions"]:
         lines += describe_regression("meta-regression", regression["fit"], headers, texts)
     check = analysis["small_study"]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from meta.effects.measures import MEASURES as REGISTRY
 from meta.effects.measures import Measure
+from meta.report.effect_words import zeros_sentence
+from meta.report.pieces import Node, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,9 +15,8 @@ class MeasureWords:
     """How one measure is spoken of.
 
     ``scale`` names the analysis scale in a clause ("the logit"); ``made`` says how effect sizes are made
-    under inverse variance;
-    ``zeros`` what happens to zero cells there; ``null`` is the natural value that means no difference (None
-    for single groups).
+    under inverse variance; ``zeros`` what happens to zero cells there unless told otherwise; ``null`` is the
+    natural value that means no difference (None for single groups).
     """
 
     scale: str
@@ -29,13 +30,6 @@ class MeasureWords:
 _EXACT = "Each study's own interval is exact (Clopper–Pearson), from its raw counts."
 _EXACT_RATE = "Each study's own interval is exact (Poisson), from its raw counts."
 _WALD = "Each study's own interval is a Wald interval on the analysis scale."
-_SINGLE_ZEROS = (
-    "Where a study has no events, or nothing but events, 0.5 is added to its events and to its non-events."
-)
-_RATE_ZEROS = "Where a study has no events, 0.5 is added to its events."
-_PAIR_ZEROS = "Where a study has a zero cell, 0.5 is added to each of its four cells"
-_PAIR_RATE_ZEROS = "Where an arm has no events, 0.5 is added to the events of both arms"
-_NO_CORRECTION = "The transform needs no correction for zero events."
 
 #: The analysis scale in a clause, and how effect sizes are made.
 _WORDS: dict[str, tuple[str, str]] = {
@@ -142,27 +136,12 @@ _WORDS: dict[str, tuple[str, str]] = {
 }
 
 
-def _zeros(measure: Measure) -> str:
-    """Return what happens to zero cells of a measure, in a sentence; nothing where no cell can be zero."""
-    if not measure.counts_events:
-        return ""
-    if measure.add == 0.0:
-        return _NO_CORRECTION if not measure.two_groups else "Nothing is added to zero cells."
-    if not measure.two_groups:
-        return _SINGLE_ZEROS if measure.kind == "proportion" else _RATE_ZEROS
-    by_people = "n1" in measure.columns
-    start = _PAIR_ZEROS if by_people else _PAIR_RATE_ZEROS
-    if not measure.drop00:
-        return f"{start}."
-    without = "without events, or without non-events," if measure.code == "OR" else "without events"
-    return f"{start}; a study {without} in both arms has no {measure.name} and is shown with this reason."
-
-
 def _describe(measure: Measure) -> MeasureWords:
     scale, made = _WORDS[measure.code]
     intervals = {"proportion": _EXACT, "rate": _EXACT_RATE}.get(measure.kind, _WALD)
     null = measure.null if measure.compares else None
-    return MeasureWords(scale, made, _zeros(measure), intervals, null, measure.is_ratio)
+    zeros = plain(zeros_sentence(measure, Node(None)))
+    return MeasureWords(scale, made, zeros, intervals, null, measure.is_ratio)
 
 
 #: How each measure is spoken of, by code.

@@ -11,6 +11,7 @@ from meta.report.cluster_words import (
     multilevel_sentences,
     robust_sentence,
 )
+from meta.report.effect_words import effect_sentences, made_words
 from meta.report.glmm_words import model_sentences, spread_sentences, suits
 from meta.report.pieces import Node, Sentence, join, show_level
 from meta.report.words import MEASURES, OVERLAP_RULES, PREDICTIONS, TAU2_INTERVALS, TAU2_METHODS
@@ -35,8 +36,11 @@ _GUARD_SOURCES = {
 
 Part = tuple[str, list[Sentence]]
 
+#: Effect sizes as their measure makes them: what holds where results.json records nothing else.
+_AS_USUAL = Node(None)
 
-def methods_parts(measure: str, spec: Node) -> list[Part]:
+
+def methods_parts(measure: str, spec: Node, choices: Node = _AS_USUAL) -> list[Part]:
     """Return what was done, under headings: model, estimate, prediction, heterogeneity, studies.
 
     Parameters
@@ -45,6 +49,8 @@ def methods_parts(measure: str, spec: Node) -> list[Part]:
         Code of the measure.
     spec : Node
         The ``spec`` of a fit in results.json.
+    choices : Node
+        The ``effects`` of the analysis there: how effect sizes were made beyond the measure.
 
     Returns
     -------
@@ -53,21 +59,21 @@ def methods_parts(measure: str, spec: Node) -> list[Part]:
     """
     model = spec.at("model").text()
     if model == "bayes":
-        return bayes_parts(measure, spec)
+        return bayes_parts(measure, spec, choices)
     if model in GLMMS:
         parts = _glmm_parts(measure, spec, model)
     elif model in INVERSE_VARIANCE:
-        parts = _inverse_variance_parts(measure, spec, model)
+        parts = _inverse_variance_parts(measure, spec, model, choices)
     elif model in MULTILEVEL:
-        parts = _multilevel_parts(measure, spec)
+        parts = _multilevel_parts(measure, spec, choices)
     else:
         return [("Model", [_not_described("model", model, spec)])]
     return [*parts, *_shared_parts(measure, spec, model)]
 
 
-def methods_sentences(measure: str, spec: Node) -> list[Sentence]:
+def methods_sentences(measure: str, spec: Node, choices: Node = _AS_USUAL) -> list[Sentence]:
     """Return the sentences of ``methods_parts`` without their headings."""
-    return [sentence for _, sentences in methods_parts(measure, spec) for sentence in sentences]
+    return [sentence for _, sentences in methods_parts(measure, spec, choices) for sentence in sentences]
 
 
 def _not_described(what: str, value: str, spec: Node) -> Sentence:
@@ -79,14 +85,15 @@ def _not_described(what: str, value: str, spec: Node) -> Sentence:
     )
 
 
-def _inverse_variance_parts(measure: str, spec: Node, model: str) -> list[Part]:
+def _inverse_variance_parts(measure: str, spec: Node, model: str, choices: Node) -> list[Part]:
     words = MEASURES.get(measure)
     if model == "mantel_haenszel":
-        return [("Model", [*_MANTEL_HAENSZEL]), ("Interval", [_interval_sentence(spec, model)])]
-    made: list[Sentence] = [_not_described("measure", measure, spec)]
+        made = [*_MANTEL_HAENSZEL, *effect_sentences(measure, choices)]
+        return [("Model", made), ("Interval", [_interval_sentence(spec, model)])]
+    made = [_not_described("measure", measure, spec)]
     if words is not None:
-        made = [(f"{words.made}, {_weighted(spec)}.",)]
-        made += [(words.zeros,)] if words.zeros else []
+        made = [(f"{made_words(measure, words.made, choices)}, {_weighted(spec)}.",)]
+        made += effect_sentences(measure, choices)
     if model in _OWN_WORDS:
         made.append((_OWN_WORDS[model],))
     elif model == "common":
@@ -104,12 +111,13 @@ def _inverse_variance_parts(measure: str, spec: Node, model: str) -> list[Part]:
     return [("Model", made), ("Interval", [_interval_sentence(spec, model)])]
 
 
-def _multilevel_parts(measure: str, spec: Node) -> list[Part]:
+def _multilevel_parts(measure: str, spec: Node, choices: Node) -> list[Part]:
     words = MEASURES.get(measure)
     made: list[Sentence] = [_not_described("measure", measure, spec)]
     if words is not None:
-        made = [(f"{words.made}, and rows are weighted by the inverse of their covariance.",)]
-        made += [(words.zeros,)] if words.zeros else []
+        how = made_words(measure, words.made, choices)
+        made = [(f"{how}, and rows are weighted by the inverse of their covariance.",)]
+        made += effect_sentences(measure, choices)
     made += multilevel_sentences(spec)
     return [("Model", made), ("Interval", [_interval_sentence(spec, spec.at("model").text())])]
 
@@ -131,10 +139,7 @@ _MANTEL_HAENSZEL: list[Sentence] = [
         "value; the variance is that of Robins, Breslow and Greenland (1986) for odds ratios, Greenland and "
         "Robins (1985) for risk ratios and rates, and Sato, Greenland and Robins (1989) for differences.",
     ),
-    (
-        "Q compares the effect size of each study, made with a continuity correction where a cell is zero, "
-        "with the pooled value.",
-    ),
+    ("Q compares the effect size of each study, made as follows, with the pooled value.",),
 ]
 
 _WEIGHTS_GIVEN = (

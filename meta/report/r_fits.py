@@ -11,6 +11,7 @@ from meta.report.bayes import describe_bayes
 from meta.report.r_clusters import clustered_call, clustered_coefficients, clustered_estimate
 from meta.report.r_code import r_compare, r_number, r_string, r_title
 from meta.report.r_design import design_columns, has_intercept
+from meta.report.r_effects import pooled_call
 from meta.report.r_glmm import (
     glmm_call,
     glmm_extras,
@@ -33,13 +34,17 @@ _TESTS = {("Wald", "none"): "z", ("t", "none"): "t", ("HKSJ", "none"): "knha", (
 _APART = ("bayes", "conditional_exact")
 
 Headers = Mapping[str, str]
+Choices = Mapping[str, Any]
 Texts = Mapping[str, Mapping[str, str]]
 
 
-def describe_fit(title: str, fit: Mapping[str, Any], data: str, headers: Headers) -> list[str]:
+def describe_fit(
+    title: str, fit: Mapping[str, Any], data: str, headers: Headers, choices: Choices
+) -> list[str]:
     """Return the R code of a fit without moderators to the studies of the R expression ``data``.
 
-    ``headers`` names the further columns of ``effects.csv``, of which a column of clusters is one.
+    ``headers`` names the further columns of ``effects.csv``, of which a column of clusters is one;
+    ``choices`` says how the effect sizes there were made.
     """
     lines = r_title(title)
     status = fit["status"]
@@ -55,7 +60,7 @@ def describe_fit(title: str, fit: Mapping[str, Any], data: str, headers: Headers
         cluster = headers[fit["spec"]["cluster"]]
         return lines + clustered_call(fit, data, cluster, None) + clustered_estimate(fit)
     if fit["spec"]["model"] == "mantel_haenszel":
-        return lines + _pooled_call(fit, data) + _estimate(fit, data) + _normal_extras(fit, data)
+        return lines + pooled_call(fit, data, choices) + _estimate(fit, data) + _normal_extras(fit, data)
     if is_glmm(fit):
         if missing := without_r(fit):
             return lines + missing
@@ -90,7 +95,9 @@ def describe_regression(title: str, fit: Mapping[str, Any], headers: Headers, te
     return lines + needs_package(fit, made)
 
 
-def describe_subgroups(result: Mapping[str, Any], headers: Headers, texts: Texts) -> list[str]:
+def describe_subgroups(
+    result: Mapping[str, Any], headers: Headers, texts: Texts, choices: Choices
+) -> list[str]:
     """Return the R code of subgroups and of the test between them."""
     by, levels, fits = result["by"], result["levels"], result["fits"]
     column = f"dat[[{r_string(headers[by])}]]"
@@ -101,7 +108,7 @@ def describe_subgroups(result: Mapping[str, Any], headers: Headers, texts: Texts
         return ["", *missing]
     lines = ["", "groups <- NULL"]
     for level, text, fit in zip(levels, level_text, fits, strict=True):
-        lines += describe_fit(f"{by}: {level}", fit, f"dat[{column} %in% {text}, ]", headers)
+        lines += describe_fit(f"{by}: {level}", fit, f"dat[{column} %in% {text}, ]", headers, choices)
         if fit["estimate"] is not None and fit["k"] >= 2 and fit["spec"]["model"] not in _APART:
             lines.append("groups <- rbind(groups, c(fit$b[1], fit$se))")
     test = result["test"]
@@ -189,20 +196,6 @@ def _normal_call(
             f"  fit <- rma(yi, vi, data = {data},{mods} {rma_options(fit, kept)})",
         ]
     return lines
-
-
-def _pooled_call(fit: Mapping[str, Any], data: str) -> list[str]:
-    """Return the call of ``rma.mh``; nothing is added to the cells that are pooled."""
-    measure, level = fit["measure"], r_number(100 * fit["spec"]["level"])
-    cells = (
-        "x1i = events1, t1i = time1, x2i = events2, t2i = time2"
-        if measure in ("IRR", "IRD")
-        else "ai = events1, n1i = n1, ci = events2, n2i = n2"
-    )
-    return [
-        f'fit <- rma.mh(measure = "{measure}", {cells}, data = {data},',
-        f'              add = c(1/2, 0), to = c("only0", "none"), level = {level})',
-    ]
 
 
 #: What the guards that may replace the HKSJ interval compare it with, and metafor's test that then holds.

@@ -77,18 +77,18 @@ def test_methods_of_rates_and_of_the_beta_binomial() -> None:
     ],
 )
 def test_r_code_calls_rma_glmm(measure: str, model: str, call: str) -> None:
-    code = "\n".join(describe_fit("main", fitted(measure, model=model), "dat", {}))
+    code = "\n".join(describe_fit("main", fitted(measure, model=model), "dat", {}, {}))
     assert call in code
     assert 'method = "ML"' in code
     assert 'compare("tau2"' in code
-    held = "\n".join(describe_fit("main", fitted(measure, model=model, tau2_method=None), "dat", {}))
+    held = "\n".join(describe_fit("main", fitted(measure, model=model, tau2_method=None), "dat", {}, {}))
     assert 'method = "EE"' in held
 
 
 def test_r_code_says_what_r_cannot_do() -> None:
-    code = "\n".join(describe_fit("main", fitted("PLO", model="beta_binomial"), "dat", {}))
+    code = "\n".join(describe_fit("main", fitted("PLO", model="beta_binomial"), "dat", {}, {}))
     assert "R metafor has no beta-binomial model" in code
     assert "compare(" not in code
-    code = "\n".join(describe_fit("main", fitted("OR", model="conditional_exact"), "dat", {}))
+    code = "\n".join(describe_fit("main", fitted("OR", model="conditional_exact"), "dat", {}, {}))
     assert 'if (!requireNamespace("BiasedUrn", quietly = TRUE)) {' in code
     assert '  compare("estimate"' in code
