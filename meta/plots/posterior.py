@@ -26,6 +26,9 @@ BETWEEN = 12.0
 #: Share of the width that the panel of the mean takes.
 MEAN_SHARE = 0.58
 
+#: How many times as high as the posterior of tau the prior may stand; above that it is cut.
+PRIOR_REACH = 3.0
+
 Points = list[tuple[float, float]]
 
 
@@ -70,12 +73,11 @@ def posterior_plot(
     top = write_title(sheet, title, width_mm) + 3.4
     inner = width_mm - 2 * theme.MARGIN - BETWEEN
     split = theme.MARGIN + MEAN_SHARE * inner
-    left = _draw_mean(sheet, fit, fit.natural, shown, threshold, (theme.MARGIN, split), top, width_mm)
-    right = _draw_tau(sheet, fit, fit.posterior, (split + BETWEEN, width_mm - theme.MARGIN), top, width_mm)
-    page = _finish(
-        sheet, fit, [*_notes(fit, shown, threshold), *notes], provenance, title, max(left, right), width_mm
-    )
-    return draw_page(page)
+    left, cut = _draw_mean(sheet, fit, fit.natural, shown, threshold, (theme.MARGIN, split), top, width_mm)
+    place = split + BETWEEN, width_mm - theme.MARGIN
+    right, cut_prior = _draw_tau(sheet, fit, fit.posterior, place, top, width_mm)
+    said = [*_notes(fit, shown, threshold, cut or cut_prior), *notes]
+    return draw_page(_finish(sheet, fit, said, provenance, title, max(left, right), width_mm))
 
 
 def _draw_mean(
@@ -87,8 +89,8 @@ def _draw_mean(
     place: tuple[float, float],
     top: float,
     width: float,
-) -> float:
-    """Draw the curves of mean and new setting; return the y below their axis, mm."""
+) -> tuple[float, bool]:
+    """Draw the curves of mean and new setting; return the y below their axis, mm, and whether one is cut."""
     measure = find_measure(fit.measure)
     assert fit.posterior is not None, "checked by the caller"
     # on a logarithmic axis equal areas are equal probabilities only with the density of the logarithm
@@ -109,9 +111,11 @@ def _draw_mean(
     )
     axis = fit_axis(extent, measure.log_axis, place[0], place[1], width)
     base = top + PLOT_HEIGHT
-    tallest = max((y for x, y in (*mean, *new) if axis.holds(x)), default=1.0)
+    shaded = mean
+    mean, new = ([point for point in curve if axis.holds(point[0])] for curve in (mean, new))
+    tallest = _tallest(mean, new, (low, high), bounds)
     _write_heading(sheet, "Mean, and true value in a new setting", axis, top)
-    _shade(sheet, mean, (low, high), axis, (top, base), tallest)
+    _shade(sheet, shaded, (low, high), axis, (top, base), tallest)
     for at, color, dash in (
         (measure.null, theme.RULE, ()),
         (threshold.value if threshold else None, theme.GREEN, (4.0, 2.4)),
@@ -122,26 +126,30 @@ def _draw_mean(
             sheet.shapes.append(Stroke(x, top, x, base, color, 0.8, dash))
     _trace(sheet, new, axis, (top, base), tallest, theme.RUST, (3.0, 2.0))
     _trace(sheet, mean, axis, (top, base), tallest, theme.BLUE, ())
-    return write_axis(sheet, axis, base, clean_text(unit.axis), width)
+    cut = any(y > tallest for _, y in (*mean, *new))
+    return write_axis(sheet, axis, base, clean_text(unit.axis), width), cut
 
 
 def _draw_tau(
     sheet: Sheet, fit: Fit, posterior: Posterior, place: tuple[float, float], top: float, width: float
-) -> float:
-    """Draw the posterior of tau beside its prior; return the y below their axis, mm."""
+) -> tuple[float, bool]:
+    """Draw the posterior of tau beside its prior; return the y below the axis, mm, and whether one is cut."""
     curve = [(float(row[0]), float(row[1])) for row in posterior.density_tau]
     prior = [(float(row[0]), float(row[2])) for row in posterior.density_tau if row[2] == row[2]]
     extent = Extent([], always=[0.0, curve[-1][0]], floor=0.0)
     axis = fit_axis(extent, False, place[0], place[1], width)
     base = top + PLOT_HEIGHT
-    tallest = max(y for _, y in (*curve, *prior))
+    # a prior far narrower than what the data say would press the posterior flat
+    tallest = min(max(y for _, y in (*curve, *prior)), PRIOR_REACH * max(y for _, y in curve))
     _write_heading(sheet, "Standard deviation between studies, τ", axis, top)
     _shade(sheet, curve, (posterior.tau_low, posterior.tau_high), axis, (top, base), tallest)
     x = axis.place(posterior.tau)
     sheet.shapes.append(Stroke(x, top, x, base, theme.BLUE, 0.8, (1.0, 1.6)))
+    prior, curve = ([point for point in one if axis.holds(point[0])] for one in (prior, curve))
     _trace(sheet, prior, axis, (top, base), tallest, theme.GREY, (3.0, 2.0))
     _trace(sheet, curve, axis, (top, base), tallest, theme.BLUE, ())
-    return write_axis(sheet, axis, base, f"τ, {find_measure(fit.measure).scale}", width)
+    cut = any(y > tallest for _, y in prior)
+    return write_axis(sheet, axis, base, f"τ, {find_measure(fit.measure).scale}", width), cut
 
 
 def _write_heading(sheet: Sheet, words: str, axis: Axis, top: float) -> None:
@@ -157,11 +165,37 @@ def _trace(
     color: str,
     dash: tuple[float, ...],
 ) -> None:
-    """Draw a curve where it lies on the axis; ``span`` is its top and base, mm."""
+    """Draw a curve where it lies below ``tallest``; ``span`` is its top and base, mm."""
     top, base = span
-    places = [(axis.place(x), base - y / tallest * (base - top)) for x, y in points if axis.holds(x)]
-    if len(places) > 1:
-        sheet.shapes.append(Patch(tuple(places), None, color, 1.0, dash))
+    for run in _below(points, tallest):
+        places = tuple((axis.place(x), base - y / tallest * (base - top)) for x, y in run)
+        sheet.shapes.append(Patch(places, None, color, 1.0, dash))
+
+
+def _tallest(mean: Points, new: Points, interval: tuple[float, float], bounds: Sequence[float]) -> float:
+    """Return the greatest height within the intervals.
+
+    Outside them it may be without limit: that of a rate near 0, under a heavy-tailed prior.
+    """
+    inside = [y for x, y in mean if interval[0] <= x <= interval[1]]
+    if len(bounds) == 2:
+        inside += [y for x, y in new if bounds[0] <= x <= bounds[1]]
+    return max(inside, default=1.0)
+
+
+def _below(points: Points, top: float) -> list[Points]:
+    """Return the parts of a curve below a height, each to where it meets it."""
+    runs: list[Points] = [[]]
+    for (x, y), (next_x, next_y) in pairwise(points):
+        if y <= top:
+            runs[-1].append((x, y))
+        if (y <= top) != (next_y <= top):
+            runs[-1].append((x + (next_x - x) * (top - y) / (next_y - y), top))
+            if next_y > top:
+                runs.append([])
+    if points and points[-1][1] <= top:
+        runs[-1].append(points[-1])
+    return [run for run in runs if len(run) > 1]
 
 
 def _shade(
@@ -177,7 +211,8 @@ def _shade(
     low, high = interval
     ends = [(end, _height(points, end)) for end in (low, high)]
     inside = [(x, y) for x, y in points if low < x < high]
-    outline = [(axis.place(x), base - y / tallest * (base - top)) for x, y in (ends[0], *inside, ends[1])]
+    heights = ((x, min(y, tallest)) for x, y in (ends[0], *inside, ends[1]))
+    outline = [(axis.place(x), base - y / tallest * (base - top)) for x, y in heights]
     if len(outline) > 2:
         closed = ((outline[0][0], base), *outline, (outline[-1][0], base))
         sheet.shapes.append(Patch(closed, theme.PALE))
@@ -191,7 +226,7 @@ def _height(points: Points, at: float) -> float:
     return 0.0
 
 
-def _notes(fit: Fit, unit: DisplayUnit, threshold: Threshold | None) -> list[str]:
+def _notes(fit: Fit, unit: DisplayUnit, threshold: Threshold | None, cut: bool) -> list[str]:
     level = level_text(fit.spec.level)
     assert fit.posterior is not None, "checked by the caller"
     improper = math.isnan(fit.posterior.density_tau[1, 2])
@@ -200,6 +235,7 @@ def _notes(fit: Fit, unit: DisplayUnit, threshold: Threshold | None) -> list[str
         f"Left, solid: posterior of the mean; shaded: its {level} credible interval; dotted: its median; "
         "dashed, red: predictive distribution of the true value in a new setting.",
         f"Right, solid: posterior of τ, shaded and dotted alike; {prior}.",
+        *(["A curve that meets the upper edge rises beyond it and is cut there."] if cut else []),
         captions.effect_note(fit),
         captions.model_note(fit, studies=False),
         *([threshold_note(threshold, captions.unit_words(unit))] if threshold else []),

@@ -107,3 +107,31 @@ def test_a_fit_without_a_posterior_is_refused():
         posterior_plot(plain)
     with pytest.raises(PlotError):
         posterior_plot(replace(ratios(), natural=None))
+
+
+def test_a_density_without_limit_does_not_press_the_others_flat():
+    """Two rates under a half-Cauchy prior: per unit of the rate the density grows without limit towards 0."""
+    frame = pd.DataFrame({"study": ["a", "b"], "events": [3, 5], "time": [111.0, 420.0]})
+    effects = meta.effect_sizes(frame, measure="IRLN", events="events", time="time", label="study")
+    heavy = ModelSpec(model="bayes", prior="half_cauchy", prior_parameters=(0.5,))
+    fit = meta.fit_model(effects, heavy)
+    density = fit.posterior.density_new[:, 3]
+    assert np.nanmax(density) > 5.0 * np.nanmax(density[fit.posterior.density_new[:, 2] > 0.005])
+    page = page_of(posterior_plot(fit, unit=DisplayUnit(100.0, "Per 100", "Per 100 person-years")))
+    assert outside(page) == []
+    drawn = curves(page)
+    base = max(y for curve in drawn for _, y in curve.points)
+    top = min(y for curve in drawn for _, y in curve.points)
+    # the posterior of the mean, the last curve at the left, reaches the top of the panel inside its interval
+    mean = next(curve for curve in drawn if curve.edge == theme.BLUE)
+    assert min(y for _, y in mean.points) == pytest.approx(top, abs=1e-6)
+    assert base - top == pytest.approx(40.0, abs=0.1)
+    assert "A curve that meets the upper edge rises beyond it and is cut there." in texts(page)
+    usual = page_of(posterior_plot(meta.fit_model(effects, ModelSpec(model="bayes"))))
+    assert not any("is cut there" in text for text in texts(usual))
+
+
+def test_a_prior_far_narrower_than_the_data_is_cut():
+    page = page_of(posterior_plot(ratios(8, 3.0, prior="half_cauchy", prior_parameters=(0.001,))))
+    assert "A curve that meets the upper edge rises beyond it and is cut there." in texts(page)
+    assert outside(page) == []
