@@ -140,9 +140,12 @@ def posterior_sentences(
     what = unit.before or "mean"
     if posterior.at("tail_mu").exists and words is not None and words.null is not None:
         out.append(_tail_sentence(what, f"above {words.null:g}, no difference,", posterior))
-    if posterior.at("beyond").exists and threshold.exists:
+    beyond = posterior.at("beyond")
+    # a threshold at the null value has been spoken of
+    said = len(out) > 1 and words is not None and beyond.at("threshold").number() == words.null
+    if beyond.exists and threshold.exists and not said:
         place = join("above the threshold of ", show_declared(threshold.at("value")), unit.after)
-        out.append(_tail_sentence(what, place, posterior.at("beyond"), "mu", "new"))
+        out.append(_tail_sentence(what, place, beyond, "mu", "new"))
     return out
 
 

@@ -45,7 +45,7 @@ def markdown_pieces(sentence: Sentence) -> Safe:
     for piece in sentence:
         if isinstance(piece, str):
             # a piece inside a sentence may begin or end with the space that sets it apart
-            lead, trail = " " * piece.startswith(" "), " " * (piece.endswith(" ") and len(piece) > 1)
+            lead, trail = " " * piece[:1].isspace(), " " * (piece[-1:].isspace() and len(piece) > 1)
             out.append(lead + escape_markdown(piece) + trail)
         elif isinstance(piece, Link) and not piece.href.startswith("#"):
             out.append(f"[{escape_markdown(piece.text)}](<{_address(piece.href)}>)")

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from meta.pipeline import run_review
+from meta.report.bayes import posterior_sentences
 from meta.report.context import build_context
 from meta.report.methods import methods_sentences
-from meta.report.pieces import Node, plain
+from meta.report.pieces import Node, Unit, plain
 
 PLAN = """
 title = "Trials"
@@ -88,7 +89,7 @@ def test_no_test_and_no_nan_is_printed(run, page):
     html = (out / "report.html").read_text(encoding="utf-8")
     figures = [path.read_text(encoding="utf-8") for path in sorted((out / "analyses").rglob("*.svg"))]
     scripts = [path.read_text(encoding="utf-8") for path in sorted((out / "analyses").rglob("*.R"))]
-    for text in (page, re.sub(r"<svg.*?</svg>", "", html, flags=re.DOTALL), *scripts):
+    for text in (page, re.sub(r"<(svg|script).*?</\1>", "", html, flags=re.DOTALL), *scripts):
         assert not re.search(r"\bnan\b", text, flags=re.IGNORECASE)
         assert "P = \u2013" not in text
     for text in figures:
@@ -183,3 +184,17 @@ def test_methods_name_each_prior(choices: dict[str, Any], text: str):
     said = " ".join(plain(sentence) for sentence in methods_sentences("OR", Node(spec)))
     assert text in said
     assert "There is no test." in said
+
+
+@pytest.mark.parametrize(("threshold", "sentences"), [(1.0, 2), (1.5, 3)])
+def test_a_threshold_at_the_null_value_is_spoken_of_once(threshold: float, sentences: int):
+    posterior = {
+        "prior": "half_normal", "prior_parameters": [0.5], "tau": 0.3, "tau_low": 0.1, "tau_high": 0.9,
+        "tail_mu": 0.94, "tail_new": 0.78, "beyond": {"threshold": threshold, "mu": 0.94, "new": 0.78},
+    }  # fmt: skip
+    spec = Node({"model": "bayes", "prior": "half_normal", "prior_parameters": [0.5], "level": 0.95})
+    declared = Node({"value": threshold})
+    unit = Unit(1.0, "Risk ratio", "Risk ratio", "", "risk ratio", 2)
+    said = posterior_sentences(Node(posterior), spec, unit, "RR", declared)
+    assert len(said) == sentences
+    assert "lies above 1, no difference, is 94%" in plain(said[1])

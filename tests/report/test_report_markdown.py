@@ -49,6 +49,10 @@ def test_whatever_is_escaped_stays_text(text: str) -> None:
         assert len(found.group(1)) % 2 == 1, out
 
 
+def test_a_space_that_does_not_break_sets_a_number_apart_all_the_same() -> None:
+    assert markdown_pieces(("tau²\u00a0", Shown("0.3", "a.b"), "\u00a0per 100.")) == "tau² 0.3 per 100."
+
+
 def test_pieces() -> None:
     sentence = (
         "Rate ",
