@@ -14,7 +14,7 @@ import numpy as np
 
 from meta.plots import theme
 from meta.plots.layout import Sheet, Stroke, wrap_text
-from meta.plots.theme import text_width
+from meta.plots.theme import Face, text_width
 from meta.tables.numbers import number_text
 
 #: By how many times the span of the central range an axis may grow to show a study's value or interval, and
@@ -372,13 +372,15 @@ def write_axis(sheet: Sheet, axis: Axis, y: float, words: str, page_width: float
     return write_centred(sheet, words, axis.start - reach, axis.end + reach, y + 0.7)
 
 
-def write_centred(sheet: Sheet, words: str, left: float, right: float, top: float) -> float:
+def write_centred(
+    sheet: Sheet, words: str, left: float, right: float, top: float, face: Face = "regular"
+) -> float:
     """Write words centred between two places, wrapped there; return the y below, mm."""
     if not words:
         return top
     middle = (left + right) / 2
     y = top
-    for line in wrap_text(words, right - left):
-        sheet.write(line, middle, y + 0.8 * theme.LINE_PITCH, align="center")
+    for line in wrap_text(words, right - left, face=face):
+        sheet.write(line, middle, y + 0.8 * theme.LINE_PITCH, face=face, align="center")
         y += theme.LINE_PITCH
     return y

@@ -47,7 +47,10 @@ def figure_notes(
         if part
     )
     named = [f"{name}: {captions.model_note(other, studies=False)}" for name, other in models.items()]
-    model = captions.model_note(fit, _grows(fit) if sized else "")
+    rule = shared.preset.square_rule.kind
+    model = captions.model_note(fit, _grows(fit) if sized and rule == "area" else "")
+    if sized and rule == "linear":
+        model += f" Sides of squares grow with {_grows(fit)}."
     notes = [first, captions.moderator_note(fit), model, *(named if overall else []), second]
     return [*notes, *_unused_note(shared, studies), *_risk_note(shared)]
 

@@ -170,10 +170,10 @@ def header_line(shared: Shared, text: str, first: bool) -> Line:
 def _group_summary(shared: Shared, fit: Fit, block: str) -> list[Line]:
     """Return the pooled row of a subgroup, what is said of it, and its prediction interval."""
     label = pooled_label(fit, shared.preset, shared.preset.subtotal)
-    lines = _summary(shared, fit, label, _INDENT, block)
+    lines = _summary(shared, fit, label, block, plain=shared.preset.text is None)
     if shared.preset.total_events:
         lines.extend(_event_totals(shared, fit, block))
-    lines.extend(prediction_lines(shared, fit, _INDENT, block))
+    lines.extend(prediction_lines(shared, fit, block))
     if shared.preset.text is not None:
         said = {"heterogeneity": heterogeneity_line, "effect": effect_line}
         words = [said[name](fit, shared.preset) for name in shared.preset.text.inside]
@@ -188,20 +188,22 @@ def _text_line(shared: Shared, text: str, block: str) -> Line:
     return Line(Row(_cells(shared, {0: cell})), block=block, tied=True)
 
 
-def _summary(shared: Shared, fit: Fit, label: str, indent: float, block: str) -> list[Line]:
+def _summary(shared: Shared, fit: Fit, label: str, block: str, plain: bool) -> list[Line]:
     """Return the row of a pooled value that is not the overall one.
 
-    In the house's words heterogeneity stands beside the name, or below it where there are no columns.
+    ``plain``: heterogeneity stands beside the name, or below it where there are no columns. Else the row has
+    totals, and the preset's own lines follow.
     """
-    words = captions.heterogeneity_text(fit) if shared.preset.text is None else ""
+    words = captions.heterogeneity_text(fit) if plain else ""
     between = shared.label_room - 1
+    indent = _INDENT if block else 0.0
     placed = {0: Cell(label, "italic", indent=indent)}
-    beside = between >= 2 and shared.preset.text is None
+    beside = between >= 2 and plain
     if beside:
         placed[1] = Cell(
             words, color=theme.GREY, size=theme.NOTE_SIZE, align="right", span=between, flows=True
         )
-    elif shared.preset.text is not None:
+    elif not plain:
         placed = _totals(shared, fit, replace(placed[0], flows=True), "italic")
     text, mark = _pooled(shared, fit, filled=False)
     if shared.preset.single_subtotal and fit.k == 1 and fit.natural is not None and mark is None:
@@ -287,15 +289,15 @@ def overall_lines(shared: Shared, fit: Fit, models: Mapping[str, Fit]) -> list[L
     lines = [Line(row, mark)]
     if preset.total_events:
         lines.extend(_event_totals(shared, fit, ""))
-    lines.extend(prediction_lines(shared, fit, 0.0, "", tied=True))
+    lines.extend(prediction_lines(shared, fit, ""))
     for name, other in models.items():
-        rows = _summary(shared, other, f"{name} (k = {other.k})", 0.0, "")
-        rows.extend(prediction_lines(shared, other, 0.0, "", tied=True))
+        rows = _summary(shared, other, f"{name} (k = {other.k})", "", plain=True)
+        rows.extend(prediction_lines(shared, other, ""))
         lines.extend(replace(line, tied=True) for line in rows)
     return lines
 
 
-def prediction_lines(shared: Shared, fit: Fit, indent: float, block: str, tied: bool = True) -> list[Line]:
+def prediction_lines(shared: Shared, fit: Fit, block: str) -> list[Line]:
     """Return the row of a prediction interval, where there is one."""
     natural = fit.natural
     if natural is None or natural.prediction_low is None or natural.prediction_high is None:
@@ -304,7 +306,7 @@ def prediction_lines(shared: Shared, fit: Fit, indent: float, block: str, tied: 
     template = _GROUP_PREDICTION if block else shared.preset.prediction
     words = template.format(level=level_text(shared.spec.level))
     placed = {
-        0: Cell(words, span=shared.label_room, flows=True, indent=indent),
+        0: Cell(words, span=shared.label_room, flows=True, indent=_INDENT if block else 0.0),
         shared.estimate_at: Cell(shared.preset.numbers.bounds(low, high, shared.decimals)),
     }
-    return [Line(Row(_cells(shared, placed)), Bar(low, high, fit.k < FEW), block, tied=tied)]
+    return [Line(Row(_cells(shared, placed)), Bar(low, high, fit.k < FEW), block, tied=True)]

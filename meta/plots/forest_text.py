@@ -41,7 +41,10 @@ def _heterogeneity_parts(fit: Fit, lines: TextLines, style: NumberStyle) -> str:
         parts["q"] = lines.q.format(q=q, df=h.df, sub=sub, p=style.p(h.p)) + kind
         if h.i2 is not None:
             parts["i2"] = lines.i2.format(i2=percent_text(h.i2, lines.i2_decimals))
-    return lines.join.join(parts[name] for name in lines.order if name in parts)
+    text = ""
+    for place, part in enumerate(parts[name] for name in lines.order if name in parts):
+        text += (lines.join[min(place, len(lines.join)) - 1] if place else "") + part
+    return text
 
 
 def heterogeneity_line(fit: Fit, preset: Preset) -> str:
@@ -94,11 +97,10 @@ def pooled_label(fit: Fit, preset: Preset, template: str) -> str:
     if not template or fit.k == 0:
         return captions.overall_label(fit)
     parts = _heterogeneity_parts(fit, preset.text, preset.numbers) if preset.text is not None else ""
-    method, effects = short_model(fit.spec.model)
-    short = method if method not in ("IV", "M-H") else _SHORT[effects]
+    _, effects = short_model(fit.spec.model)
     return template.format(
         k=fit.k,
         level=level_text(fit.spec.level),
-        short=short,
+        short=_SHORT[effects],
         het=f" ({parts})" if parts and parts != MISSING else "",
     )

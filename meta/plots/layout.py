@@ -73,7 +73,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Disc:
-    """A circle with its radius in mm."""
+    """A circle with its radius in mm; ``opacity`` below 1 lets what is behind shine through."""
 
     x: float
     y: float
@@ -81,6 +81,7 @@ class Disc:
     fill: str
     edge: str | None = None
     width: float = 0.0
+    opacity: float = 1.0
 
 
 Shape = Stroke | Patch | Disc
@@ -131,9 +132,10 @@ _MARKS = "\u200e\u200f\u061c\ufeff"
 
 
 #: Spaces at which a line may end: not those of ``k = 12`` or ``P < 0.001``, nor those inside ``[10.9,
-#: 14.7]`` and ``(10.9 to 14.7)``.
+#: 14.7]``, ``(10.9 to 14.7)`` and ``95% CI``.
 BREAK = re.compile(
     r"(?<![=<>]) (?![=<>])(?![^\[\]]{0,40}\])(?!to [^ ()]{1,30}\))(?!(?<=[0-9⁰¹²³⁴-⁹∞] to )[^ ()]{1,30}\))"
+    r"(?!(?<=% )Cr?I\b)"
 )
 
 

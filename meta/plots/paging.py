@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from meta.plots.layout import Page
-from meta.plots.panel import Line, Panel, lay_out_panel
+from meta.plots.panel import Line, Panel, grow_panel, lay_out_panel
 from meta.plots.table import Fitted, Row
 
 CONTINUED = " (continued)"
@@ -18,6 +18,7 @@ def lay_out_pages(panel: Panel, fitted: Fitted, most: int) -> list[Page]:
     Columns, axis and title are those of the whole panel; pages after the first say "(continued)", and so does
     the header of a block that goes on. Notes, legend and text beside the axis stand on the last page.
     """
+    panel, fitted = grow_panel(panel, fitted)
     parts = split_lines(panel.lines, most)
     pages = []
     first = 0

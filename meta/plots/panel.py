@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 from meta.plots import theme
-from meta.plots.axes import Axis, Extent, fit_axis, write_axis, write_centred
+from meta.plots.axes import Axis, Extent, fit_axis, write_axis
+from meta.plots.favours import FavoursStyle, find_sides, have_room, write_favours
 from meta.plots.layout import Page, Patch, Sheet, Stroke, clean_text, wrap_text
 from meta.plots.marks import HOUSE_LOOK, Bar, Diamond, Look, Mark, mark_ends, mark_shapes
 from meta.plots.table import HOUSE_TABLE, Bead, Column, Fitted, Row, TableStyle, clean_cells, fit_table
@@ -65,19 +65,6 @@ class Rule:
 
 NULL_RULE = Rule(theme.RULE)
 POOLED_RULE = Rule(theme.BLUE, 0.8, (1.0, 1.6))
-
-
-@dataclass(frozen=True, slots=True)
-class FavoursStyle:
-    """Where and how it is said what lies to either side of the null value.
-
-    ``apart`` is the distance of words that begin at the null line, mm; None centres them on their side.
-    """
-
-    place: Literal["below", "above"] = "below"
-    face: Face = "regular"
-    arrows: bool = True
-    apart: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,17 +162,20 @@ def fit_panel(panel: Panel) -> Fitted:
     return fit_table(columns, rows, panel.width, plots, panel.plot_at, panel.most_plot, panel.table)
 
 
+def grow_panel(panel: Panel, fitted: Fitted) -> tuple[Panel, Fitted]:
+    """Return a panel as wide as its table needs, with where its columns then stand."""
+    while fitted.page_width > panel.width + WIDTH_SLACK:
+        panel = replace(panel, width=fitted.page_width)
+        fitted = fit_panel(panel)
+    return panel, fitted
+
+
 def lay_out_panel(panel: Panel, fitted: Fitted | None = None) -> Page:
     """Compute where everything of a panel stands.
 
     ``fitted`` is what ``fit_panel`` says of it, or of a panel of more rows.
     """
-    if fitted is None:
-        fitted = fit_panel(panel)
-    while fitted.page_width > panel.width + WIDTH_SLACK:
-        # the table is wider than the page asked for: the page grows
-        panel = replace(panel, width=fitted.page_width)
-        fitted = fit_panel(panel)
+    panel, fitted = grow_panel(panel, fit_panel(panel) if fitted is None else fitted)
     sheet, table = Sheet(), Sheet()
     top = write_title(sheet, panel.title, panel.width)
     axis = fit_axis(
@@ -209,7 +199,7 @@ def lay_out_panel(panel: Panel, fitted: Fitted | None = None) -> Page:
     if any(line.mark is not None for line in panel.lines):
         reach = min([fitted.plot_left - 4.0, *(axis.place(v) - text_width(t) / 2 for v, t in axis.ticks)])
         y = write_axis(sheet, axis, axis_y, clean_text(panel.words), panel.width)
-        if panel.favours_style.place == "below":
+        if above.favours_below:
             reach = min(reach, axis.start - 6.0)
             y = _write_favours(sheet, panel, axis, y)
         beside = _write_beside(sheet, panel, grid.bottom + 1.2, reach - 1.5)
@@ -237,10 +227,15 @@ class _Above:
             face: Face = "regular" if i else "bold"
             self.lines.extend((line, face) for line in wrap_text(clean_text(words), wide, face=face))
         self.sides: list[tuple[float, list[str]]] = []
-        if panel.favours_style.place == "above" and _has_sides(panel, axis):
-            for left, right, words in _sides(panel, axis, (axis.start, axis.end)):
-                face = panel.favours_style.face
-                self.sides.append(((left + right) / 2, wrap_text(words, right - left, face=face)))
+        self.favours_below = panel.favours_style.place == "below"
+        if not self.favours_below and panel.favours and panel.null is not None and axis.holds(panel.null):
+            ends = (axis.start, axis.end)
+            sides = find_sides(panel.favours, panel.favours_style, axis, panel.null, ends)
+            # a plot without room for a word on each side has them below, one under the other
+            self.favours_below = not have_room(sides, panel.favours_style.face)
+            for side in () if self.favours_below else sides:
+                lines = wrap_text(side.words, side.right - side.left, face=panel.favours_style.face)
+                self.sides.append(((side.left + side.right) / 2, lines))
         self.depth = max((len(lines) for _, lines in self.sides), default=0)
         self.lines_height = (len(self.lines) + self.depth) * theme.LINE_PITCH
         threshold = panel.threshold is not None and axis.holds(panel.threshold.value)
@@ -302,42 +297,14 @@ def threshold_note(threshold: Threshold, unit_words: str) -> str:
     return f"Dashed line: {declared_text(threshold.value)}{unit_words}, {threshold.words}{source}."
 
 
-def _has_sides(panel: Panel, axis: Axis) -> bool:
-    return panel.favours is not None and panel.null is not None and axis.holds(panel.null)
-
-
-def _sides(panel: Panel, axis: Axis, ends: tuple[float, float]) -> list[tuple[float, float, str]]:
-    """Return left and right end of the room of each side, mm, and its words."""
-    assert panel.favours is not None
-    assert panel.null is not None
-    # a null value close to an end of the axis would leave one side no room for words
-    least = min(14.0, (axis.end - axis.start) / 3)
-    x = min(max(axis.place(panel.null), axis.start + least), axis.end - least)
-    left, right = (clean_text(words) for words in panel.favours)
-    if panel.favours_style.arrows:
-        left, right = f"← {left}", f"{right} →"
-    apart = panel.favours_style.apart or 1.5
-    return [(ends[0], x - apart, left), (x + apart, ends[1], right)]
-
-
 def _write_favours(sheet: Sheet, panel: Panel, axis: Axis, top: float) -> float:
-    """Write what lies to the left and right of the null value below the axis; return the y below, mm."""
-    if not _has_sides(panel, axis):
+    """Write what lies to either side of the null value, where it is on the axis; return the y below, mm."""
+    if panel.favours is None or panel.null is None or not axis.holds(panel.null):
         return top
-    style = panel.favours_style
-    ends = (max(axis.start - 6.0, 0.5), panel.width - 1.0)
-    (a, b, left), (c, d, right) = _sides(panel, axis, ends)
-    if style.apart is None:
-        return max(
-            write_centred(sheet, left, a, b, top + 0.5), write_centred(sheet, right, c, d, top + 0.5)
-        )
-    y = top + 0.5
-    sides = [(wrap_text(left, b - a, face=style.face), b), (wrap_text(right, d - c, face=style.face), c)]
-    for (lines, x), align in zip(sides, ("right", "left"), strict=True):
-        for i, line in enumerate(lines):
-            at = y + (i + 0.8) * theme.LINE_PITCH
-            sheet.write(line, x, at, face=style.face, align="right" if align == "right" else "left")
-    return y + max(len(lines) for lines, _ in sides) * theme.LINE_PITCH
+    last = panel.plot_at is None or panel.plot_at == len(panel.columns)
+    ends = (max(axis.start - 6.0, 0.5), panel.width - 1.0 if last else min(axis.end + 6.0, panel.width - 1.0))
+    sides = find_sides(panel.favours, panel.favours_style, axis, panel.null, ends)
+    return write_favours(sheet, sides, panel.favours_style, ends, top)
 
 
 def _write_beside(sheet: Sheet, panel: Panel, top: float, right: float) -> float | None:

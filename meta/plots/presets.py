@@ -16,8 +16,9 @@ from extraction.names import suggest
 from meta.errors import PlotError
 from meta.options import ForestPreset
 from meta.plots import theme
+from meta.plots.favours import FavoursStyle
 from meta.plots.marks import HOUSE_LOOK, HOUSE_SQUARES, Look, SquareRule
-from meta.plots.panel import NULL_RULE, POOLED_RULE, FavoursStyle, Rule
+from meta.plots.panel import NULL_RULE, POOLED_RULE, Rule
 from meta.plots.table import HOUSE_TABLE, TableStyle
 from meta.tables.numbers import MISSING
 from meta.tables.styles import HOUSE_STYLE, NumberStyle
@@ -50,8 +51,8 @@ class TextLines:
         Parts of the line on heterogeneity. Of ``tau2``: ``{tau2}`` (with its sign), ``{bounds}``,
         ``{method}``; of ``q``: ``{q}``, ``{df}``, ``{sub}`` (df as a subscript), ``{p}``; of ``i2``:
         ``{i2}``.
-    order, join : tuple of str, str
-        Which of them, in which order, and what joins them.
+    order, join : tuple of str
+        Which of them, in which order, and what stands between one and the next, the last from there on.
     heterogeneity : str
         The line, with its ``{parts}``; empty where there is none.
     effect : str
@@ -73,7 +74,7 @@ class TextLines:
     q: str = "χ² = {q}, df = {df}, {p}"
     i2: str = "I² = {i2}"
     order: tuple[str, ...] = ("tau2", "q", "i2")
-    join: str = "; "
+    join: tuple[str, ...] = ("; ",)
     heterogeneity: str = "Heterogeneity: {parts}"
     effect: str = ""
     groups: str = ""
@@ -207,7 +208,7 @@ _REVMAN = Preset(
     table=TableStyle(head_rule=_BLACK, head_rule_width=0.75, arm_rule=False),
     null=Rule(_BLACK, 0.75),
     pooled_line=None,
-    favours=FavoursStyle(arrows=False, apart=20 * _PIXEL),
+    favours=FavoursStyle(arrows=False, apart=20 * _PIXEL, prefix="Favours "),
     text=TextLines(
         tau2="Tau² {tau2}{bounds}{method}",
         q="Chi² = {q}, df = {df} ({p})",
@@ -243,11 +244,11 @@ _JAMA = Preset(
     table=TableStyle(row_rule=theme.RULE),
     null=Rule(theme.INK, 0.7),
     pooled_line=None,
-    favours=FavoursStyle("above", "bold", arrows=False),
+    favours=FavoursStyle("above", "bold", arrows=False, prefix="Favors "),
     text=TextLines(
         q="χ²{sub} = {q} ({p})",
         order=("q", "i2"),
-        join=", ",
+        join=(", ",),
         effect="Test for overall effect: {kind} = {statistic}{df} ({p})",
     ),
     axis="{measure} ({level} CI)",
@@ -285,7 +286,7 @@ _BMJ_PRESET = Preset(
     table=TableStyle(gap=5.0, head_rule=_BMJ_GREY, total_rule=_BMJ_GREY),
     null=Rule(_BMJ_GREY, 0.8),
     pooled_line=None,
-    favours=FavoursStyle(face="bold", arrows=False),
+    favours=FavoursStyle(face="bold", arrows=False, prefix="Favours "),
     text=TextLines(
         tau2="τ²{tau2}",
         q="χ²={q}, df={df}, {p}",
@@ -315,6 +316,7 @@ _METAFOR = Preset(
     square_rule=SquareRule(least=1.1, most=3.3, full_share=1e-9, middle=2.2),
     look=Look(
         interval=_BLACK,
+        over=True,
         pooled=_BLACK,
         pooled_edge=_BLACK,
         group=_BLACK,
@@ -327,8 +329,14 @@ _METAFOR = Preset(
     null=Rule(_BLACK, 0.7, (1.0, 2.2)),
     pooled_line=None,
     text=TextLines(
-        q="Q = {q}, df = {df}, {p}", order=("q", "i2", "tau2"), heterogeneity="", inside=(), i2_decimals=1
+        q="Q = {q}, df = {df}, {p}",
+        order=("q", "i2", "tau2"),
+        join=("; ", ", "),
+        heterogeneity="",
+        inside=(),
+        i2_decimals=1,
     ),
+    favours=FavoursStyle(arrows=False),
 )
 
 _COMPACT = Preset(

@@ -14,7 +14,7 @@ from meta.plots.layout import BREAK, Align, clean_text
 from meta.plots.theme import Face, text_width
 
 #: Distance of the discs of a cell, mm.
-BEAD_PITCH = 3.7
+BEAD_PITCH = 4.0
 
 
 @dataclass(frozen=True, slots=True)

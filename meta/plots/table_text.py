@@ -74,7 +74,14 @@ def write_table(
     return Grid(tuple(centres), body_top, y)
 
 
-def _head_depth(columns: Sequence[Column], lefts: Sequence[float], widths: Sequence[float]) -> float:
+def _arm_gap(style: TableStyle) -> float:
+    """Return the height of the rule below arms, mm."""
+    return 1.1 if style.arm_rule else 0.0
+
+
+def _head_depth(
+    columns: Sequence[Column], lefts: Sequence[float], widths: Sequence[float], style: TableStyle
+) -> float:
     """Return the height of arms and headings, mm."""
     depth = max(
         len(wrap_text(c.heading, w + 0.01, face="bold")) for c, w in zip(columns, widths, strict=True)
@@ -84,7 +91,7 @@ def _head_depth(columns: Sequence[Column], lefts: Sequence[float], widths: Seque
         len(wrap_text(columns[a].arm, lefts[b - 1] + widths[b - 1] - lefts[a] + 0.01, face="bold", most=3))
         for a, b in spans
     ]
-    arms = max(lines) * theme.LINE_PITCH + 1.1 if spans else 0.0
+    arms = max(lines) * theme.LINE_PITCH + _arm_gap(style) if spans else 0.0
     return arms + depth * theme.LINE_PITCH + 0.9
 
 
@@ -98,7 +105,7 @@ def _write_headings(
     style: TableStyle,
 ) -> float:
     """Write arms and headings, headings on one last line; return the y of the rule below them."""
-    y = top + max(head - _head_depth(columns, lefts, widths), 0.0)
+    y = top + max(head - _head_depth(columns, lefts, widths, style), 0.0)
     arms = arm_spans(columns)
     if arms:
         wrapped = []
@@ -114,7 +121,7 @@ def _write_headings(
             rule = y + depth * theme.LINE_PITCH + 0.5
             if style.arm_rule:
                 sheet.shapes.append(Stroke(left, rule, right, rule, theme.RULE, 0.6))
-        y += depth * theme.LINE_PITCH + 1.1
+        y += depth * theme.LINE_PITCH + _arm_gap(style)
     headings = [wrap_text(c.heading, w + 0.01, face="bold") for c, w in zip(columns, widths, strict=True)]
     depth = max(len(lines) for lines in headings)
     for column, left, w, lines in zip(columns, lefts, widths, headings, strict=True):
