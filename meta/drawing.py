@@ -68,6 +68,10 @@ def draw_answer(answer: Answer) -> dict[str, Figure]:
             arms=plan.arms or ("Treatment", "Control"),
             favours=plan.favours,
             reason="no row of the sheet reaches this analysis",
+            preset=plan.preset,
+            band=None if plan.band is None else (float(plan.band[0]), float(plan.band[1])),
+            sort=_order(answer),
+            axis=plan.axis,
         )
 
     if plan.overall or not answer.subgroups:
@@ -120,6 +124,15 @@ def draw_answer(answer: Answer) -> dict[str, Figure]:
             provenance=_provenance(answer),
         )
     return figures
+
+
+def _order(answer: Answer) -> str | Mapping[str, str | float | None] | None:
+    """Return the order of the studies: cells of a column of the sheet, or one that every analysis knows."""
+    sort = answer.plan.sort
+    rows = answer.selection.by_label()
+    if sort is None or not any(sort in row.values for _, row in rows):
+        return sort
+    return {label: row.values.get(sort) for label, row in rows}
 
 
 def _column_words(answer: Answer, name: str) -> str:

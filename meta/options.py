@@ -41,6 +41,8 @@ Status = Literal[
 ForestPreset = Literal["proportion", "rate", "revman", "jama", "bmj", "metafor", "compact"]
 #: Scale of the axis of a forest plot; unless given that of the measure, logarithmic for ratios.
 AxisScale = Literal["natural", "log", "logit"]
+#: Orders of the studies of a forest plot that every analysis knows, beside those of its columns.
+STUDY_ORDERS = ("label", "estimate", "weight", "year")
 
 #: The GLMMs of two groups: odds and rate ratios.
 TWO_GROUP_GLMMS = (

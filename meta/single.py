@@ -19,7 +19,7 @@ from meta.errors import EffectError
 from meta.models.fitting import fit_model
 from meta.models.formula import formula_columns
 from meta.models.predictions import curve_column, predict_curve
-from meta.options import MULTILEVEL, DisplayUnit
+from meta.options import MULTILEVEL, DisplayUnit, ForestPreset
 from meta.plots.forest import forest_plot
 from meta.plots.regression import regression_plot
 from meta.plots.save import save_figure
@@ -81,6 +81,7 @@ def fit_sheet(
     overrides: Mapping[str, Any] | None = None,
     per: float | None = None,
     forest: str | Path | None = None,
+    preset: ForestPreset | None = None,
     regression: str | Path | None = None,
     permutation: bool = False,
 ) -> SingleFit:
@@ -110,6 +111,8 @@ def fit_sheet(
         Show natural values times this.
     forest : path, optional
         File to draw the forest plot into; its suffix says the format.
+    preset : str, optional
+        Layout of the forest plot; the house's unless given.
     regression : path, optional
         File to draw the regression plot into, with the curve where the formula is of one numeric column.
     permutation : bool
@@ -161,7 +164,8 @@ def fit_sheet(
         )
     if forest is not None:
         save_figure(
-            forest_plot(fit, unit=unit, title=f"{find_measure(measure).name}: {sheet.file}"), Path(forest)
+            forest_plot(fit, unit=unit, title=f"{find_measure(measure).name}: {sheet.file}", preset=preset),
+            Path(forest),
         )
     if regression is not None:
         curve = predict_curve(fit) if curve_column(fit) is not None else None

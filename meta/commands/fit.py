@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from extraction.dialect import Decimal, Delimiter, Dialect
 from extraction.names import suggest
 from meta.commands.common import as_usage, in_words
+from meta.options import ForestPreset
 from meta.screen import print_fit, print_json, print_warnings
 
 
@@ -130,6 +132,12 @@ def _positive(_context: click.Context, _option: click.Parameter, value: float | 
     help="Also draw a forest plot (.svg, .pdf or .png).",
 )
 @click.option(
+    "--preset",
+    default=None,
+    type=click.Choice(get_args(ForestPreset)),
+    help="Layout of the forest plot; the house's if not given.",
+)
+@click.option(
     "--regression",
     default=None,
     type=click.Path(path_type=Path, dir_okay=False),
@@ -172,6 +180,7 @@ def fit(
     moderators: str | None,
     per: float | None,
     forest: Path | None,
+    preset: ForestPreset | None,
     regression: Path | None,
     permutation: bool,
     as_json: bool,
@@ -200,6 +209,8 @@ def fit(
         "level": level,
         "moderators": moderators,
     }
+    if preset is not None and forest is None:
+        raise click.UsageError("--preset is the layout of a forest plot: add --forest FILE")
     with in_words(as_json), as_usage():
         result = fit_sheet(
             sheet,
@@ -217,6 +228,7 @@ def fit(
             overrides={name: value for name, value in overrides.items() if value is not None},
             per=per,
             forest=forest,
+            preset=preset,
             regression=regression,
             permutation=permutation,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from meta.options import DisplayUnit
+from meta.options import AxisScale, DisplayUnit
 
 #: What a natural value is. Numbers of one kind can stand on one axis; numbers of two kinds cannot.
 Kind = Literal[
@@ -141,6 +141,13 @@ class Measure:
     def low_end(self) -> float | None:
         """Where its natural scale begins and figures let the axis begin: 0 for proportions and rates."""
         return 0.0 if self.kind in ("proportion", "rate") else None
+
+    @property
+    def axis_scales(self) -> tuple[AxisScale, ...]:
+        """Scales on which figures can show its values: logarithms need positive ones, log odds shares."""
+        positive = self.is_ratio or self.kind in ("proportion", "rate")
+        log: tuple[AxisScale, ...] = ("log",) if positive else ()
+        return ("natural", *log, "logit") if self.kind == "proportion" else ("natural", *log)
 
     @property
     def high_end(self) -> float | None:

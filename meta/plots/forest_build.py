@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from extraction.names import suggest
 from meta.appraisal import Appraisal
 from meta.effects.measures import Measure, find_measure
 from meta.errors import LayoutWarning, PlotError
@@ -70,6 +69,15 @@ class Forest:
     appraisal: Appraisal | None
 
 
+#: Least width of a figure that can be asked for, mm.
+LEAST_WIDTH = 60.0
+
+
+def axis_scale(measure: Measure, asked: AxisScale | None) -> AxisScale:
+    """Return the scale of the axis: the one asked for, else that of the measure."""
+    return asked or ("log" if measure.log_axis else "natural")
+
+
 def check_forest(forest: Forest) -> Forest:
     """Return what is asked for, if it can be drawn.
 
@@ -79,7 +87,9 @@ def check_forest(forest: Forest) -> Forest:
         If the measure has no such axis, a model is of another measure, or the band is none.
     """
     measure = find_measure(forest.fit.measure)
-    check_axis(measure, forest.axis)
+    if forest.axis is not None and forest.axis not in measure.axis_scales:
+        scales = ", ".join(measure.axis_scales)
+        raise PlotError(f"axis of a {measure.name} must be one of {scales}; got {forest.axis!r}")
     for name, other in forest.models.items():
         if other.measure != measure.code:
             raise PlotError(
@@ -89,31 +99,11 @@ def check_forest(forest: Forest) -> Forest:
         low, high = forest.band
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise PlotError(f"band must be two numbers, the lower first; got {low:g}, {high:g}")
+        if low <= 0 and axis_scale(measure, forest.axis) == "log":
+            raise PlotError(f"band must be above 0 on a logarithmic axis; got {low:g}, {high:g}")
     if forest.width is not None and not (math.isfinite(forest.width) and forest.width >= LEAST_WIDTH):
         raise PlotError(f"width_mm must be at least {LEAST_WIDTH:g}; got {forest.width:g}")
     return forest
-
-
-#: Least width of a figure that can be asked for, mm.
-LEAST_WIDTH = 60.0
-#: Axes by what can stand on them.
-_SCALES = ("natural", "log", "logit")
-
-
-def check_axis(measure: Measure, axis: AxisScale | None) -> None:
-    """Check that numbers of a measure can stand on an axis.
-
-    Raises
-    ------
-    PlotError
-        If they cannot.
-    """
-    if axis is not None and axis not in _SCALES:
-        raise PlotError(f"axis must be one of {', '.join(_SCALES)}; got {axis!r}; {suggest(axis, _SCALES)}")
-    if axis == "logit" and measure.kind != "proportion":
-        raise PlotError(f"axis 'logit' is for proportions; {measure.code} is a {measure.name}")
-    if axis == "log" and not (measure.is_ratio or measure.kind in ("proportion", "rate")):
-        raise PlotError(f"axis 'log' is for positive numbers; {measure.code} is a {measure.name}")
 
 
 def build_forest(forest: Forest) -> tuple[Panel, Fitted]:
@@ -200,7 +190,7 @@ def _forest_panel(forest: Forest, width: float, merge: bool, dropped: Dropped, s
         if isinstance(lines[pooled_row].mark, Diamond) and fit.natural is not None:
             pooled = fit.natural.value * unit.factor
     sized = any(size is not None for size in sizes)
-    scale = forest.axis or ("log" if measure.log_axis else "natural")
+    scale = axis_scale(measure, forest.axis)
     return Panel(
         columns=table_columns(shared, forest.headings, forest.arms, width < theme.NARROW, stacked),
         lines=lines,

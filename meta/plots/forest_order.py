@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 from extraction.names import suggest
 from meta.errors import PlotError
+from meta.options import STUDY_ORDERS
 from meta.plots.forest_columns import Descriptor
 from meta.results import Study
 
-#: Orders that every analysis knows, beside those of its columns.
-SORTS = ("label", "estimate", "weight", "year")
 #: A year in the name of a study, the last one where there are several.
 _YEAR = re.compile(r"(?<!\d)(?:1[89]|20)\d\d(?!\d)")
 
@@ -75,7 +74,7 @@ def _find_order(
     counts = dict.fromkeys(name for study in studies for name in study.counts)
     if sort in counts:
         return lambda study: study.counts.get(sort)
-    known = [*SORTS, *(d.heading for d in descriptors), *counts]
+    known = [*STUDY_ORDERS, *(d.heading for d in descriptors), *counts]
     raise PlotError(f"sort names no order: {sort!r}; {suggest(sort, known)}")
 
 

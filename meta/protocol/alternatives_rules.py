@@ -20,6 +20,9 @@ _ONLY_MAIN: dict[str, Any] = {
     "small_study": False,
     "cumulative": None,
     "targets": (),
+    "sort": None,
+    "axis": None,
+    "band": None,
 }
 
 Check = Callable[[Analysis], Iterable[Fault]]

@@ -29,7 +29,7 @@ from meta.effects.choices import (
 from meta.effects.corrections import To
 from meta.effects.measures import MEASURES, find_measure
 from meta.errors import MetaError, ProtocolError
-from meta.options import DisplayUnit, ModelSpec
+from meta.options import AxisScale, DisplayUnit, ForestPreset, ModelSpec
 from meta.profiles.inheriting import inherit_choices
 from meta.profiles.loader import NOTHING, load_profile, override_spec
 
@@ -319,6 +319,14 @@ class Analysis(_EffectKeys):
     )
     favours: tuple[Words, Words] | None = Field(
         default=None, description="What lies left and right of no difference"
+    )
+    preset: ForestPreset | None = Field(default=None, description="Layout of the forest plot")
+    sort: Words | None = Field(
+        default=None, description="Order of its studies: label, estimate, weight, year, or a column"
+    )
+    axis: AxisScale | None = Field(default=None, description="Scale of its axis; by the measure if not given")
+    band: tuple[Number, Number] | None = Field(
+        default=None, description="Effects too small to matter, in the unit of display, the lower bound first"
     )
     caveats: tuple[Words, ...] = ()
 

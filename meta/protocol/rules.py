@@ -18,9 +18,11 @@ from meta.effects.measures import MEASURES, Measure, column_keywords
 from meta.effects.recovered_rows import plan_recovery, recover_keywords, split_columns
 from meta.errors import EffectError, MetaError
 from meta.models.formula import formula_columns
+from meta.options import STUDY_ORDERS
 from meta.protocol.alternatives_rules import check_alternatives
 from meta.protocol.effect_rules import check_effects
 from meta.protocol.expressions import column_and_level, parse_sum
+from meta.protocol.figure_rules import check_figure
 from meta.protocol.model_rules import check_model
 from meta.protocol.plan import Analysis, ModeratorPlan, Protocol, SheetEntry
 from meta.protocol.shape import Fault
@@ -72,6 +74,7 @@ def check_rules(protocol: Protocol, folder: FilePath) -> list[Fault]:
         faults += check_effects(here, analysis)
         faults += _check_pooling(here, analysis)
         faults += _check_subgroups(here, analysis)
+        faults += check_figure(here, analysis)
         faults += _check_targets(here, analysis, targets)
         faults += _check_filters(here, analysis, sheets.get(analysis.sheet))
         faults += _check_columns(here, analysis, sheets.get(analysis.sheet))
@@ -343,6 +346,8 @@ def _later_names(here: Path, analysis: Analysis) -> Iterator[tuple[Path, str]]:
             yield (*here, "descriptors", i, "mark", "column"), descriptor.mark.column
     if analysis.cumulative is not None:
         yield (*here, "cumulative"), analysis.cumulative
+    if analysis.sort is not None and analysis.sort not in (*STUDY_ORDERS, *analysis.columns):
+        yield (*here, "sort"), analysis.sort
 
 
 def _unknown(
