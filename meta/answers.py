@@ -10,6 +10,9 @@ from typing import Any
 from meta.alternatives import Alternatives, answer_alternatives
 from meta.bias.asymmetry import SmallStudyTest, check_sample_size
 from meta.crosscheck.opinions import Opinion
+from meta.crosscheck.r_engine import crosscheck_with_r
+from meta.crosscheck.regressed import Regressions
+from meta.crosscheck.regression_engine import crosscheck_regressions
 from meta.crosscheck.second import crosscheck_fits
 from meta.effects.compute import effect_sizes
 from meta.effects.measures import default_unit, find_measure
@@ -97,10 +100,37 @@ class Answer:
                 found.append((f"alternative: {other.label}", other.effects, other.fit))
         return tuple(entry for entry in found if entry[2].spec.moderators is None)
 
+    def regressed(self) -> Regressions:
+        """Return every regression: the main fit where it is one, groups with one tau2, meta-regressions."""
+        found: list[tuple[str, EffectSizes, Fit | Subgroups]] = []
+        if self.fit is not None and self.plan.overall and self.fit.spec.moderators is not None:
+            found.append(("main", self.effects, self.fit))
+        found += [
+            (f"subgroups {group.by}: one tau2", self.effects, result)
+            for group, result in self.subgroups
+            if result.common_tau2
+        ]
+        for other in self.alternatives.rows if self.alternatives is not None else ():
+            if other.effects is not None and other.fit is not None and other.fit.spec.moderators is not None:
+                found.append((f"alternative: {other.label}", other.effects, other.fit))
+        found += [
+            (f"regression: {regression.plan.formula}", self.effects, regression.fit)
+            for regression in self.regressions
+        ]
+        if self.small_study is not None and self.small_study.fit is not None:
+            found.append(("small-study check", self.effects, self.small_study.fit))
+        return tuple(found)
 
-def crosscheck_answers(answers: Iterable[Answer]) -> dict[str, tuple[Opinion, ...]]:
-    """Return the second opinions on every fit of every answer, by analysis id."""
-    return {answer.plan.id: crosscheck_fits(answer.fits()) for answer in answers}
+
+def crosscheck_answers(answers: Iterable[Answer], *, r: bool = True) -> dict[str, tuple[Opinion, ...]]:
+    """Return the second opinions on every fit of every answer, by analysis id; with ``r`` metafor's too."""
+    asked = {answer.plan.id: (answer.fits(), answer.regressed()) for answer in answers}
+    said = {
+        name: (*crosscheck_fits(fits), *crosscheck_regressions(regressions))
+        for name, (fits, regressions) in asked.items()
+    }
+    more = crosscheck_with_r(asked) if r else {}
+    return {name: (*opinions, *more.get(name, ())) for name, opinions in said.items()}
 
 
 @contextmanager

@@ -74,6 +74,7 @@ def run_review(
     figures: Sequence[str] = ("svg",),
     progress: Tell | None = None,
     crosscheck: bool = False,
+    r: bool = True,
 ) -> RunResult:
     """Check a review, fit every analysis of its protocol, and write results, figures and reports.
 
@@ -91,6 +92,9 @@ def run_review(
     crosscheck : bool
         Ask PyMARE, statsmodels and SciPy about every fit, and report how far they differ. A difference beyond
         its tolerance is told in the results (``meta.crosscheck.summaries.find_failures``), and no error here.
+    r : bool
+        Of second opinions, whether R's metafor is asked too, in one call of Rscript (some seconds). Where it
+        is not installed, the results say so.
 
     Returns
     -------
@@ -113,7 +117,7 @@ def run_review(
     checked = read_review(review)
     earlier = read_past(list_releases(releases_folder(review)))
     computed = compute_review(
-        checked, figures=figures, progress=progress, earlier=earlier, crosscheck=crosscheck
+        checked, figures=figures, progress=progress, earlier=earlier, crosscheck=crosscheck, r=r
     )
     for name, content in computed.files.items():
         write_atomic(folder / name, content)
@@ -129,6 +133,7 @@ def compute_review(
     version: str = THIS_VERSION,
     note: str = "",
     crosscheck: bool = False,
+    r: bool = True,
 ) -> Computed:
     """Answer, draw and report every analysis of a checked review; nothing is written.
 
@@ -142,7 +147,7 @@ def compute_review(
         What was released before, the oldest first; the last one is whole, since it is compared.
     version, note : str
         Name of this version among them, and why it was made.
-    crosscheck : bool
+    crosscheck, r : bool
         As in :func:`run_review`.
 
     Raises
@@ -175,7 +180,7 @@ def compute_review(
         answers.append(answer)
     if crosscheck:
         tell("second opinions", steps - 1, steps)
-    said = tell_opinions(answers, entries) if crosscheck else None
+    said = tell_opinions(answers, entries, r=r) if crosscheck else None
     tell("report", steps - 1, steps)
     results = _results(checked, entries, said)
     if earlier:
@@ -255,11 +260,13 @@ def compute_results(checked: Review, *, progress: Tell | None = None) -> dict[st
     return _results(checked, entries, None)
 
 
-def tell_opinions(answers: Sequence[Answer], entries: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def tell_opinions(
+    answers: Sequence[Answer], entries: Mapping[str, dict[str, Any]], *, r: bool = True
+) -> list[dict[str, Any]]:
     """Put the second opinions on every answer into its entry, and return them summed up."""
     said = {
         name: [opinion.to_dict() for opinion in opinions]
-        for name, opinions in crosscheck_answers(answers).items()
+        for name, opinions in crosscheck_answers(answers, r=r).items()
     }
     for name, opinions in said.items():
         entries[name]["crosscheck"] = opinions

@@ -38,8 +38,9 @@ FIGURE_FORMATS = ("svg", "pdf", "png")
     help="Formats of the figures: svg, pdf, png, joined by commas.",
 )
 @click.option("--crosscheck", is_flag=True, help="Make every fit again by PyMARE, statsmodels and SciPy.")
+@click.option("--r/--no-r", default=True, help="With --crosscheck: by R's metafor too, if it is installed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def run(review: Path | None, out: Path, figures: str, crosscheck: bool, as_json: bool) -> None:
+def run(review: Path | None, out: Path, figures: str, crosscheck: bool, r: bool, as_json: bool) -> None:
     """Check the sheets, fit every analysis of the protocol, and write figures and a report.
 
     REVIEW is a review.toml or its folder; without one, the shipped review of treatment-resistant
@@ -53,7 +54,7 @@ def run(review: Path | None, out: Path, figures: str, crosscheck: bool, as_json:
     from meta.pipeline import run_review
 
     with in_words(as_json), show_progress() as tell:
-        result = run_review(review, out=out, figures=formats, progress=tell, crosscheck=crosscheck)
+        result = run_review(review, out=out, figures=formats, progress=tell, crosscheck=crosscheck, r=r)
     if as_json:
         print_json(run_summary(result))
     else:

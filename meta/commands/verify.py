@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("release")
 @click.option("--crosscheck/--no-crosscheck", default=True, help="Ask PyMARE, statsmodels and SciPy too.")
+@click.option("--r/--no-r", default=True, help="Of second opinions, ask R's metafor too, if it is installed.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
-def verify(release: str, crosscheck: bool, as_json: bool) -> None:
+def verify(release: str, crosscheck: bool, r: bool, as_json: bool) -> None:
     """Check every hash of a release, compute it again from its frozen inputs, and compare every number.
 
     RELEASE is the folder of a release, or a version that is looked up in releases/. Two numbers are the same
@@ -36,7 +37,7 @@ def verify(release: str, crosscheck: bool, as_json: bool) -> None:
 
     with in_words(as_json), show_progress() as progress:
         try:
-            found = verify_release(_locate(release), crosscheck=crosscheck, progress=progress)
+            found = verify_release(_locate(release), crosscheck=crosscheck, r=r, progress=progress)
         except ReleaseError as error:
             raise click.UsageError(visible(str(error))) from error
     if as_json:

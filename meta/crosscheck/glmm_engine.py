@@ -160,7 +160,7 @@ def _integrate_around(
 def _loglik(counts: Counts, mu: float, tau: float) -> float:
     """Return the log-likelihood of all studies at (mu, tau), with every constant."""
     return math.fsum(
-        _study_loglik(counts.family, float(events), float(size), mu, tau)
+        study_loglik(counts.family, float(events), float(size), mu, tau)
         for events, size in zip(counts.events, counts.size, strict=True)
     )
 
@@ -175,7 +175,7 @@ class _Shape:
     constant: float
 
 
-def _study_loglik(family: str, events: float, size: float, mu: float, tau: float) -> float:
+def study_loglik(family: str, events: float, size: float, mu: float, tau: float) -> float:
     """Integrate one study's likelihood over z, its linear predictor being mu + tau z, z standard normal."""
     from scipy.integrate import quad
 

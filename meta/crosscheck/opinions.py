@@ -14,6 +14,7 @@ Verdict = Literal["agrees", "differs", "cannot"]
 PYMARE = "PyMARE"
 STATSMODELS = "statsmodels"
 SCIPY = "SciPy"
+METAFOR = "metafor"
 
 #: Closed forms (DL, HE, weighted least squares) and the GLM, whose Newton steps end at rounding. Worst seen:
 #: 1e-13 for closed forms (1,000 made sets), 2e-12 for the GLM (the shipped review).
@@ -37,6 +38,14 @@ LOGLIK = 1e-10
 #: bound, since likelihoods are compared by differences; rounding gives 2e-13, and 1e-11 with millions of
 #: people. A ring of 2e-5 standard errors then shows a maximum that is more than 1.5e-5 of them away.
 NO_HIGHER = 1e-10
+
+
+#: metafor with tight control. Its Fisher scoring and its searches stop later than that, and its closed forms
+#: agree to rounding.
+METAFOR_FITS = 1e-8
+
+#: metafor finds the limits of tau2 by a root search with a tolerance of its own.
+METAFOR_BOUNDS = 1e-6
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,8 +111,7 @@ def read_results(place: str | Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ExplainError(
             f"there is no {RESULTS_FILE} at {path}; name the folder of a run ('meta run' writes out/) or "
-            "of a "
-            "release"
+            "of a release"
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise ExplainError(f"{file} cannot be read: {error}") from error
@@ -312,8 +311,7 @@ def _zero_steps(scene: Scene, studies: tuple[BehindStudy, ...]) -> list[str]:
     if scene.model in GLMMS:
         return [
             f"Zero cells in {', '.join(zero)}: the model takes the counts as they are; y and v, which it "
-            "does "
-            "not read, have the correction."
+            "does not read, have the correction."
         ]
     return [f"Zero cells in {', '.join(zero)}: {MEASURE_WORDS[measure.code].zeros}"]
 

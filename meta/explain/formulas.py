@@ -17,20 +17,19 @@ ESTIMATES: dict[str, str] = {
     "mantel_haenszel": "the counts of all studies pooled by Mantel and Haenszel's weights (Mantel and "
     "Haenszel 1959, J Natl Cancer Inst 22, 719-748)",
     "binomial_normal": "μ and τ² maximise Σ log ∫ Binomial(eventsᵢ | nᵢ, expit(μ + τ z)) φ(z) dz, each "
-    "integral by adaptive Gauss-Hermite quadrature (Stijnen, Hamza and Özdemir 2010, Statistics in Medicine "
-    "29, 3046-3067)",
+    "integral by adaptive Gauss-Hermite quadrature (Stijnen, Hamza and Özdemir 2010, Statistics in "
+    "Medicine 29, 3046-3067)",
     "poisson_normal": "μ and τ² maximise Σ log ∫ Poisson(eventsᵢ | timeᵢ exp(μ + τ z)) φ(z) dz, each "
-    "integral "
-    "by adaptive Gauss-Hermite quadrature (Stijnen, Hamza and Özdemir 2010, Statistics in Medicine 29, "
-    "3046-3067)",
+    "integral by adaptive Gauss-Hermite quadrature (Stijnen, Hamza and Özdemir 2010, Statistics in "
+    "Medicine 29, 3046-3067)",
     "beta_binomial": "the mean and ρ of a beta distribution of proportions maximise Σ log BetaBinomial"
     "(eventsᵢ | nᵢ, mean, ρ)",
     "unconditional_fixed": "a logistic or Poisson regression of both groups with a level for each study and "
     "a random effect τ², by maximum likelihood (Jackson and colleagues 2018, Statistics in Medicine 37, "
     "1059-1085, model 4)",
     "unconditional_random": "a logistic or Poisson regression of both groups with random levels of studies "
-    "and a random effect τ², by maximum likelihood (Jackson and colleagues 2018, Statistics in Medicine 37, "
-    "1059-1085, model 5)",
+    "and a random effect τ², by maximum likelihood (Jackson and colleagues 2018, Statistics in Medicine "
+    "37, 1059-1085, model 5)",
     "conditional_exact": "the events of the treated given all events of a study follow a non-central "
     "hypergeometric (or binomial) distribution with a random log ratio, by maximum likelihood (Stijnen, "
     "Hamza and Özdemir 2010, Statistics in Medicine 29, 3046-3067)",
@@ -57,8 +56,7 @@ FIT: dict[str, str] = {
     "estimate.low": _LIMIT + ", on the analysis scale",
     "estimate.high": _LIMIT + ", on the analysis scale",
     "estimate.statistic": "the test statistic of the pooled value against the null value: value over "
-    "standard "
-    "error, under profile likelihood the signed root of the likelihood ratio",
+    "standard error, under profile likelihood the signed root of the likelihood ratio",
     "estimate.df": "the degrees of freedom of the interval and the test of the pooled value",
     "estimate.p": "the two-sided P value of the pooled value against the null value of its scale",
     "estimate.level": "the level of the interval, a choice of the profile or the protocol",
@@ -73,21 +71,17 @@ FIT: dict[str, str] = {
     "population_mean.value": "the mean over settings, E[g(μ + τ z)] with z standard normal, which is not the "
     "value of the median setting g(μ)",
     "population_mean.low": "the lower end of the interval of the mean over settings, by the delta method "
-    "over "
-    "(μ, τ) on the link scale",
+    "over (μ, τ) on the link scale",
     "population_mean.high": "the upper end of the interval of the mean over settings, by the delta method "
-    "over "
-    "(μ, τ) on the link scale",
+    "over (μ, τ) on the link scale",
     "tau2.value": "the variance τ² of true values between studies, in squared units of the analysis scale, "
-    "by "
-    "the estimator below",
+    "by the estimator below",
     "tau2.low": "the lower end of the interval of τ²",
     "tau2.high": "the upper end of the interval of τ²",
     "tau2.se": "the standard error of τ², of which no interval here is made",
     "heterogeneity.q": "Q, the weighted sum of squared distances of the studies from the common value, "
     "Σ (yᵢ − μ)² / vᵢ (Cochran 1954, Biometrics 10, 101-129); under a GLMM the likelihood ratio of one "
-    "common "
-    "value against one for each study",
+    "common value against one for each study",
     "heterogeneity.df": "the degrees of freedom of Q: studies less coefficients",
     "heterogeneity.p": "the P value of Q by the chi-squared distribution",
     "heterogeneity.q_wald": "Q by inverse variance, Σ (yᵢ − μ)² / vᵢ, over the studies without a zero cell",
@@ -118,8 +112,7 @@ FIT: dict[str, str] = {
     "covariance.#.#": "the covariance of two coefficients, after the adjustment of their interval",
     "wald_covariance.#.#": "the Wald covariance of two coefficients, (X' W X)⁻¹",
     "hksj_covariance.#.#": "the covariance of two coefficients by Hartung, Knapp, Sidik and Jonkman, after "
-    "the "
-    "guard",
+    "the guard",
     "moderator_test.statistic": "the joint test of all coefficients but the intercept: F over df and df2, or "
     "chi-squared where there is no df2",
     "moderator_test.df": "how many coefficients are tested together",
@@ -216,8 +209,8 @@ ANALYSIS: tuple[tuple[str, str], ...] = (
     (r"targets\.#\..*|targets\.#", "a published value set beside the estimate; it enters no computation"),
     (r"threshold\.value|threshold", "a threshold declared in the protocol, in the unit of display"),
     (r"share\.value|share", "the expected share of settings whose true value lies beyond the threshold, "
-     "1 − Φ((threshold − μ) / τ) on the analysis scale (Mathur and VanderWeele 2019, Statistics in Medicine "
-     "38, 1336-1342)"),
+     "1 − Φ((threshold − μ) / τ) on the analysis scale (Mathur and VanderWeele 2019, Statistics in "
+     "Medicine 38, 1336-1342)"),
     (r"share\.(low|high)", "an end of the bootstrap interval of the expected share"),
     (r"share\.threshold", "the threshold of the expected share, on the natural scale"),
     (r"share\.(samples|seed|level)", "a choice of the bootstrap of the expected share: samples, seed, level"),
@@ -231,13 +224,11 @@ ANALYSIS: tuple[tuple[str, str], ...] = (
      "x β, with its interval, √(x' V x) its standard error, and the prediction interval (Knapp and Hartung "
      "2003, Statistics in Medicine 22, 2693-2710)"),
     (r"(regressions\.#\.)?permutation_test(\..*)?", "a permutation test of the moderators: the share of "
-     "orders "
-     "of the studies whose statistic is at least as large (Higgins and Thompson 2004, Statistics in Medicine "
-     "23, 1663-1682)"),
+     "orders of the studies whose statistic is at least as large (Higgins and Thompson 2004, Statistics in "
+     "Medicine 23, 1663-1682)"),
     (r"study_table\..*|descriptors\..*", "a cell of the sheet, shown beside the study"),
     (r"crosscheck\.#\.largest", "the largest relative difference between numbers of ours and those of "
-     "another "
-     "engine, over the numbers compared"),
+     "another engine, over the numbers compared"),
     (r"crosscheck\.#\.tolerance", "how large that difference may be"),
     (r"crosscheck\.#\.quantities", "how many numbers were compared with another engine"),
     (r"crosscheck(\..*)?", "what another engine says of the fits of this analysis"),
@@ -254,12 +245,10 @@ ELSEWHERE: tuple[tuple[str, str], ...] = (
     (r"crosscheck(\.#)?\.quantities", "how many numbers were compared with another engine"),
     (r"crosscheck(\..*)?", "what another engine says of one analysis, over all its fits"),
     (r"history\..*", "what the analysis found in a version of the review; the number stands at its own "
-     "address "
-     "in the results.json of that release"),
+     "address in the results.json of that release"),
     (r"changes\.counts\..*", "how many of what differs between this version and the release before"),
     (r"changes(\..*)?", "what changed since the release before: both sides are numbers of the results.json "
-     "of "
-     "their versions"),
+     "of their versions"),
     (r"review(\..*)?", "what the protocol says of the review"),
 )
 

@@ -186,8 +186,7 @@ def _fit_words(field: str, scene: Scene) -> str:
     if field.startswith("posterior.shrunken"):
         return (
             "what the Bayesian fit says of the true effect of one study: the median of its posterior or an "
-            "end "
-            "of its interval, drawn towards the mean by the other studies"
+            "end of its interval, drawn towards the mean by the other studies"
         )
     if field.startswith("posterior.density"):
         return "a point of a posterior density, and the density there: a curve of the figure"

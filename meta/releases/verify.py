@@ -25,7 +25,7 @@ from meta.releases.verdict import Failure, Verification, plural
 
 
 def verify_release(
-    release: str | Path, *, crosscheck: bool = True, progress: Tell | None = None
+    release: str | Path, *, crosscheck: bool = True, r: bool = True, progress: Tell | None = None
 ) -> Verification:
     """Check a release against its manifest, and against what its frozen inputs give today.
 
@@ -40,7 +40,10 @@ def verify_release(
     release : path
         Folder of a release; those before it are looked up beside it.
     crosscheck : bool
-        Whether PyMARE, statsmodels and SciPy are asked about every fit.
+        Whether PyMARE, statsmodels and SciPy are asked about every fit: of the analyses, their subgroups,
+        alternatives and regressions.
+    r : bool
+        Whether R's metafor is asked too, where it is installed.
     progress : callable, optional
         As in :func:`meta.pipeline.run_review`.
 
@@ -77,7 +80,7 @@ def verify_release(
     if not found.tally.numbers and not failures:
         failures.append(Failure("refit", str(release), "no number could be compared"))
     information += _software_words(frozen, computed, found)
-    opinions = _ask(computed, failures) if crosscheck and computed is not None else None
+    opinions = _ask(computed, failures, r=r) if crosscheck and computed is not None else None
     tally = found.tally
     plans = refit.protocol.analyses if refit.protocol is not None else ()
     broken_manifest = any(failure.kind == "manifest" for failure in frozen.failures)
@@ -319,14 +322,14 @@ def _software_words(frozen: Frozen, computed: Computed | None, found: Findings) 
     return words
 
 
-def _ask(computed: Computed, failures: list[Failure]) -> dict[str, list[dict[str, Any]]]:
+def _ask(computed: Computed, failures: list[Failure], *, r: bool) -> dict[str, list[dict[str, Any]]]:
     """Ask the other engines; what differs beyond its tolerance is a failure."""
     from meta.answers import crosscheck_answers
     from meta.crosscheck.summaries import find_failures
 
     opinions = {
         name: [opinion.to_dict() for opinion in asked]
-        for name, asked in crosscheck_answers(computed.answers).items()
+        for name, asked in crosscheck_answers(computed.answers, r=r).items()
     }
     for text in find_failures(opinions):
         where, _, words = text.partition(": ")
