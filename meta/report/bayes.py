@@ -133,7 +133,7 @@ def posterior_sentences(
             show_level(spec.at("level")),
             " credible interval ",
             bounds,
-            ").",
+            f"), {_scale_words(measure)}.",
         )
     ]
     words = MEASURES.get(measure)
@@ -147,6 +147,12 @@ def posterior_sentences(
         place = join("above the threshold of ", show_declared(threshold.at("value")), unit.after)
         out.append(_tail_sentence(what, place, beyond, "mu", "new"))
     return out
+
+
+def _scale_words(measure: str) -> str:
+    """Say on what scale tau is."""
+    words = MEASURES.get(measure)
+    return "on the analysis scale" + (f" ({words.scale.removeprefix('the ')})" if words else "")
 
 
 def _tail_sentence(
@@ -240,10 +246,10 @@ def _bayesmeta_prior(name: str, given: list[str]) -> str:
 def _r_grid(name: str, given: list[str], tau: float) -> list[str]:
     """Return R code that makes the grid ``tau``, the posterior ``p`` on it, and mu ``given`` tau."""
     prior = {
-        "half_normal": "2 * dnorm(tau, 0, {})",
-        "half_cauchy": "2 * dcauchy(tau, 0, {})",
-        "uniform": "1",
-        "log_normal": "2 * dlnorm(tau^2, {}, {}) * tau",
+        "half_normal": "dnorm(tau, 0, {}, log = TRUE)",
+        "half_cauchy": "dcauchy(tau, 0, {}, log = TRUE)",
+        "uniform": "0",
+        "log_normal": "dlnorm(tau^2, {}, {}, log = TRUE) + log(tau)",
     }[name].format(*given)
     top = f"log({given[0]})" if name == "uniform" and given else f"log({r_number(tau)}) + 20"
     return [
@@ -253,7 +259,8 @@ def _r_grid(name: str, given: list[str], tau: float) -> list[str]:
         "  m <- sum(w * one$yi) / sum(w)",
         "  c((sum(log(w)) - log(sum(w)) - sum(w * (one$yi - m)^2)) / 2, m, 1 / sqrt(sum(w)))",
         "})",
-        f"p <- {prior} * tau * exp(given[1, ] - max(given[1, ]))",
+        f"p <- {prior} + log(tau) + given[1, ]",
+        "p <- exp(p - max(p))",
         "p[c(1, length(p))] <- p[c(1, length(p))] / 2",
         "p <- p / sum(p)",
     ]

@@ -104,6 +104,7 @@ def test_the_result_says_credible_interval_prior_and_probabilities(run, page):
     assert re.search(r"The pooled odds ratio is \d\.\d+ \(95% credible interval \d\.\d+ to \d\.\d+", said)
     prior = "τ has a half-normal prior with scale 0.5 (Röver et al. 2021)"
     assert f"{prior}, and its posterior has the median" in said
+    assert re.search(r"its posterior has the median .* to [0-9.]+\), on the analysis scale \(log odds", said)
     above = "The posterior probability that the odds ratio lies above 1, no difference, is "
     assert re.search(above + r"\d+(\.\d)?%", said)
     assert "The posterior probability that the odds ratio lies above the threshold of 1.5 is" in said
