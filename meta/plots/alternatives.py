@@ -243,5 +243,5 @@ def _description(alternatives: Alternatives, fit: Fit, unit: DisplayUnit, lines:
     """Return what the figure shows, in words and row by row."""
     rows = "; ".join(captions.spoken_row([cell.text for cell in line.row.cells[:3]]) for line in lines)
     pooled = captions.pooled_sentence(fit, unit)
-    count = len(alternatives.rows)
-    return f"Forest of {count} alternatives. {pooled} Axis: {unit.axis}. Rows: {rows}."
+    count = captions.counted(len(alternatives.rows), "alternative")
+    return f"Forest of {count}. {pooled} Axis: {unit.axis}. Rows: {rows}."

@@ -77,7 +77,7 @@ def overall_label(fit: Fit) -> str:
     words = MODEL_WORDS[fit.spec.model].pooled if fit.natural is not None else ""
     rows = f"All studies (k = {fit.k})"
     if fit.clusters is not None:
-        rows = f"All rows (k = {fit.k} of {fit.clusters} {'study' if fit.clusters == 1 else 'studies'})"
+        rows = f"All rows (k = {fit.k} of {counted(fit.clusters, 'study')})"
     return rows + (f", {words}" if words else "")
 
 
@@ -138,7 +138,15 @@ def heterogeneity_note(fit: Fit) -> str:
 
 def _basis(fit: Fit) -> str:
     """Return ``12 studies``, or ``56 rows of 11 studies`` where rows are clustered."""
-    return f"{fit.k} studies" if fit.clusters is None else f"{fit.k} rows of {fit.clusters} studies"
+    if fit.clusters is None:
+        return counted(fit.k, "study")
+    return f"{counted(fit.k, 'row')} of {counted(fit.clusters, 'study')}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return ``1 study``, ``2 studies``."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def _component_words(fit: Fit) -> str:

@@ -135,7 +135,8 @@ def describe_forest(shared: Shared, fit: Fit, lines: Sequence[Line]) -> str:
     """Return what the figure shows, in words and row by row, for readers who cannot see it."""
     rows = "; ".join(captions.spoken_row([cell.text for cell in line.row.cells]) for line in lines)
     pooled = captions.pooled_sentence(fit, shared.unit)
-    words = f"Forest plot of {fit.k} studies. {pooled} Axis: {shared.unit.axis}. Rows: {rows}."
+    studies = captions.counted(fit.k, "study")
+    words = f"Forest plot of {studies}. {pooled} Axis: {shared.unit.axis}. Rows: {rows}."
     return words if shared.appraisal is None else f"{words} {_spoken_risk(shared.appraisal, fit)}"
 
 

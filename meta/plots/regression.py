@@ -102,7 +102,7 @@ def regression_plot(
         null=None,
         title=title,
         spoken_title=title or "Regression plot",
-        description=f"Regression plot of {len(points)} studies. Across: {name}. "
+        description=f"Regression plot of {captions.counted(len(points), 'study')}. Across: {name}. "
         f"Upwards: {shown.axis}. {captions.moderator_note(fit)}",
         notes=[
             _curve_note(fit, curve, bool(areas), len(curves) > 1),

@@ -9,6 +9,7 @@ from figure_data import cohorts_fit, make_fit
 from test_forest_layout import outside, overlapping, page_of, texts
 
 from meta.alternatives import AlternativeAnswer, Alternatives
+from meta.effects.choices import EffectChoices
 from meta.effects.measures import default_unit
 from meta.options import DisplayUnit, ModelSpec
 from meta.plots import theme
@@ -37,6 +38,7 @@ def answer(label: str, value: float | None, main: Fit, **changes: object) -> Alt
         measure=main.measure,
         profile="house@1",
         spec=main.spec,
+        choices=EffectChoices("LS", 0.5, "only0", None),
         unit=None,
         k=fit.k if fit is not None else 0,
         status="ok" if fit is not None else "not_estimable",
@@ -173,6 +175,13 @@ def test_without_a_main_estimate_there_is_no_band_and_the_rows_stay() -> None:
     assert not [s for s in page.shapes if isinstance(s, Patch) and s.fill == theme.WASH]
     assert "not converged" in texts(page)
     assert len(discs(page)) == 1
+
+
+def test_one_alternative_of_one_study_is_spoken_of_in_the_singular() -> None:
+    fit = replace(cohorts_fit(), k=1)
+    one = replace(several(fit), rows=several(fit).rows[:1])
+    page = page_of(alternatives_plot(one, fit, unit=UNIT, title="Title", provenance="sheet.csv"))
+    assert page.description.startswith("Forest of 1 alternative. Pooled value of 1 study: ")
 
 
 def test_the_description_reads_every_row() -> None:
