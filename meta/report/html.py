@@ -17,17 +17,14 @@ from meta.report.pieces import Link, Shown
 from meta.report.templating import templates_folder
 from meta.report.views import Figure, ReportView
 
-#: All the script there is: prints folded tables, and unfolds one that a link leads into. The page is complete
-#: without it.
-SCRIPT = (
-    "(()=>{const all=()=>document.querySelectorAll('details');let shut=[];"
-    "addEventListener('beforeprint',()=>{shut=[...all()].filter(d=>!d.open);shut.forEach(d=>d.open=true)});"
-    "addEventListener('afterprint',()=>shut.forEach(d=>d.open=false));"
-    "const go=()=>{const t=location.hash.length>1&&document.getElementById(location.hash.slice(1));"
-    "if(!t)return;const d=t.closest('details')||t.querySelector(':scope>details.lead');"
-    "if(d)d.open=true;t.scrollIntoView()};"
-    "addEventListener('hashchange',go);go()})()"
-)
+#: The one script of the page: tables sorted and filtered, the way from a number to its rows and back. The page
+#: is complete without it.
+SCRIPT_FILE = "_page.js"
+
+
+def read_script() -> str:
+    """Return the script of the page as it stands in it."""
+    return (templates_folder() / SCRIPT_FILE).read_text(encoding="utf-8").strip()
 
 
 def content_policy(script: str) -> str:
@@ -62,8 +59,9 @@ def render_html(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
     view = build_context(results)
     environment = _environment()
     drawn = {figure.file: _drawing(figure, figures, i) for i, figure in enumerate(_figures_of(view), start=1)}
+    script = read_script()
     page = environment.get_template("report.html.j2").render(
-        report=view, drawings=drawn, policy=content_policy(SCRIPT), script=Markup(SCRIPT)
+        report=view, drawings=drawn, policy=content_policy(script), script=Markup(script)
     )
     return page if page.endswith("\n") else page + "\n"
 

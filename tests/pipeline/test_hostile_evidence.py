@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 import extraction
 from extraction.codebook import find_schema
 from meta.pipeline import RunResult, run_review
-from meta.report.html import SCRIPT
+from meta.report.html import read_script
 
 EVIDENCE = Path(extraction.__file__).parent / "evidence"
 
@@ -164,7 +164,7 @@ def test_the_page_holds_our_elements_and_our_script_alone(attacked: RunResult) -
     page = Page(attacked.report.read_text(encoding="utf-8"))
     assert page.open == []
     assert [tag for tag, _ in page.found if not PAGE.fullmatch(tag)] == []
-    assert page.scripts == [SCRIPT]
+    assert page.scripts == [read_script()]
     for tag, attributes in page.found:
         assert not [name for name in attributes if name.startswith("on") or name in ("src", "srcdoc")], tag
         target = attributes.get("href")
