@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from meta.models.comparison import test_contrast as test_contrast
     from meta.models.fitting import fit_many as fit_many
     from meta.models.fitting import fit_model as fit_model
+    from meta.models.likelihood import LikelihoodTrace as LikelihoodTrace
+    from meta.models.likelihood import trace_likelihood as trace_likelihood
+    from meta.models.p_values import PValueCurves as PValueCurves
+    from meta.models.p_values import trace_p_values as trace_p_values
     from meta.models.posterior_tails import posterior_tail as posterior_tail
     from meta.models.predictions import Predictions as Predictions
     from meta.models.predictions import predict_at as predict_at
@@ -32,9 +36,13 @@ if TYPE_CHECKING:
     from meta.options import ModelSpec as ModelSpec
     from meta.pipeline import run_review as run_review
     from meta.plots.baujat import baujat_plot as baujat_plot
+    from meta.plots.caterpillar import caterpillar_plot as caterpillar_plot
+    from meta.plots.drapery import drapery_plot as drapery_plot
     from meta.plots.forest import forest_plot as forest_plot
     from meta.plots.funnel import funnel_plot as funnel_plot
     from meta.plots.labbe import labbe_plot as labbe_plot
+    from meta.plots.likelihood import likelihood_plot as likelihood_plot
+    from meta.plots.orchard import orchard_plot as orchard_plot
     from meta.plots.posterior import posterior_plot as posterior_plot
     from meta.plots.radial import radial_plot as radial_plot
     from meta.plots.refits import cumulative_plot as cumulative_plot
@@ -67,9 +75,11 @@ _HOMES = {
     "DisplayUnit": "meta.options",
     "EffectSizes": "meta.effects.sizes",
     "Fit": "meta.results",
+    "LikelihoodTrace": "meta.models.likelihood",
     "MetaError": "meta.errors",
     "ModelComparison": "meta.models.comparison",
     "ModelSpec": "meta.options",
+    "PValueCurves": "meta.models.p_values",
     "Permutation": "meta.sensitivity.permutation",
     "Predictions": "meta.models.predictions",
     "Radial": "meta.bias.radial",
@@ -78,6 +88,7 @@ _HOMES = {
     "SmallStudyTest": "meta.bias.asymmetry",
     "Subgroups": "meta.results",
     "baujat_plot": "meta.plots.baujat",
+    "caterpillar_plot": "meta.plots.caterpillar",
     "check_sample_size": "meta.bias.asymmetry",
     "combine_rows": "meta.effects.dependence",
     "compare_arms": "meta.models.arms",
@@ -86,6 +97,7 @@ _HOMES = {
     "constant_correlation": "meta.effects.dependence",
     "cumulate": "meta.sensitivity.cumulative",
     "cumulative_plot": "meta.plots.refits",
+    "drapery_plot": "meta.plots.drapery",
     "effect_sizes": "meta.effects.compute",
     "expected_share": "meta.sensitivity.share",
     "find_contributions": "meta.sensitivity.contributions",
@@ -99,6 +111,8 @@ _HOMES = {
     "labbe_plot": "meta.plots.labbe",
     "leave_one_out": "meta.sensitivity.leave_one_out",
     "leave_one_out_plot": "meta.plots.refits",
+    "likelihood_plot": "meta.plots.likelihood",
+    "orchard_plot": "meta.plots.orchard",
     "permute": "meta.sensitivity.permutation",
     "posterior_plot": "meta.plots.posterior",
     "posterior_tail": "meta.models.posterior_tails",
@@ -111,6 +125,8 @@ _HOMES = {
     "regression_plot": "meta.plots.regression",
     "run_review": "meta.pipeline",
     "test_contrast": "meta.models.comparison",
+    "trace_likelihood": "meta.models.likelihood",
+    "trace_p_values": "meta.models.p_values",
     "verify_release": "meta.releases.verify",
 }
 

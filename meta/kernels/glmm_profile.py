@@ -134,6 +134,53 @@ def likelihood_ratios(problem: Problem, batch: GlmmBatch, *, held: bool = False)
     return statistic
 
 
+def trace_profile(
+    problem: Problem, batch: GlmmBatch, values: Floats, *, of_tau: bool, held: bool = False
+) -> Floats:
+    """Return the log-likelihood of the first analysis at held values of one parameter, the rest at its best.
+
+    All values are climbed to side by side, in one batch.
+
+    Parameters
+    ----------
+    problem : Problem
+        Checked input, from ``check_problem`` or ``build_problem``.
+    batch : GlmmBatch
+        What ``fit_problem`` (or ``fit_glmm``) returned for it.
+    values : array of shape (n,)
+        Of tau2 (>= 0), or of the last coefficient.
+    of_tau : bool
+        Which of the two is held.
+    held : bool
+        tau2 is held at 0 (a common effect); for a coefficient only.
+
+    Returns
+    -------
+    array of shape (n,)
+        NaN where the ascent did not converge, or there is no fit.
+    """
+    p, found = batch.beta.shape[1], np.full(values.shape, np.nan)
+    top = _prepare(problem, batch, p - 1)
+    if not values.size or not top.rows.size or top.rows[0] != 0:
+        return found
+    fixed = top.theta.shape[0] - 1 if of_tau else p - 1
+    inner = np.flatnonzero(values > 0.0) if of_tau else np.arange(values.size)
+    if of_tau:
+        found[values == 0.0] = batch.common_loglik[0]
+    if not inner.size:
+        return found
+    first = np.zeros(inner.size, dtype=np.intp)
+    theta = np.take(top.theta, first, axis=1)
+    at = np.sqrt(values[inner]) if of_tau else values[inner] * top.unit[0]
+    if not of_tau and not held:
+        # what the mean explained becomes spread around the value held
+        theta[-1] = np.hypot(theta[-1], (at - theta[fixed]) / top.unit[0])
+    theta[fixed] = at
+    end = climb_settled(top.cells.take(first), theta, _others(top, fixed, held))
+    found[inner] = np.where(end.converged, end.value.loglik, np.nan)
+    return found
+
+
 def _prepare(problem: Problem, batch: GlmmBatch, j: int) -> _Top:
     """Lay out the fitted analyses with coefficient ``j`` last: to hold it is to hold that of the basis."""
     p = batch.beta.shape[1]

@@ -275,6 +275,18 @@ def refit(
     return assemble_refits(rows, kind, labels, effects.measure, spec, harmonic, notes, kernel=made_by)
 
 
+def trace_tau2(
+    effects: EffectSizes, spec: ModelSpec, design: Design, values: Floats, *, restricted: bool
+) -> Floats:
+    """Return the log-likelihood (n,) of an inverse-variance model at held values of tau2 (n,): one batch."""
+    used = usable_studies(effects, spec, design)
+    masks = np.repeat(used[None, :], values.size, axis=0)
+    matrix = np.where(used[:, None], design.matrix, 0.0)
+    _check_variances(effects.v, masks)
+    method = "REML" if restricted else "ML"
+    return fit_batch(effects.y, effects.v, masks, matrix, tau2_method=method, tau2=values).loglik
+
+
 def fit_rearranged(
     effects: EffectSizes,
     spec: ModelSpec,

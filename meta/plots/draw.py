@@ -95,6 +95,8 @@ def _add_shape(figure: Figure, shape: Shape, order: int, millimetres: Transform)
     patch.set(facecolor=shape.fill or "none", edgecolor=edge, linewidth=shape.width, joinstyle="miter")
     if isinstance(shape, Patch) and shape.dash:
         patch.set_linestyle((0, shape.dash))
+    if isinstance(shape, Disc) and shape.opacity < 1.0:
+        patch.set_alpha(shape.opacity)
     patch.set(transform=millimetres, zorder=order, gid=f"shape-{order}")
     figure.add_artist(patch)
 

@@ -114,15 +114,15 @@ def _lay_out(
     root = "√(v + τ²)" if radial.tau2 > 0.0 else "√v"
     scale = find_measure(radial.measure).scale
     upward = f"Standardised effect: {scale} / {root}"
-    for line in wrap_text(clean_text(upward), width - 2 * theme.MARGIN):
-        sheet.write(line, theme.MARGIN, top + 2.6)
+    for line in wrap_text(clean_text(upward), width - 2 * theme.margin(width)):
+        sheet.write(line, theme.margin(width), top + 2.6)
         top += theme.LINE_PITCH
     top += 2.6
-    left = theme.MARGIN + text_width("−00") + TICK + 0.8
+    left = theme.margin(width) + text_width("−00") + TICK + 0.8
     ticks = _arc_ticks(radial, unit)
     room = max((text_width(text) for _, text in ticks), default=0.0) + BRACKET + 3.4
     slopes = [slope for slope, _ in ticks]
-    scales, bottom = _fit_scales(radial, slopes, (left, width - theme.MARGIN - room), top)
+    scales, bottom = _fit_scales(radial, slopes, (left, width - theme.margin(width) - room), top)
     end = _draw_rays(sheet, radial, scales)
     _draw_scores(sheet, radial, scales)
     arc = _draw_arc(sheet, radial, ticks, scales)
@@ -139,7 +139,7 @@ def _lay_out(
         "linear", 0.0, (end - left) / scales.across, left, end, _kept(axis, (end - left) / scales.across)
     )
     y = write_axis(sheet, axis, bottom + 1.2, f"Precision: 1 / {root}", width)
-    y = write_legend(sheet, _keys(radial), theme.MARGIN, width - theme.MARGIN, y + 1.0)
+    y = write_legend(sheet, _keys(radial), theme.margin(width), width - theme.margin(width), y + 1.0)
     away = np.abs(radial.score - radial.value * radial.precision)
     named = [
         Named(label, px, py, RADIUS, float(rank))

@@ -96,16 +96,21 @@ def lay_out_frame(frame: Frame) -> Page:
     """Compute where everything of a scatter stands."""
     sheet = Sheet()
     top = write_title(sheet, frame.title, frame.width)
-    for line in wrap_text(clean_text(frame.y_words), frame.width - 2 * theme.MARGIN):
-        sheet.write(line, theme.MARGIN, top + 2.6)
+    for line in wrap_text(clean_text(frame.y_words), frame.width - 2 * theme.margin(frame.width)):
+        sheet.write(line, theme.margin(frame.width), top + 2.6)
         top += theme.LINE_PITCH
     top += 1.6
     if frame.height is None:
         frame = replace(frame, height=_square_height(frame, top))
     bottom = top + (frame.height or PLOT_HEIGHT)
     upright = _vertical_axis(frame, top, bottom)
-    left = theme.MARGIN + max((text_width(text) for _, text in upright.ticks), default=0.0) + TICK + 0.8
-    level = fit_axis(frame.x_extent, frame.x_log, left, frame.width - theme.MARGIN, frame.width)
+    left = (
+        theme.margin(frame.width)
+        + max((text_width(text) for _, text in upright.ticks), default=0.0)
+        + TICK
+        + 0.8
+    )
+    level = fit_axis(frame.x_extent, frame.x_log, left, frame.width - theme.margin(frame.width), frame.width)
     for area in frame.areas:
         sheet.shapes.append(
             Patch(tuple((level.place(x), upright.place(y)) for x, y in area.outline), area.fill)
@@ -125,7 +130,11 @@ def lay_out_frame(frame: Frame) -> Page:
     # a little apart from the upright axis, so that their first labels keep clear of one another
     y = write_axis(sheet, level, bottom + 1.2, clean_text(frame.x_words), frame.width)
     y = write_legend(
-        sheet, frame.keys, theme.MARGIN, frame.width - theme.MARGIN, y + (1.0 if frame.keys else 0.0)
+        sheet,
+        frame.keys,
+        theme.margin(frame.width),
+        frame.width - theme.margin(frame.width),
+        y + (1.0 if frame.keys else 0.0),
     )
     named = [Named(p.name, level.place(p.x), upright.place(p.y), p.radius, p.rank) for p in held]
     circles = [(point.x, point.y, point.radius) for point in named]
@@ -149,7 +158,7 @@ def _square_height(frame: Frame, top: float) -> float:
     """Return the height at which a plot is as tall as it is wide: the labels at its left take room."""
     upright = _vertical_axis(frame, top, top + frame.width)
     labels = max((text_width(text) for _, text in upright.ticks), default=0.0)
-    return frame.width - 2 * theme.MARGIN - labels - TICK - 0.8
+    return frame.width - 2 * theme.margin(frame.width) - labels - TICK - 0.8
 
 
 def _draw_curve(sheet: Sheet, curve: Curve, level: Axis, upright: Axis) -> None:
