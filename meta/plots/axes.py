@@ -192,7 +192,9 @@ def build_axis(extent: Extent, log: bool, start: float, end: float, *, logit: bo
         ):
             break
     ends = [low, high, ticks[0][0], ticks[-1][0]]
-    return Axis("linear", min(ends), max(ends), start, end, tuple(ticks))
+    scale = room / max(max(ends) - min(ends), LEAST_SPAN)
+    kept = _thin_ticks([(value, value, text) for value, text in ticks], scale)
+    return Axis("linear", min(ends), max(ends), start, end, kept)
 
 
 def _steps(span: float) -> list[float]:
@@ -245,7 +247,7 @@ def _logit_axis(low: float, high: float, top: float, start: float, end: float) -
             if len(finer) >= 3 and _apart(finer, scale):
                 chosen = finer
                 break
-    return Axis("logit", low_value, high_value, start, end, tuple((v, text) for _, v, text in chosen), top)
+    return Axis("logit", low_value, high_value, start, end, _thin_ticks(chosen, scale), top)
 
 
 def _log_axis(low: float, high: float, start: float, end: float, ceiling: float | None = None) -> Axis:
@@ -274,7 +276,16 @@ def _log_ticks(left: float, right: float, room: float) -> tuple[tuple[float, str
             if len(finer) >= 3 and _apart(finer, scale):
                 chosen = finer
                 break
-    return tuple((value, text) for _, value, text in chosen)
+    return _thin_ticks(chosen, scale)
+
+
+def _thin_ticks(marks: Sequence[tuple[float, float, str]], scale: float) -> tuple[tuple[float, str], ...]:
+    """Return value and label of ticks, fewer where long numbers on a narrow plot would touch."""
+    kept: list[tuple[float, float, str]] = []
+    for mark in marks:
+        if not kept or _apart([kept[-1], mark], scale):
+            kept.append(mark)
+    return tuple((value, text) for _, value, text in kept)
 
 
 def _log_marks(

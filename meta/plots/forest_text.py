@@ -8,7 +8,7 @@ from meta.effects.measures import find_measure
 from meta.plots import captions
 from meta.plots.presets import Preset, TextLines, short_model
 from meta.results import Fit, Subgroups
-from meta.tables.numbers import MISSING, df_text, level_text, number_text, percent_text, tau2_text
+from meta.tables.numbers import df_text, level_text, number_text, percent_text, tau2_text
 from meta.tables.styles import NumberStyle
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -52,6 +52,8 @@ def heterogeneity_line(fit: Fit, preset: Preset) -> str:
     lines = preset.text
     if lines is None or not lines.heterogeneity:
         return ""
+    if fit.k == 1:
+        return lines.single
     parts = _heterogeneity_parts(fit, lines, preset.numbers)
     return lines.heterogeneity.format(parts=parts) if parts else ""
 
@@ -66,7 +68,7 @@ def effect_line(fit: Fit, preset: Preset) -> str:
         return captions.effect_note(fit)
     kind = "z" if estimate.df is None else "t"
     df = "" if estimate.df is None else f", df = {df_text(estimate.df)}"
-    method = f" ({fit.spec.ci_method})" if fit.spec.ci_method != "Wald" else ""
+    method = f" ({fit.spec.ci_method})" if fit.spec.ci_method != "Wald" and fit.k > 1 else ""
     return lines.effect.format(
         method=method,
         kind=kind.upper() if lines.capital else kind,
@@ -85,7 +87,8 @@ def groups_line(subgroups: Subgroups | None, preset: Preset) -> str:
         return lines.no_groups
     test = subgroups.test
     if test.statistic is None or test.df is None or test.p is None:
-        return f"Test for subgroup differences: {test.reason or 'none'}"
+        reason = (test.reason or "").removeprefix("no test: ")
+        return "Test for subgroup differences: not done" + (f" ({reason})" if reason else "")
     df = str(test.df) if test.df2 is None else f"{test.df} and {df_text(test.df2)}"
     kind = "F" if test.df2 is not None else "χ²" if lines.tight else "Chi²"
     statistic, p = number_text(test.statistic, 2), preset.numbers.p(test.p)
@@ -96,11 +99,13 @@ def pooled_label(fit: Fit, preset: Preset, template: str) -> str:
     """Return the label of a pooled row; an empty template takes the house's words."""
     if not template or fit.k == 0:
         return captions.overall_label(fit)
-    parts = _heterogeneity_parts(fit, preset.text, preset.numbers) if preset.text is not None else ""
+    parts = ""
+    if preset.text is not None and fit.k > 1:
+        parts = _heterogeneity_parts(fit, preset.text, preset.numbers)
     _, effects = short_model(fit.spec.model)
     return template.format(
         k=fit.k,
         level=level_text(fit.spec.level),
         short=_SHORT[effects],
-        het=f" ({parts})" if parts and parts != MISSING else "",
+        het=f" ({parts})" if parts else "",
     )

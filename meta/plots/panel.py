@@ -277,9 +277,11 @@ def _draw_references(
         x = axis.place(panel.threshold.value)
         sheet.shapes.append(Stroke(x, top, x, bottom, theme.GREEN, 0.8, (4.0, 2.4)))
         words = clean_text(f"{declared_text(panel.threshold.value)}: {panel.threshold.words}")
-        (line,) = wrap_text(words, panel.width - axis.start - 2.0, theme.NOTE_SIZE, most=1)
+        # headings of columns to the right of the plot start a little further on
+        end = axis.end + 1.0 if _has_right(panel) else panel.width - 2.0
+        (line,) = wrap_text(words, end - axis.start, theme.NOTE_SIZE, most=1)
         half = theme.text_width(line, theme.NOTE_SIZE) / 2
-        middle = min(max(x, axis.start + half), panel.width - 2.0 - half)
+        middle = min(max(x, axis.start + half), end - half)
         sheet.write(
             line,
             middle,
@@ -297,12 +299,17 @@ def threshold_note(threshold: Threshold, unit_words: str) -> str:
     return f"Dashed line: {declared_text(threshold.value)}{unit_words}, {threshold.words}{source}."
 
 
+def _has_right(panel: Panel) -> bool:
+    """Return whether columns stand to the right of the plot."""
+    return panel.plot_at is not None and panel.plot_at < len(panel.columns)
+
+
 def _write_favours(sheet: Sheet, panel: Panel, axis: Axis, top: float) -> float:
     """Write what lies to either side of the null value, where it is on the axis; return the y below, mm."""
     if panel.favours is None or panel.null is None or not axis.holds(panel.null):
         return top
-    last = panel.plot_at is None or panel.plot_at == len(panel.columns)
-    ends = (max(axis.start - 6.0, 0.5), panel.width - 1.0 if last else min(axis.end + 6.0, panel.width - 1.0))
+    right = min(axis.end + 6.0, panel.width - 1.0) if _has_right(panel) else panel.width - 1.0
+    ends = (max(axis.start - 6.0, 0.5), right)
     sides = find_sides(panel.favours, panel.favours_style, axis, panel.null, ends)
     return write_favours(sheet, sides, panel.favours_style, ends, top)
 

@@ -53,8 +53,8 @@ class TextLines:
         ``{i2}``.
     order, join : tuple of str
         Which of them, in which order, and what stands between one and the next, the last from there on.
-    heterogeneity : str
-        The line, with its ``{parts}``; empty where there is none.
+    heterogeneity, single : str
+        The line, with its ``{parts}``; empty where there is none. ``single`` is that of a single study.
     effect : str
         The test of the overall effect: ``{method}``, ``{kind}`` (z or t), ``{statistic}``, ``{df}``, ``{p}``.
     groups, no_groups : str
@@ -76,6 +76,7 @@ class TextLines:
     order: tuple[str, ...] = ("tau2", "q", "i2")
     join: tuple[str, ...] = ("; ",)
     heterogeneity: str = "Heterogeneity: {parts}"
+    single: str = ""
     effect: str = ""
     groups: str = ""
     no_groups: str = ""
@@ -215,6 +216,7 @@ _REVMAN = Preset(
         effect="Test for overall effect{method}: {kind} = {statistic}{df} ({p})",
         groups="Test for subgroup differences: {kind} = {statistic}, df = {df} ({p})",
         no_groups="Test for subgroup differences: Not applicable",
+        single="Heterogeneity: Not applicable",
         inside=("heterogeneity", "effect"),
         capital=True,
     ),
