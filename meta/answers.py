@@ -48,6 +48,9 @@ STUDY_COLUMNS = (
     ("quality_note", "Quality note"),
 )
 
+#: Columns that tell where a study was published, beside those above: for the list of references.
+REFERENCE_COLUMNS = ("title", "journal", "doi", "pmid")
+
 
 @dataclass(frozen=True, slots=True)
 class Regression:
@@ -422,6 +425,7 @@ def _study_table(selection: Selection) -> Mapping[str, Any]:
                 "label": label,
                 "cells": {name: row.shown(name) for name, _ in columns},
                 "source_url": row.shown("source_url") or None,
+                "reference": {n: row.shown(n) for n in REFERENCE_COLUMNS if row.shown(n)},
                 "risk_of_bias": row.shown("risk_of_bias") or None,
                 "rows": selection.refs[label],
             }

@@ -34,6 +34,7 @@ from meta.protocol.review import Review, read_review
 from meta.report.exports import effects_csv, r_script
 from meta.report.html import render_html
 from meta.report.markdown import render_markdown
+from meta.report.references import render_references
 from meta.results import to_plain
 
 #: Layout of ``results.json``; a reader of it checks this first.
@@ -190,6 +191,7 @@ def compute_review(
         pictures.update({name: told[name].decode("utf-8") for name in told if name.endswith(".svg")})
     files["results.json"] = results_bytes(results)
     files["report.md"] = render_markdown(results).encode("utf-8")
+    files.update(render_references(results))
     files["report.html"] = render_html(results, pictures).encode("utf-8")
     return Computed(results, files, tuple(answers))
 

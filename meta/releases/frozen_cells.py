@@ -190,6 +190,7 @@ class _Recorded:
         for shown in each_table(self.entry, "study_table", "rows") if label in self.single else ():
             if shown.get("label") == label:
                 found.update(_table(shown.get("cells")))
+                found.update(_table(shown.get("reference")))
         found = {name: text for name, text in found.items() if name in self.sheet.columns}
         found.update(_table(row.get("cells")))
         return {name: text for name, text in found.items() if isinstance(text, str)}

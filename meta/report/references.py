@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -84,14 +84,22 @@ def list_references(results: Mapping[str, Any]) -> list[Work]:
     return [*methods, *_studies(root, {work["id"] for work in methods})]
 
 
-def render_csl(results: Mapping[str, Any]) -> str:
-    """Return the references as CSL JSON; the same input gives the same text."""
-    return json.dumps(list_references(results), ensure_ascii=False, indent=1) + "\n"
+def render_references(results: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the files of references by name; the same input gives the same bytes.
+
+    ``references.bib`` is BibTeX in UTF-8: no text of a sheet ends its field, or is a command of TeX.
+    ``references.json`` is CSL JSON.
+    """
+    works = list_references(results)
+    return {
+        "references.bib": write_bibtex(works).encode("utf-8"),
+        "references.json": (json.dumps(works, ensure_ascii=False, indent=1) + "\n").encode("utf-8"),
+    }
 
 
-def render_bibtex(results: Mapping[str, Any]) -> str:
-    """Return the references as BibTeX (UTF-8): no text of a sheet ends its field, or is a command of TeX."""
-    return "\n".join(_bibtex(work) for work in list_references(results))
+def write_bibtex(works: Sequence[Work]) -> str:
+    """Return works as BibTeX."""
+    return "\n".join(_bibtex(work) for work in works)
 
 
 # Methods

@@ -67,7 +67,7 @@ def analyses(written: dict[str, Any]) -> dict[str, Any]:
 
 def test_these_files_are_written_and_no_others(shipped: RunResult, analyses: dict[str, Any]) -> None:
     assert shipped.report == shipped.out / "report.html"
-    wanted = {"results.json", "report.html", "report.md"}
+    wanted = {"results.json", "report.html", "report.md", "references.bib", "references.json"}
     for name in ANALYSES:
         wanted |= {f"analyses/{name}/{file}" for file in ("forest.svg", "effects.csv", "analysis.R")}
     wanted |= {figure for entry in analyses.values() for figure in entry["figures"].values()}

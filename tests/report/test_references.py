@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from report_factory import HOSTILE, make_results
 
 import meta.report
-from meta.report.references import cited_works, list_references, render_bibtex, render_csl
+from meta.report.references import cited_works, list_references, render_references
 
 REPORT = Path(meta.report.__file__).parent
 
@@ -35,6 +35,10 @@ WORDS = (
 )
 
 _CITATION = re.compile(r"[A-ZÖÜ][\w'’-]+(?: et al\.| and colleagues)? \(?(?:19|20)\d\d\b")
+
+
+def bibtex(results: dict[str, Any]) -> str:
+    return render_references(results)["references.bib"].decode("utf-8")
 
 
 def words_of(path: Path) -> str:
@@ -198,7 +202,7 @@ _WRITTEN = re.compile(r"\\text(backslash|brace(left|right)|ascii(tilde|circum))\
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_no_text_ends_its_field_or_is_a_command(title: str, journal: str) -> None:
     results = with_rows([row("A", title=f"x{title}", journal=journal, authors_short=title)])
-    found = entries(render_bibtex(results))
+    found = entries(bibtex(results))
     assert [entry["id"] for entry in found] == [work["id"] for work in list_references(results)]
     for name in ("title", "journal", "author"):
         value = _WRITTEN.sub("", found[-1].get(name, ""))
@@ -209,7 +213,7 @@ def test_hostile_text_stays_text() -> None:
     nasty = HOSTILE + " }, note = {\\input{/etc/passwd}} @comment{x} % \" \\write18{ls}"
     address = f"https://e.example/{{}}\\x {nasty}"
     attacked = row("A", address, title=nasty, journal=nasty, authors_short=nasty)
-    last = entries(render_bibtex(with_rows([attacked])))[-1]
+    last = entries(bibtex(with_rows([attacked])))[-1]
     assert set(last) == {"type", "id", "author", "title", "journal", "url", "keywords"}
     assert r"\input" not in str(last)
     assert r"\textbackslash{}input\textbraceleft{}/etc/passwd" in last["title"]
@@ -218,13 +222,13 @@ def test_hostile_text_stays_text() -> None:
 
 def test_same_input_same_text_and_the_json_is_what_was_listed() -> None:
     results = make_results()
-    assert render_bibtex(results) == render_bibtex(copy.deepcopy(results))
-    assert json.loads(render_csl(results)) == list_references(results)
+    assert bibtex(results) == bibtex(copy.deepcopy(results))
+    assert json.loads(render_references(results)["references.json"]) == list_references(results)
 
 
 def test_names_are_written_for_bibtex() -> None:
     names = ("Van Harten, Bai et al", "A & B")
-    text = render_bibtex(with_rows([row(name, title=name, authors_short=name) for name in names]))
+    text = bibtex(with_rows([row(name, title=name, authors_short=name) for name in names]))
     assert "author = {{Van Harten, Bai} and others}" in text
     assert r"author = {{A \& B}}" in text
-    assert "author = {Röver, C. and Knapp, G. and Friede, T.}" in render_bibtex(make_results())
+    assert "author = {Röver, C. and Knapp, G. and Friede, T.}" in bibtex(make_results())
