@@ -21,8 +21,11 @@ from meta.protocol.review import Review, read_review
 #: Layout of a manifest; a reader of it checks this first.
 MANIFEST_FORMAT = "trs-meta-release@1"
 
-#: Name of the manifest inside a release.
+#: Name of the manifest inside a release, and in the folder of a run.
 MANIFEST_FILE = "manifest.json"
+
+#: Layout of the manifest of a run, which is no release.
+RUN_FORMAT = "trs-meta-run@1"
 
 #: Name of the results inside a release.
 RESULTS_FILE = "results.json"
@@ -167,15 +170,34 @@ def read_releases(folder: Path) -> tuple[Release, ...]:
     Raises
     ------
     ReleaseError
-        If a manifest cannot be read.
+        If a manifest cannot be read, or is gone from a folder that has the name and the results of a release.
     """
     try:
         names = sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
         there = [n for n in names if not n.startswith(".") and (folder / n / MANIFEST_FILE).exists()]
     except OSError as error:
         raise ReleaseError(f"cannot read {folder}: {error.strerror or error}") from error
+    for name in names:
+        if name not in there and VERSION_PATTERN.fullmatch(name) and _was_release(folder / name):
+            raise ReleaseError(
+                f"{folder / name}: this was a release, and its {MANIFEST_FILE} is gone; put it back, or move "
+                "the folder out of the releases"
+            )
     found = [read_release(folder / name) for name in there]
     return tuple(sorted(found, key=lambda release: (version_key(release.manifest.version), release.folder)))
+
+
+def _was_release(folder: Path) -> bool:
+    """Say whether a folder holds what every release does beside its manifest."""
+    return (folder / RESULTS_FILE).is_file() and (folder / "review").is_dir()
+
+
+def is_release(folder: Path) -> bool:
+    """Whether a folder holds the manifest of a release, whole or broken; that of a run is another."""
+    try:
+        return RUN_FORMAT.encode("ascii") not in (folder / MANIFEST_FILE).read_bytes()
+    except OSError:
+        return os.path.lexists(folder / MANIFEST_FILE)
 
 
 def read_release(folder: Path) -> Release:

@@ -33,7 +33,7 @@ def compare_snapshots(old: Snapshot, new: Snapshot) -> Changes:
         Every row, cell and choice that differs, and every analysis: those of the newer protocol in its order,
         then those that went.
     """
-    sheets = Sheets(old, new)
+    sheets, renamed = Sheets(old, new), _renamed_sheets(old, new)
     choices = compare_choices(old, new)
     plans = [{plan.id: plan for plan in side.review.protocol.analyses} for side in (old, new)]
     names = [*plans[1], *(name for name in plans[0] if name not in plans[1])]
@@ -46,12 +46,13 @@ def compare_snapshots(old: Snapshot, new: Snapshot) -> Changes:
         sheets=tuple(
             sheet_changes(
                 name,
-                sheets.pair(name, name),
+                sheets.pair(renamed.get(name, name), name),
                 _label_columns(name, (new, old)),
-                _lines(name, sides, Side.lines),
-                _lines(name, sides, lambda side: side.others),
+                _lines((renamed.get(name, name), name), sides, Side.lines),
+                _lines((renamed.get(name, name), name), sides, lambda side: side.others),
             )
             for name in dict.fromkeys([*new.review.sheets, *old.review.sheets])
+            if name not in renamed.values()
         ),
         choices=choices,
         analyses=tuple(_compare_analysis(name, *sides[name], sheets, choices) for name in names),
@@ -74,15 +75,32 @@ def _label_columns(sheet: str, versions: Sequence[Snapshot]) -> tuple[str, ...]:
     return ()
 
 
+def _renamed_sheets(old: Snapshot, new: Snapshot) -> dict[str, str]:
+    """Return the former name of each sheet that the newer protocol calls otherwise: its file is the same."""
+    before, after = (side.review.protocol.sheets for side in (old, new))
+    gone = {entry.file: name for name, entry in before.items() if name not in after}
+    return {
+        name: gone[entry.file]
+        for name, entry in after.items()
+        if name not in before
+        and entry.file in gone
+        and before[gone[entry.file]].schema_name == entry.schema_name
+        and sum(other.file == entry.file for n, other in after.items() if n not in before) == 1
+    }
+
+
 def _lines(
-    sheet: str,
+    sheets: tuple[str, str],
     sides: Mapping[str, tuple[Side | None, Side | None]],
     lines_of: Callable[[Side], frozenset[int]],
 ) -> dict[str, tuple[frozenset[int], frozenset[int]]]:
     """Return the lines of a sheet that each analysis, or only its alternatives, used in the two versions."""
     found = {}
     for name, pair in sides.items():
-        lines = [lines_of(s) if s is not None and s.plan.sheet == sheet else frozenset() for s in pair]
+        lines = [
+            lines_of(side) if side is not None and side.plan.sheet == sheet else frozenset()
+            for side, sheet in zip(pair, sheets, strict=True)
+        ]
         found[name] = (lines[0], lines[1])
     return found
 

@@ -101,6 +101,18 @@ def test_what_has_no_manifest_or_begins_with_a_dot_is_no_release(tmp_path):
     assert [release.manifest.version for release in list_releases(tmp_path)] == ["1.0"]
 
 
+@pytest.mark.parametrize("lost", ["1.0", "1.1"])
+def test_a_release_that_lost_its_manifest_is_said_and_not_passed_over(tmp_path, lost):
+    write_chain(tmp_path, "1.0", "1.1")
+    (tmp_path / lost / "manifest.json").unlink()
+    with pytest.raises(ReleaseError) as raised:
+        list_releases(tmp_path)
+    assert str(raised.value) == (
+        f"{tmp_path / lost}: this was a release, and its manifest.json is gone; put it back, or move the "
+        "folder out of the releases"
+    )
+
+
 def test_a_manifest_is_written_and_read_alike(tmp_path):
     manifest = Manifest(**manifest_of("1.0", note="two\nlines, β"))
     write_release(tmp_path, manifest_of("1.0"))

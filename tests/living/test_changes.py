@@ -47,6 +47,22 @@ def whats(changes: Changes) -> dict[str, str]:
     return {analysis.id: analysis.what for analysis in changes.analyses}
 
 
+def test_a_sheet_that_has_another_name_in_the_protocol_keeps_its_rows(
+    compare: Callable[..., Changes],
+) -> None:
+    renamed = PROTOCOL.replace("[sheets.s]", "[sheets.cohorts]").replace('sheet = "s"', 'sheet = "cohorts"')
+    changes = compare(changed(cells={("C2005", "events"): "10"}), renamed)
+    (sheet,) = changes.sheets
+    assert (sheet.name, [(row.label, row.what) for row in sheet.rows]) == ("cohorts", [("C2005", "changed")])
+    assert sheet.same == len(ROWS) - 2
+    assert sheet.rows[0].analyses == ("all", "clinics")
+    assert whats(changes) == {"all": "changed", "clinics": "changed"}
+    assert [(c.where, c.old, c.new) for c in changes.choices][:2] == [
+        ("sheets.s", "s.csv", None),
+        ("sheets.cohorts", None, "s.csv"),
+    ]
+
+
 def behind(analysis: AnalysisChanges) -> list[tuple[str, str, dict[str, tuple[str, str]]]]:
     return [(r.label, r.what, {c.column: (c.old, c.new) for c in r.cells}) for r in analysis.rows]
 
@@ -397,10 +413,11 @@ def test_a_row_is_called_by_its_study_where_no_analysis_names_rows(tmp_path: Pat
 
 
 def test_a_sheet_that_only_one_version_has(base: Snapshot, tmp_path: Path) -> None:
-    new = take("2", write_review(tmp_path / "b", ROWS, PROTOCOL.replace('"s"', '"z"').replace(".s]", ".z]")))
+    text = PROTOCOL.replace('"s"', '"z"').replace(".s]", ".z]").replace("s.csv", "z.csv")
+    new = take("2", write_review(tmp_path / "b", ROWS, text, "z.csv"))
     changes = compare_snapshots(base, new)
     assert [(s.name, s.old_file, s.new_file, len(s.rows)) for s in changes.sheets] == [
-        ("z", None, "s.csv", 8),
+        ("z", None, "z.csv", 8),
         ("s", "s.csv", None, 8),
     ]
     # the rows are put together across the two names: not one number moved
