@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
+from numbers import Real
 from typing import Any, Literal, get_args
 
 from meta.errors import OptionError
@@ -113,6 +114,14 @@ def check_option(name: str, value: object, allowed: object) -> None:
     if value not in values:
         listed = ", ".join(repr(v) for v in values)
         raise OptionError(f"{name} must be one of {listed}; got {value!r}")
+
+
+def _as_float(number: float) -> float:
+    """Return a number as a float, infinite where it is too large for one."""
+    try:
+        return float(number)
+    except OverflowError:
+        return float("inf") if number > 0 else float("-inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +295,7 @@ class ModelSpec:
                 raise OptionError(f"{name} under model={self.model!r} must be one of {listed}; got {value!r}")
         self._check_tau2_ci()
         self._resolve_guard()
-        if not isinstance(self.level, int | float) or not 0.0 < float(self.level) < 1.0:
+        if not isinstance(self.level, int | float) or not 0.0 < _as_float(self.level) < 1.0:
             raise OptionError(f"level must lie between 0 and 1 (0.95 for 95%); got {self.level!r}")
         if self.moderators is not None and not isinstance(self.moderators, str):
             raise OptionError(f"moderators must be a formula such as '~ year'; got {self.moderators!r}")
@@ -317,9 +326,9 @@ class ModelSpec:
             if name not in choices.uses:
                 raise OptionError(f"{name}={value!r} is not used under model={self.model!r}")
             if name == "prior_parameters" and isinstance(value, list | tuple):
-                if not all(isinstance(x, int | float) and not isinstance(x, bool) for x in value):
+                if not all(isinstance(x, Real) and not isinstance(x, bool) for x in value):
                     raise OptionError(f"{name} must be {_KIND_WORDS[kind]}; got {value!r}")
-                object.__setattr__(self, name, tuple(float(number) for number in value))
+                object.__setattr__(self, name, tuple(_as_float(number) for number in value))
             elif isinstance(value, bool) or not isinstance(value, kind):
                 raise OptionError(f"{name} must be {_KIND_WORDS[kind]}; got {value!r}")
 
@@ -337,7 +346,7 @@ class ModelSpec:
         if robust and self.weights is not None:
             raise OptionError(f"weights={self.weights!r} have no cluster-robust interval ({self.ci_method})")
         if self.model == "correlated_effects":
-            rho = DEFAULT_RHO if self.rho is None else float(self.rho)
+            rho = DEFAULT_RHO if self.rho is None else _as_float(self.rho)
             if not 0.0 <= rho < 1.0:
                 raise OptionError(f"rho must be 0 or more and below 1; got {self.rho!r}")
             object.__setattr__(self, "rho", rho)

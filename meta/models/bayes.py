@@ -175,7 +175,7 @@ def _shrunken(effects: EffectSizes, used: Mask, shrunken: Floats) -> tuple[Shrun
 def _with_natural(effects: EffectSizes, used: Mask, curve: Floats) -> Floats:
     """Return a density curve (n, 2) with its points on the natural scale and the density there, (n, 4)."""
     natural = to_natural(effects.measure, curve[:, 0], effects.harmonic_n(used))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         # the slope of the transform from the points themselves: the curve is for looking at
         density = curve[:, 1] * np.gradient(curve[:, 0]) / np.gradient(natural)
     return np.column_stack([curve, natural, np.where(np.isfinite(density), density, np.nan)])

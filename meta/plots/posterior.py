@@ -16,7 +16,7 @@ from meta.plots.axes import Axis, Extent, fit_axis, write_axis
 from meta.plots.draw import draw_page
 from meta.plots.layout import Page, Patch, Sheet, Stroke, clean_text
 from meta.plots.panel import Threshold, threshold_note, write_foot, write_title
-from meta.results import Fit, Natural, Posterior
+from meta.results import Fit, Floats, Natural, Posterior
 from meta.tables.numbers import level_text
 
 #: Height of the curves and space between the two panels, mm.
@@ -96,7 +96,7 @@ def _draw_mean(
     # on a logarithmic axis equal areas are equal probabilities only with the density of the logarithm
     column = 1 if measure.log_axis else 3
     mean, new = (
-        [(float(row[2]) * unit.factor, float(row[column])) for row in curve if row[column] == row[column]]
+        _points(curve[:, 2] * unit.factor, curve[:, column])
         for curve in (fit.posterior.density_mu, fit.posterior.density_new)
     )
     value, low, high = (x * unit.factor for x in (natural.value, natural.low, natural.high))
@@ -134,8 +134,8 @@ def _draw_tau(
     sheet: Sheet, fit: Fit, posterior: Posterior, place: tuple[float, float], top: float, width: float
 ) -> tuple[float, bool]:
     """Draw the posterior of tau beside its prior; return the y below the axis, mm, and whether one is cut."""
-    curve = [(float(row[0]), float(row[1])) for row in posterior.density_tau]
-    prior = [(float(row[0]), float(row[2])) for row in posterior.density_tau if row[2] == row[2]]
+    tau, after, before = posterior.density_tau.T
+    curve, prior = _points(tau, after), _points(tau, before)
     extent = Extent([], always=[0.0, curve[-1][0]], floor=0.0)
     axis = fit_axis(extent, False, place[0], place[1], width)
     base = top + PLOT_HEIGHT
@@ -150,6 +150,11 @@ def _draw_tau(
     _trace(sheet, curve, axis, (top, base), tallest, theme.BLUE, ())
     cut = any(y > tallest for _, y in prior)
     return write_axis(sheet, axis, base, f"τ, {find_measure(fit.measure).scale}", width), cut
+
+
+def _points(x: Floats, y: Floats) -> Points:
+    """Return the points of a curve that both numbers tell."""
+    return [(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True) if math.isfinite(a + b)]
 
 
 def _write_heading(sheet: Sheet, words: str, axis: Axis, top: float) -> None:
@@ -180,7 +185,8 @@ def _tallest(mean: Points, new: Points, interval: tuple[float, float], bounds: S
     inside = [y for x, y in mean if interval[0] <= x <= interval[1]]
     if len(bounds) == 2:
         inside += [y for x, y in new if bounds[0] <= x <= bounds[1]]
-    return max(inside, default=1.0)
+    # spread over hundreds of decades a density may be 0 to the last digit
+    return max(inside, default=0.0) or 1.0
 
 
 def _below(points: Points, top: float) -> list[Points]:

@@ -135,3 +135,23 @@ def test_a_prior_far_narrower_than_the_data_is_cut():
     page = page_of(posterior_plot(ratios(8, 3.0, prior="half_cauchy", prior_parameters=(0.001,))))
     assert "A curve that meets the upper edge rises beyond it and is cut there." in texts(page)
     assert outside(page) == []
+
+
+@pytest.mark.parametrize("measure", ["OR", "PLO", "IRLN", "MD"])
+@pytest.mark.parametrize(
+    ("prior", "numbers"),
+    [
+        ("half_normal", (1e30,)),
+        ("half_cauchy", (1e-30,)),
+        ("log_normal", (100.0, 20.0)),
+        ("uniform", (1e30,)),
+    ],
+)
+def test_extreme_priors_are_drawn_inside_the_page(measure, prior, numbers):
+    effects = EffectSizes.from_arrays(np.array([-0.5, 0.6]), np.array([0.05, 0.3]), measure=measure)
+    fit = meta.fit_model(effects, ModelSpec(model="bayes", prior=prior, prior_parameters=numbers))
+    page = page_of(posterior_plot(fit, title="Extreme"))
+    assert outside(page) == []
+    points = [point for curve in curves(page) for point in curve.points]
+    assert np.isfinite(np.array(points)).all()
+    assert all(0.0 <= x <= page.width and 0.0 <= y <= page.height for x, y in points)
