@@ -49,8 +49,8 @@ class Arms:
     ``risk1`` is that of group 1, the treatment; raw, without any continuity correction. ``size`` is the
     weight in percent, or the people or person-time of both groups where a model has no weights (``sized``
     says which). ``control`` are risks of group 2, in rising order, and ``pooled``, ``low`` and ``high`` those
-    of group 1 that the pooled value and its interval make of them; NaN beyond the ends of the scale, empty
-    where there is no pooled value.
+    of group 1 that the pooled value and its interval make of them: beyond the ends of the scale ``pooled`` is
+    NaN and the other two stay at the end; all empty where there is no pooled value.
     """
 
     labels: tuple[str, ...]
@@ -112,7 +112,10 @@ def compare_arms(fit: Fit) -> Arms:
     curves = [control] * 3
     if fit.estimate is not None:
         ends = (fit.estimate.value, fit.estimate.low, fit.estimate.high)
-        curves = [_expect(fit.measure, kind, control, y) for y in ends]
+        curves = [_SHIFTS[fit.measure](control, y) for y in ends]
+        most = 1.0 if kind == "risk" else np.inf
+        beyond = (curves[0] < 0.0) | (curves[0] > most)
+        curves = [np.where(beyond, np.nan, curves[0]), *(np.clip(c, 0.0, most) for c in curves[1:])]
     return Arms(
         tuple(s.label for s, _ in found),
         fit.measure,
@@ -132,10 +135,3 @@ def _cells(study: Study, names: tuple[str, ...]) -> list[float] | None:
     cells = [study.counts.get(name) for name in names]
     known = [cell for cell in cells if cell is not None and np.isfinite(cell)]
     return known if len(known) == len(names) and known[1] > 0 and known[3] > 0 else None
-
-
-def _expect(measure: str, kind: str, control: Floats, y: float) -> Floats:
-    """Return the risk of group 1 at each risk of group 2; NaN where there is no such risk."""
-    risk = _SHIFTS[measure](control, y)
-    beyond = (risk < 0.0) | (risk > (1.0 if kind == "risk" else np.inf))
-    return np.where(beyond, np.nan, risk)

@@ -109,6 +109,7 @@ def funnel_plot(
     banded = _wants_bands(measure, contours, by_size)
     bands = _bands(fit.measure, shown, tallest) if banded else []
     areas, curves, edges = ([], [], []) if by_size else _limits(fit, measure, shown, tallest)
+    lines = [x for x in (pooled, measure.null if banded else None) if x is not None]
     words = (
         (size_words or _SIZES[column]) + " (square-root scale)"
         if by_size
@@ -123,16 +124,7 @@ def funnel_plot(
         points=points,
         curves=curves,
         areas=bands or areas,
-        x_extent=Extent(
-            [(p.x, p.x, p.x) for p in points],
-            always=[
-                *edges,
-                *([pooled] if pooled is not None else []),
-                *([measure.null] if banded and measure.null is not None else []),
-            ],
-            floor=measure.low_end,
-            ceiling=None if measure.high_end is None else shown.factor * measure.high_end,
-        ),
+        x_extent=_extent(points, [*edges, *lines], measure, shown),
         y_extent=Extent([], always=[0.0, tallest], floor=0.0),
         x_log=measure.log_axis,
         vertical="sqrt" if by_size else "down",
@@ -149,6 +141,16 @@ def funnel_plot(
         keys=_keys(banded, bool(filled)),
     )
     return draw_page(lay_out_frame(frame))
+
+
+def _extent(points: Sequence[Point], always: Sequence[float], measure: Measure, unit: DisplayUnit) -> Extent:
+    """Return what the level axis has to hold."""
+    return Extent(
+        [(p.x, p.x, p.x) for p in points],
+        always=always,
+        floor=measure.low_end,
+        ceiling=None if measure.high_end is None else unit.factor * measure.high_end,
+    )
 
 
 def _wants_bands(measure: Measure, contours: bool | None, by_size: bool) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -130,24 +129,12 @@ def _expected(arms: Arms, factor: float) -> tuple[list[Curve], list[Area], list[
     curve = Curve(x, pooled, theme.BLUE, 1.1)
     words = f"pooled {find_measure(arms.measure).name}"
     keys = [Key(words, edge=theme.BLUE, width=1.1)]
-    top = x[-1]
-    # beyond an end of the scale the band goes along that end
     lower, upper = (
-        [
-            (c, _held(float(r) * factor, arms, i, top))
-            for i, (c, r) in enumerate(zip(x, curve_of, strict=True))
-        ]
-        for curve_of in (arms.low, arms.high)
+        [(c, float(r) * factor) for c, r in zip(x, bound, strict=True)] for bound in (arms.low, arms.high)
     )
     area = Area([*lower, *reversed(upper)], theme.WASH)
     name = interval_names(arms.spec.model)[0]
     return [curve], [area], [*keys, Key(f"its {level_text(arms.spec.level)} {name}", fill=theme.WASH)]
-
-
-def _held(value: float, arms: Arms, place: int, top: float) -> float:
-    if not math.isnan(value):
-        return value
-    return top if arms.control[place] > 0.5 * arms.control[-1] else 0.0
 
 
 def _description(arms: Arms, x_words: str, y_words: str) -> str:

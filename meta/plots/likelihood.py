@@ -73,70 +73,77 @@ def likelihood_plot(
         back = raw if trace.parameter == "tau2" else to_natural(trace.measure, raw) * shown.factor
         return [float(x) for x in back]
 
+    frame = _frame(trace, place, shown, [_note(trace, place), *notes], title, provenance, width_mm)
+    return draw_page(lay_out_frame(frame))
+
+
+def _frame(
+    trace: LikelihoodTrace,
+    place: Place,
+    unit: DisplayUnit,
+    notes: Sequence[str],
+    title: str | None,
+    provenance: str | None,
+    width: float,
+) -> Frame:
+    """Return what is drawn: the curve, its maxima, the cut and the interval."""
+    measure, tau = find_measure(trace.measure), trace.parameter == "tau2"
     x, depth = place(trace.values), [float(y) for y in trace.loglik - trace.highest]
-    cut = -trace.drop
     bounds = place([b for b in (trace.low, trace.high) if b is not None])
-    points = [Point(place([trace.peak])[0], 0.0, fill=theme.BLUE)]
-    heights = np.interp(trace.lower_maxima, trace.values, trace.loglik - trace.highest)
-    points += [
-        Point(at, float(height), fill=theme.PAPER)
-        for at, height in zip(place(trace.lower_maxima), heights, strict=True)
-    ]
-    level = level_text(trace.level)
-    tau = trace.parameter == "tau2"
-    own = place([trace.estimate])[0]
-    apart = not math.isclose(trace.estimate, trace.peak, rel_tol=1e-4, abs_tol=1e-9)
-    deepest = max(cut * DEPTH, min([y for y in depth if math.isfinite(y)], default=cut))
-    deepest = min([deepest, *(1.15 * float(height) for height in heights)])
+    heights = [float(h) for h in np.interp(trace.lower_maxima, trace.values, trace.loglik - trace.highest)]
+    lower = zip(place(trace.lower_maxima), heights, strict=True)
+    floor = max(-trace.drop * DEPTH, min([y for y in depth if math.isfinite(y)], default=-trace.drop))
+    deepest = min([floor, *(1.15 * height for height in heights)])
     kept = [a for a, b in zip(x, depth, strict=True) if math.isfinite(b) and b >= deepest]
-    frame = Frame(
-        points=points,
+    own = place([trace.estimate]) if _is_apart(trace) else []
+    return Frame(
+        points=[
+            Point(place([trace.peak])[0], 0.0, fill=theme.BLUE),
+            *(Point(at, height, fill=theme.PAPER) for at, height in lower),
+        ],
         curves=[
-            *_cut_lines(bounds, cut, deepest, (min(kept), max(kept))),
+            *_cut_lines(bounds, -trace.drop, deepest, (min(kept), max(kept))),
             Curve(x, depth, theme.BLUE, 1.2),
         ],
         areas=_shade(x, depth, bounds),
         x_extent=Extent(
             [],
-            always=[min(kept), max(kept), *([own] if apart else [])],
+            always=[min(kept), max(kept), *own],
             floor=0.0 if tau else measure.low_end,
-            ceiling=None if tau or measure.high_end is None else shown.factor * measure.high_end,
+            ceiling=None if tau or measure.high_end is None else unit.factor * measure.high_end,
         ),
+        # a little above 0, so that the circle at the maximum is whole
         y_extent=Extent([], always=[deepest, 0.0, 0.02 * trace.drop], ceiling=0.02 * trace.drop),
         x_log=not tau and measure.log_axis,
         vertical="linear",
-        x_words=_tau2_words(measure) if tau else shown.axis,
+        x_words=_tau2_words(measure) if tau else unit.axis,
         y_words=f"{'Restricted log' if trace.restricted else 'Log'}-likelihood below its maximum",
-        x_line=own if apart else None,
+        x_line=own[0] if own else None,
         null=None if tau or not measure.compares else measure.null,
         title=title,
         spoken_title=title or "Profile likelihood",
-        description=_description(trace, place, shown),
-        notes=[_note(trace, place, apart), *notes],
+        description=_description(trace, place, unit),
+        notes=notes,
         provenance=provenance,
-        width=width_mm,
-        keys=[
-            Key("maximum", fill=theme.BLUE, edge=theme.BLUE, point=True),
-            *(
-                [Key("another maximum", fill=theme.PAPER, edge=theme.BLUE, point=True)]
-                if trace.lower_maxima
-                else []
-            ),
-            Key(f"{level} interval", fill=theme.WASH),
-            *(
-                [
-                    Key(
-                        f"estimate of this analysis ({trace.spec.tau2_method})",
-                        edge=theme.BLUE,
-                        dash=(1.0, 1.6),
-                    )
-                ]
-                if apart
-                else []
-            ),
-        ],
+        width=width,
+        keys=_keys(trace),
     )
-    return draw_page(lay_out_frame(frame))
+
+
+def _is_apart(trace: LikelihoodTrace) -> bool:
+    """Return whether the analysis's own estimate lies elsewhere than the maximum."""
+    return not math.isclose(trace.estimate, trace.peak, rel_tol=1e-4, abs_tol=1e-9)
+
+
+def _keys(trace: LikelihoodTrace) -> list[Key]:
+    keys = [Key("maximum", fill=theme.BLUE, edge=theme.BLUE, point=True)]
+    if trace.lower_maxima:
+        keys.append(Key("another maximum", fill=theme.PAPER, edge=theme.BLUE, point=True))
+    keys.append(Key(f"{level_text(trace.level)} interval", fill=theme.WASH))
+    if _is_apart(trace):
+        words = f"estimate of this analysis ({trace.spec.tau2_method})"
+        keys.append(Key(words, edge=theme.BLUE, dash=(1.0, 1.6)))
+    return keys
 
 
 def _tau2_words(measure: Measure) -> str:
@@ -177,14 +184,14 @@ def _interval(trace: LikelihoodTrace, place: Place) -> str:
     return interval_text(value, low, high, column_decimals([(value, low, high)]))
 
 
-def _note(trace: LikelihoodTrace, place: Place, apart: bool) -> str:
+def _note(trace: LikelihoodTrace, place: Place) -> str:
     kind = "restricted maximum likelihood" if trace.restricted else "maximum likelihood"
     name = "τ²" if trace.parameter == "tau2" else "Pooled value"
     text = (
         f"{name} by {kind}: {_interval(trace, place)}, where the log-likelihood has fallen by "
         f"{number_text(trace.drop, 2)} (dashed). Model: {MODEL_WORDS[trace.spec.model].name}, k = {trace.k}."
     )
-    if apart:
+    if _is_apart(trace):
         text += f" Dotted: {_number(trace, place, trace.estimate)}, the estimate of this analysis."
     if trace.lower_maxima:
         others = ", ".join(_number(trace, place, at) for at in trace.lower_maxima)

@@ -152,7 +152,8 @@ def _lay_out(
     y = write_axis(sheet, axis, bottom, clean_text(unit.axis), width)
     y = write_legend(sheet, _keys(fit), margin, width - margin, y + 1.0)
     notes, provenance = foot
-    spoken = "; ".join(f"{row.name}: {', '.join(pair)}" for row, pair in zip(rows, texts, strict=True))
+    listed = "; ".join(f"{row.name}: {', '.join(pair)}" for row, pair in zip(rows, texts, strict=True))
+    spoken = f"Orchard plot of single effects with mean and intervals. Across: {unit.axis}. {listed}."
     words = [
         _size_note(rows),
         captions.between_note(subgroups) if subgroups is not None else "",
@@ -164,9 +165,7 @@ def _lay_out(
         *notes,
     ]
     height = write_foot(sheet, words, provenance, y + 2.0, width)
-    return sheet.page(
-        width, height, clean_text(title or "Orchard plot"), clean_text(f"Orchard plot. {spoken}.")
-    )
+    return sheet.page(width, height, clean_text(title or "Orchard plot"), clean_text(spoken))
 
 
 def _row_text(row: _Row, unit: DisplayUnit) -> list[str]:

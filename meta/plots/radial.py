@@ -22,6 +22,7 @@ from meta.plots.legend import Key, Named, names_note, write_legend, write_names
 from meta.plots.panel import write_foot, write_title
 from meta.plots.scatter import LINE_CLEARANCE, RADIUS
 from meta.plots.theme import text_width
+from meta.results import Floats
 from meta.tables.numbers import column_decimals, interval_text, level_text, tau2_text
 
 #: Greatest height of the scores and of the arc, mm.
@@ -132,21 +133,12 @@ def _lay_out(
         for p, z in zip(radial.precision, radial.score, strict=True)
     ]
     sheet.shapes += [Disc(x, y, RADIUS, theme.PALE, theme.BLUE, 0.8) for x, y in places]
-    extent = Extent([], always=[0.0, float(radial.precision.max())], floor=0.0)
-    axis = fit_axis(extent, False, left, end, width)
-    # ticks of the precision where the rays' own scale has them
-    axis = Axis(
-        "linear", 0.0, (end - left) / scales.across, left, end, _kept(axis, (end - left) / scales.across)
+    y = write_axis(
+        sheet, _level_axis(radial, scales, end, width), bottom + 1.2, f"Precision: 1 / {root}", width
     )
-    y = write_axis(sheet, axis, bottom + 1.2, f"Precision: 1 / {root}", width)
     y = write_legend(sheet, _keys(radial), theme.margin(width), width - theme.margin(width), y + 1.0)
     away = np.abs(radial.score - radial.value * radial.precision)
-    named = [
-        Named(label, px, py, RADIUS, float(rank))
-        for label, (px, py), rank in zip(radial.labels, places, away, strict=True)
-    ]
-    circles = [(px, py, RADIUS) for px, py in places] + [(px, py, LINE_CLEARANCE) for px, py in arc]
-    missing = write_names(sheet, named, circles, (left + 0.4, top, width - 1.0, bottom))
+    missing = _write_names(sheet, radial.labels, places, away, arc, (left + 0.4, top, width - 1.0, bottom))
     words = [*_notes(radial, unit), names_note(missing), *notes]
     height = write_foot(sheet, words, provenance, y + 2.0, width)
     spoken = (
@@ -156,8 +148,30 @@ def _lay_out(
     return sheet.page(width, height, clean_text(title or "Radial plot"), clean_text(spoken))
 
 
-def _kept(axis: Axis, high: float) -> tuple[tuple[float, str], ...]:
-    return tuple((value, text) for value, text in axis.ticks if value <= high * (1.0 + 1e-9))
+def _write_names(
+    sheet: Sheet,
+    labels: Sequence[str],
+    places: Sequence[tuple[float, float]],
+    away: Floats,
+    lines: Sequence[tuple[float, float]],
+    bounds: tuple[float, float, float, float],
+) -> int:
+    """Name the studies, those furthest from the pooled line first; return how many found no room."""
+    named = [
+        Named(label, x, y, RADIUS, float(rank))
+        for label, (x, y), rank in zip(labels, places, away, strict=True)
+    ]
+    circles = [(x, y, RADIUS) for x, y in places] + [(x, y, LINE_CLEARANCE) for x, y in lines]
+    return write_names(sheet, named, circles, bounds)
+
+
+def _level_axis(radial: Radial, scales: _Scales, end: float, width: float) -> Axis:
+    """Return the axis of precision, on the scale of the rays and as long as they are."""
+    extent = Extent([], always=[0.0, float(radial.precision.max())], floor=0.0)
+    high = (end - scales.x) / scales.across
+    ticks = fit_axis(extent, False, scales.x, end, width).ticks
+    kept = tuple((value, text) for value, text in ticks if value <= high * (1.0 + 1e-9))
+    return Axis("linear", 0.0, high, scales.x, end, kept)
 
 
 def _effects(radial: Radial) -> list[float]:

@@ -136,22 +136,31 @@ def lay_out_frame(frame: Frame) -> Page:
         frame.width - theme.margin(frame.width),
         y + (1.0 if frame.keys else 0.0),
     )
+    missing = _name_points(sheet, frame, held, level, upright)
+    notes = [*frame.notes, names_note(missing)]
+    if len(held) < len(frame.points):
+        notes.append(f"Beyond the axes, not drawn: {len(frame.points) - len(held)}.")
+    height = write_foot(sheet, notes, frame.provenance, y + 2.0, frame.width)
+    return sheet.page(frame.width, height, clean_text(frame.spoken_title), clean_text(frame.description))
+
+
+def _name_points(sheet: Sheet, frame: Frame, held: Sequence[Point], level: Axis, upright: Axis) -> int:
+    """Write the names of points beside them; return how many found no room."""
     named = [Named(p.name, level.place(p.x), upright.place(p.y), p.radius, p.rank) for p in held]
+    if not any(point.words for point in named):
+        return 0
     circles = [(point.x, point.y, point.radius) for point in named]
     # names keep clear of lines that are drawn through many points, too
     circles += [
         (level.place(x), upright.place(y), LINE_CLEARANCE)
         for curve in frame.curves
-        if len(curve.x) > 2 and named
+        if len(curve.x) > 2
         for x, y in zip(curve.x, curve.y, strict=True)
         if level.holds(x) and upright.holds(y)
     ]
-    bounds = (level.start + 0.4, top, frame.width - 1.0, bottom)
-    notes = [*frame.notes, names_note(write_names(sheet, named, circles, bounds))]
-    if len(held) < len(frame.points):
-        notes.append(f"Beyond the axes, not drawn: {len(frame.points) - len(held)}.")
-    height = write_foot(sheet, notes, frame.provenance, y + 2.0, frame.width)
-    return sheet.page(frame.width, height, clean_text(frame.spoken_title), clean_text(frame.description))
+    return write_names(
+        sheet, named, circles, (level.start + 0.4, upright.end, frame.width - 1.0, upright.start)
+    )
 
 
 def _square_height(frame: Frame, top: float) -> float:

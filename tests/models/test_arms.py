@@ -79,3 +79,18 @@ def test_other_measures_and_fits_without_counts_are_refused() -> None:
     bare = meta.EffectSizes.from_arrays([0.1, 0.2], [0.1, 0.1], measure="OR")
     with pytest.raises(ModelError, match="needs the counts events1, n1, events2, n2; no study used has them"):
         compare_arms(meta.fit_model(bare))
+
+
+def test_beyond_the_scale_the_curve_ends_and_the_band_stays_at_the_end() -> None:
+    doubled = meta.EffectSizes.from_arrays([0.7, 0.6, 0.8], [0.01] * 3, measure="RR")
+    counts = {
+        "events1": np.array([20.0, 18.0, 22.0]), "n1": np.full(3, 50.0),
+        "events2": np.array([10.0, 10.0, 10.0]), "n2": np.full(3, 50.0),
+    }  # fmt: skip
+    arms = compare_arms(
+        meta.fit_model(meta.EffectSizes(doubled.y, doubled.v, doubled.labels, "RR", counts=counts))
+    )
+    assert np.isnan(arms.pooled[-1])
+    assert (arms.low[-1], arms.high[-1]) == (1.0, 1.0)
+    assert (np.diff(arms.high) >= 0.0).all()
+    assert (arms.low <= arms.high).all()
