@@ -96,7 +96,7 @@ def _draw_mean(
     # on a logarithmic axis equal areas are equal probabilities only with the density of the logarithm
     column = 1 if measure.log_axis else 3
     mean, new = (
-        _points(curve[:, 2] * unit.factor, curve[:, column])
+        _points(curve[:, 2], curve[:, column], unit.factor)
         for curve in (fit.posterior.density_mu, fit.posterior.density_new)
     )
     value, low, high = (x * unit.factor for x in (natural.value, natural.low, natural.high))
@@ -152,9 +152,10 @@ def _draw_tau(
     return write_axis(sheet, axis, base, f"τ, {find_measure(fit.measure).scale}", width), cut
 
 
-def _points(x: Floats, y: Floats) -> Points:
-    """Return the points of a curve that both numbers tell."""
-    return [(a, b) for a, b in zip(x.tolist(), y.tolist(), strict=True) if math.isfinite(a + b)]
+def _points(x: Floats, y: Floats, factor: float = 1.0) -> Points:
+    """Return the points of a curve, x in the unit of display, that have finite numbers."""
+    both = ((a * factor, b) for a, b in zip(x.tolist(), y.tolist(), strict=True))
+    return [(a, b) for a, b in both if math.isfinite(a) and math.isfinite(b)]
 
 
 def _write_heading(sheet: Sheet, words: str, axis: Axis, top: float) -> None:
