@@ -326,7 +326,7 @@ def spoken_row(texts: Sequence[str]) -> str:
     """Return a row of a table for screen readers: its name, cut where it is very long, and its last cell."""
     there = [text for text in texts if text]
     name = there[0] if len(there[0]) <= _SPOKEN_NAME else there[0][: _SPOKEN_NAME - 1] + "…"
-    return f"{name}: {there[-1]}" if len(there) > 1 else name
+    return f"{name.rstrip(':')}: {there[-1]}" if len(there) > 1 else name
 
 
 def number_remarks(remarks: Iterable[str]) -> dict[str, str]:

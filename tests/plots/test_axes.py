@@ -122,3 +122,30 @@ def test_empty_text_writes_nothing() -> None:
     sheet = Sheet()
     sheet.write("", 0.0, 0.0)
     assert sheet.texts == []
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.floats(1e-7, 1.0 - 1e-9), min_size=1, max_size=6),
+    st.floats(1.001, 50.0),
+    st.sampled_from([1.0, 100.0, 10_000.0]),
+    st.floats(20.0, 120.0),
+)
+def test_axes_of_log_odds_hold_their_ticks_and_keep_labels_apart(
+    shares: list[float], spread: float, top: float, room: float
+) -> None:
+    points = [(p * top, p / spread * top, min(p * spread, 1.0) * top) for p in shares]
+    axis = build_axis(Extent(points, floor=0.0, ceiling=top), False, 0.0, room, logit=True)
+    assert 0.0 < axis.low < axis.high < top
+    places = [axis.place(value) for value, _ in axis.ticks]
+    assert places == sorted(places)
+    assert all(axis.holds(value) for value, _ in axis.ticks)
+    widths = [text_width(text) for text in labels(axis)]
+    for (a, b), (x, y) in zip(pairwise(places), pairwise(widths), strict=True):
+        assert b - a >= (x + y) / 2 + TICK_GAP - 1e-9
+
+
+def test_shares_have_ticks_at_one_two_five_on_both_sides_of_the_half() -> None:
+    axis = build_axis(Extent([(50.0, 0.9, 99.2)], ceiling=100.0), False, 0.0, 140.0, logit=True)
+    assert {"1", "50", "99"} <= set(labels(axis))
+    assert axis.place(10.0) + axis.place(90.0) == pytest.approx(2 * axis.place(50.0))
