@@ -58,8 +58,7 @@ def check(page: Page) -> None:
     assert page.description
 
 
-@pytest.mark.parametrize("k", [3, 40, 500])
-@pytest.mark.parametrize("measure", ["SMD", "RR"])
+@pytest.mark.parametrize(("measure", "k"), [("SMD", 3), ("RR", 3), ("RR", 40), ("SMD", 500)])
 def test_figures_of_few_and_many_studies_stay_on_the_page(measure: str, k: int) -> None:
     effects = many(k, measure)
     fit = meta.fit_model(effects)

@@ -67,15 +67,15 @@ def draw_ratios(width: float) -> dict[str, Figure]:
     }
 
 
-@pytest.mark.parametrize("width", [85.0, 120.0, 170.0])
+@pytest.mark.parametrize("width", [85.0, 170.0])
 @pytest.mark.parametrize("draw", [draw_proportions, draw_ratios])
 def test_figures_of_the_shipped_evidence(draw: Callable[[float], dict[str, Figure]], width: float) -> None:
     figures = draw(width)
-    again = draw(width) if width == 120.0 else figures
+    again = draw(width) if width == 85.0 else figures
     for kind, figure in figures.items():
         page = page_of(figure)
         assert overlapping(page) == [], kind
         assert outside(page) == [], kind
         assert page.width == width, kind
         assert len(page.description) > 60, kind
-        assert figure_bytes(figure, "svg") == figure_bytes(again[kind], "svg"), kind
+        assert again is figures or figure_bytes(figure, "svg") == figure_bytes(again[kind], "svg"), kind
