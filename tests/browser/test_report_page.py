@@ -165,3 +165,16 @@ def test_nothing_scrolls_the_whole_page_sideways_on_a_telephone(browser: api.Bro
     page.goto(page_file.as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
+
+
+def test_a_table_that_goes_on_beyond_the_edge_shows_it_on_a_telephone(
+    browser: api.Browser, page_file: Path
+) -> None:
+    for width, shadowed in ((390, True), (1280, False)):
+        context = browser.new_context(viewport={"width": width, "height": 800})
+        page = context.new_page()
+        page.goto(page_file.as_uri())
+        box = page.locator("#answers .scroll").first
+        assert ("gradient" in box.evaluate("box => getComputedStyle(box).background")) is shadowed
+        assert box.evaluate("box => box.scrollWidth > box.clientWidth") is shadowed
+        context.close()
