@@ -31,6 +31,9 @@ _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]")
 
+#: What a line cannot end in: other spaces than those that never break (U+00A0, U+2007, U+202F) part words.
+_WORD = re.compile("[^ \t\n\r\u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000]+")
+
 #: A stretch of a word that rather stays together: up to a mark after which addresses are broken.
 _STRETCH = re.compile(r"[^/_.:;,=&?-]*[/_.:;,=&?-]?")
 
@@ -83,7 +86,7 @@ def _name(character: str) -> str:
 
 def widest_word(text: str, size: float, face: Face = "regular") -> float:
     """Return the width of the widest word of a text in mm."""
-    return max((text_width(word, size, face) for word in text.split()), default=0.0)
+    return max((text_width(word, size, face) for word in _WORD.findall(text)), default=0.0)
 
 
 def fold_sentence(sentence: Sentence, width: float, size: float, face: Face = "regular") -> Sentence:
@@ -103,7 +106,7 @@ def fold_sentence(sentence: Sentence, width: float, size: float, face: Face = "r
     text = plain(sentence)
     breaks = [
         word.start() + place
-        for word in re.finditer(r"\S+", text)
+        for word in _WORD.finditer(text)
         if len(word.group(0)) > 1 and text_width(word.group(0), size, face) > width
         for place in _breaks(word.group(0), width, size, face)
     ]

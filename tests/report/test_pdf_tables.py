@@ -12,7 +12,7 @@ from meta.report.pdf_text import BREAK, Letters, fold_sentence
 from meta.report.pieces import Link, Shown, plain
 from meta.report.views import Column, Table, row
 
-WORDS = st.text(st.sampled_from("abcdé -/.,0123456789_ñΩя"), max_size=120)
+WORDS = st.text(st.sampled_from("abcdé -/.,0123456789_ñΩя\u00a0\u202f"), max_size=120)
 
 
 @st.composite
@@ -38,9 +38,9 @@ def test_every_part_fits_its_page_and_every_column_is_shown(table: Table) -> Non
                 face = "bold" if one.strong else "regular"
                 folded = plain(fold_sentence(one.cells[place], room, part.size, face))
                 assert folded.replace(BREAK, "") == plain(one.cells[place])
-                for line in folded.replace(BREAK, " ").split():
+                for line in folded.replace(BREAK, " ").split(" "):
                     # a column cannot be narrower than one letter
-                    assert len(line) == 1 or text_width(line, part.size, face) <= room + 1e-6
+                    assert len(line) <= 1 or text_width(line, part.size, face) <= room + 1e-6
 
 
 def test_a_table_of_short_columns_stays_upright_at_its_natural_width() -> None:
