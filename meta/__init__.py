@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from meta.effects.dependence import combine_rows as combine_rows
     from meta.effects.dependence import constant_correlation as constant_correlation
     from meta.effects.sizes import EffectSizes as EffectSizes
+    from meta.errors import LayoutWarning as LayoutWarning
     from meta.errors import MetaError as MetaError
     from meta.models.arms import Arms as Arms
     from meta.models.arms import compare_arms as compare_arms
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from meta.plots.baujat import baujat_plot as baujat_plot
     from meta.plots.caterpillar import caterpillar_plot as caterpillar_plot
     from meta.plots.drapery import drapery_plot as drapery_plot
+    from meta.plots.forest import forest_pages as forest_pages
     from meta.plots.forest import forest_plot as forest_plot
     from meta.plots.funnel import funnel_plot as funnel_plot
     from meta.plots.labbe import labbe_plot as labbe_plot
@@ -75,6 +77,7 @@ _HOMES = {
     "DisplayUnit": "meta.options",
     "EffectSizes": "meta.effects.sizes",
     "Fit": "meta.results",
+    "LayoutWarning": "meta.errors",
     "LikelihoodTrace": "meta.models.likelihood",
     "MetaError": "meta.errors",
     "ModelComparison": "meta.models.comparison",
@@ -105,6 +108,7 @@ _HOMES = {
     "fit_many": "meta.models.fitting",
     "fit_model": "meta.models.fitting",
     "fit_subgroups": "meta.models.subgroups",
+    "forest_pages": "meta.plots.forest",
     "forest_plot": "meta.plots.forest",
     "freeze_release": "meta.releases.freeze",
     "funnel_plot": "meta.plots.funnel",

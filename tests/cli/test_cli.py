@@ -163,10 +163,12 @@ def test_fit_prints_one_analysis_in_its_unit(shell):
         "random",
         "--forest",
         "f.svg",
+        "--preset",
+        "jama",
     )
     assert done.exit_code == 0, done.output
     assert "4.24 [3.16, 5.69]" in done.stdout
-    assert Path("f.svg").read_text(encoding="utf-8").startswith("<?xml")
+    assert ">Per 10\u202f000 (95% CI)<" in Path("f.svg").read_text(encoding="utf-8")
     whole = shell(
         "fit", GOLDEN / "cataract.csv", "--measure", "PLO", "--columns", "events=cases,n=total", "--json"
     )
@@ -180,6 +182,7 @@ def test_fit_prints_one_analysis_in_its_unit(shell):
         (["check", "."], 1, "review.toml"),
         (["run", "--figures", "gif"], 2, "unknown format 'gif'"),
         (["fit", "nowhere.csv", "--measure", "PLO", "--columns", "events=e,n=n"], 1, "nowhere.csv"),
+        (["fit", "x.csv", "--measure", "PLO", "--columns", "events=e,n=n", "--preset", "bmj"], 2, "--forest"),
         (["fit", "empty.csv", "--measure", "PLO", "--columns", "events=e,n=n"], 1, "empty.csv"),
         (["fit", "picture.csv", "--measure", "PLO", "--columns", "events=e,n=n"], 1, "picture.csv"),
         (["fit", "picture.xlsx", "--measure", "PLO", "--columns", "events=e,n=n"], 1, "picture.xlsx"),
