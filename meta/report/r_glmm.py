@@ -71,14 +71,22 @@ def glmm_call(fit: Mapping[str, Any], data: str, mods: str) -> list[str]:
         ]
     if spec["model"] == "unconditional_random":
         note.append("# glmer takes one node for two random effects; results.json integrates over both.")
+    if _searches_in_vain(fit):
+        note.append("# tau2 is estimated at 0, which R's search over log(tau2) never meets: held at 0 here.")
     test = "t" if spec["ci_method"] == "t" else "z"
-    method = "EE" if spec["tau2_method"] is None else "ML"
+    method = "EE" if spec["tau2_method"] is None or _searches_in_vain(fit) else "ML"
     return [
         *note,
         f"fit <- rma.glmm(measure = {_counts(fit)}, data = {data},{mods}",
         f'           method = "{method}", {_nodes(spec)}test = "{test}",',
         f"           level = {r_number(100 * spec['level'])}{_control(spec)})",
     ]
+
+
+def _searches_in_vain(fit: Mapping[str, Any]) -> bool:
+    """Return whether metafor's own optimizer, for the exact conditional model, looks for log(tau2) = -Inf."""
+    exact = fit["spec"]["model"] == "conditional_exact" and fit["measure"] == "OR"
+    return exact and fit["tau2"] is not None and fit["tau2"]["value"] == 0.0
 
 
 def _counts(fit: Mapping[str, Any]) -> str:
@@ -115,7 +123,7 @@ def glmm_extras(fit: Mapping[str, Any]) -> list[str]:
     spec, prediction, heterogeneity = fit["spec"], fit["prediction"], fit["heterogeneity"]
     close, loose = glmm_tolerances(fit)
     lines: list[str] = []
-    if fit["tau2"] is not None:
+    if fit["tau2"] is not None and not _searches_in_vain(fit):
         lines += r_compare("tau2", fit["tau2"]["value"], "fit$tau2", loose)
     if heterogeneity is not None:
         lines += r_compare("Q, likelihood ratio", heterogeneity["q"], "fit$QE.LRT", close)

@@ -12,6 +12,7 @@ from meta.options import TWO_GROUP_GLMMS
 from meta.report.methods import methods_sentences
 from meta.report.pieces import Node, plain
 from meta.report.r_fits import describe_fit
+from meta.report.r_glmm import glmm_call
 
 TRIALS = pd.DataFrame(
     {
@@ -92,3 +93,35 @@ def test_r_code_says_what_r_cannot_do() -> None:
     code = "\n".join(describe_fit("main", fitted("OR", model="conditional_exact"), "dat", {}, {}))
     assert 'if (!requireNamespace("BiasedUrn", quietly = TRUE)) {' in code
     assert '  compare("estimate"' in code
+
+
+@pytest.mark.parametrize("moderators", [None, "~ x"])
+def test_r_code_holds_tau2_where_r_would_look_for_its_logarithm(moderators: str | None) -> None:
+    """metafor's search for the exact conditional model fails at tau2 = 0 ("did not achieve convergence")."""
+    frame = pd.DataFrame(
+        {
+            "events1": [6, 8, 12, 9], "n1": [40, 52, 81, 60],
+            "events2": [5, 9, 11, 9], "n2": [41, 50, 83, 61], "x": [0.3, -1.0, 0.5, 2.0],
+        }
+    )  # fmt: skip
+    effects = meta.effect_sizes(frame, "OR", **{name: name for name in frame if name != "x"})
+    spec = meta.ModelSpec(model="conditional_exact", moderators=moderators)
+    fit = meta.fit_model(effects, spec)
+    assert fit.tau2.value == 0.0
+    assert glmm_call(fit.to_dict(), "dat", "")[-4:-2] == [
+        "# tau2 is estimated at 0, which R's search over log(tau2) never meets: held at 0 here.",
+        'fit <- rma.glmm(measure = "OR", ai = events1, n1i = n1, ci = events2, n2i = n2,\n'
+        '           model = "CM.EL", data = dat,',
+    ]
+    assert 'method = "EE"' in glmm_call(fit.to_dict(), "dat", "")[-2]
+    if moderators is None:
+        code = "\n".join(describe_fit("main", fit.to_dict(), "dat", {}, {}))
+        assert 'compare("estimate"' in code
+        assert 'compare("tau2"' not in code
+    # glmer, which fits the binomial likelihood of rates, reaches tau2 = 0
+    rates = meta.effect_sizes(
+        frame, "IRR", events1="events1", time1="n1", events2="events2", time2="n2"
+    )  # fmt: skip
+    held = meta.fit_model(rates, meta.ModelSpec(model="conditional_exact")).to_dict()
+    assert held["tau2"]["value"] == 0.0
+    assert 'method = "ML"' in glmm_call(held, "dat", "")[-2]
