@@ -37,8 +37,8 @@ def unbiased_correlation(r: Floats, n: Floats, *, variance: str) -> tuple[Floats
 
     References
     ----------
-    Olkin & Pratt (1958), Annals of Mathematical Statistics 29, 201-211, eq. 2.3; Hedges (1989), Review of
-    Educational Research 59, 265-270, eq. 8 (``UB``).
+    Olkin & Pratt (1958), Annals of Mathematical Statistics 29, 201-211, eq. 2.3; Hedges (1989), Journal of
+    Applied Psychology 74, 469-477, eq. 8 (``UB``).
     """
     n = np.where(n > 4.0, n, np.nan)
     left = 1.0 - np.square(r)

@@ -171,7 +171,7 @@ CORRELATIONS = (
     ),
     Measure(
         "UCOR", "correlation", "correlation less its bias", "correlation", "identity", CORRELATION, _R,
-        citation="Olkin & Pratt (1958), Ann Math Stat 29, 201-211; Hedges (1989), Rev Educ Res 59, 265-270",
+        citation="Olkin & Pratt (1958), Ann Math Stat 29, 201-211; Hedges (1989), J Appl Psychol 74, 469-477",
         null=0.0, variances=("LS", "UB", "AV"),
         warning="raw correlations: strong ones look too precise, and intervals can leave -1 to 1",
     ),

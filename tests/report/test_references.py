@@ -80,8 +80,8 @@ def test_every_work_is_whole_and_cited_by_its_own_year() -> None:
             assert re.findall(r"\b(?:19|20)\d\d\b", phrase) in ([], [year]), phrase
         if work["type"] == "article-journal":
             assert {"container-title", "volume", "page"} <= set(work), work["id"]
-        if "DOI" in work:
-            assert re.fullmatch(r"10\.\d{4,9}/\S+", work["DOI"])
+        # an identifier that nobody looked up is worse than none
+        assert "DOI" not in work
 
 
 def test_methods_that_the_report_names_are_listed() -> None:
