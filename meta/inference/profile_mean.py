@@ -58,4 +58,4 @@ def profile_mean(y: Floats, v: Floats, values: Floats) -> Floats:
         )
         fresh = height(np.where(left, inner, outer))
         at_inner, at_outer = np.where(left, fresh, at_outer), np.where(left, at_inner, fresh)
-    return np.maximum(scan.max(axis=0), np.maximum(at_inner, at_outer))
+    return np.asarray(np.maximum(scan.max(axis=0), np.maximum(at_inner, at_outer)))
