@@ -6,7 +6,7 @@ The same model on other subsets, row by row, against the main result.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
@@ -20,13 +20,17 @@ from meta.plots.marks import Diamond, Mark, Square
 from meta.plots.panel import Line, Panel, lay_out_panel
 from meta.plots.table import Cell, Column, Row
 from meta.results import Fit, Refits
+from meta.sensitivity.shift import find_shifts
 from meta.tables.numbers import (
     MISSING,
     column_decimals,
     count_text,
+    factor_text,
     interval_text,
     level_text,
+    p_number_text,
     percent_text,
+    signed_text,
     tau2_text,
 )
 
@@ -158,8 +162,9 @@ def _refits_plot(
     measure = find_measure(fit.measure)
     decimals = _decimals(refits, fit, shown, 2 if measure.is_ratio else 0)
     signs = _signs(refits)
-    lines = [_refit_line(refits, i, shown, decimals, signs) for i in range(len(refits.labels))]
-    lines.append(_main_line(fit, shown, decimals, main))
+    beside = _beside(refits, fit, shown, decimals)
+    lines = [_refit_line(refits, i, shown, decimals, signs, beside) for i in range(len(refits.labels))]
+    lines.append(_main_line(fit, shown, decimals, main, beside))
     squares = [line.mark for line in lines if isinstance(line.mark, Square)]
     band = None
     if fit.natural is not None and fit.status != "one_sided":
@@ -170,6 +175,7 @@ def _refits_plot(
         columns=[
             Column(heading, wraps=True, least=30.0),
             Column("k", "right"),
+            *(Column(name, "right") for name in beside),
             Column("τ²", "right"),
             Column("I²", "right"),
             Column(f"{shown.heading} [{level} {interval_names(fit.spec.model)[0]}]", "right"),
@@ -193,6 +199,24 @@ def _refits_plot(
         band=band,
     )
     return draw_page(lay_out_panel(panel))
+
+
+def _beside(refits: Refits, fit: Fit, unit: DisplayUnit, decimals: int) -> dict[str, tuple[list[str], str]]:
+    """Return further columns by heading: a text a refit, and that of the main fit.
+
+    How far leaving a study out moves the estimate; and P, where there is a value of no effect to test.
+    """
+    columns: dict[str, tuple[list[str], str]] = {}
+    measure = find_measure(fit.measure)
+    if refits.kind == "leave_one_out" and fit.natural is not None:
+        shifts = [float(x) for x in find_shifts(refits, fit)]
+        if measure.is_ratio:
+            columns["Change"] = ([factor_text(x) for x in shifts], "")
+        else:
+            columns["Change"] = ([signed_text(x * unit.factor, decimals) for x in shifts], "")
+    if measure.compares and fit.estimate is not None and not math.isnan(fit.estimate.p):
+        columns["P"] = ([p_number_text(float(p)) for p in refits.p], p_number_text(fit.estimate.p))
+    return columns
 
 
 def _decimals(refits: Refits, fit: Fit, unit: DisplayUnit, least: int) -> int:
@@ -225,7 +249,14 @@ def _remarks(refits: Refits, i: int) -> list[str]:
     return [remark for remark in (refits.notes[i], words) if remark]
 
 
-def _refit_line(refits: Refits, i: int, unit: DisplayUnit, decimals: int, signs: dict[str, str]) -> Line:
+def _refit_line(
+    refits: Refits,
+    i: int,
+    unit: DisplayUnit,
+    decimals: int,
+    signs: dict[str, str],
+    beside: Mapping[str, tuple[list[str], str]],
+) -> Line:
     """Return one refit; one that failed says so in the place of its estimate."""
     label = refits.labels[i] + "".join(signs[remark] for remark in _remarks(refits, i))
     k = Cell(count_text(int(refits.k[i])), color=theme.GREY)
@@ -235,11 +266,13 @@ def _refit_line(refits: Refits, i: int, unit: DisplayUnit, decimals: int, signs:
     if math.isnan(value):
         status = str(refits.status[i])
         words = captions.STATUS_WORDS.get(status) or "no pooled value"
-        failed = Cell(words, "italic", theme.GREY, theme.NOTE_SIZE, "right", 3, flows=True)
+        span = 3 + len(beside)
+        failed = Cell(words, "italic", theme.GREY, theme.NOTE_SIZE, "right", span, flows=True)
         return Line(Row((Cell(label, color=theme.GREY), k, failed)))
     cells = (
         Cell(label),
         k,
+        *(Cell(refit_texts[i], color=theme.GREY) for refit_texts, _ in beside.values()),
         Cell(tau2_text(float(refits.tau2[i])) if refits.k[i] > 1 else MISSING, color=theme.GREY),
         Cell(percent_text(float(refits.i2[i])), color=theme.GREY),
         Cell(interval_text(value, low, high, decimals)),
@@ -247,11 +280,15 @@ def _refit_line(refits: Refits, i: int, unit: DisplayUnit, decimals: int, signs:
     return Line(Row(cells), Square(value, low, high, _SIDE, round=True))
 
 
-def _main_line(fit: Fit, unit: DisplayUnit, decimals: int, name: str) -> Line:
+def _main_line(
+    fit: Fit, unit: DisplayUnit, decimals: int, name: str, beside: Mapping[str, tuple[list[str], str]]
+) -> Line:
     """Return the row of the main fit."""
     tau2 = tau2_text(fit.tau2.value) if fit.tau2 is not None else ""
     i2 = fit.heterogeneity.i2 if fit.heterogeneity is not None else None
-    cells = [Cell(name, "bold"), Cell(count_text(fit.k), "bold"), Cell(tau2, "bold")]
+    cells = [Cell(name, "bold"), Cell(count_text(fit.k), "bold")]
+    cells.extend(Cell(text, "bold") for _, text in beside.values())
+    cells.append(Cell(tau2, "bold"))
     cells.append(Cell(percent_text(i2) if i2 is not None else "", "bold"))
     mark: Mark | None = None
     if fit.natural is None:

@@ -17,6 +17,7 @@ from meta.plots.funnel import funnel_plot
 from meta.plots.layout import Disc, Page, Patch, Stroke
 from meta.plots.refits import cumulative_plot, leave_one_out_plot
 from meta.results import Fit, Natural
+from meta.tables.numbers import signed_text
 
 UNIT = DisplayUnit(100.0, "Per 100", "Resistant, per 100 people")
 VALUES = [0.176, 0.166, 0.168, 0.162, 0.169, 0.18, 0.172, 0.165, 0.171, 0.17, 0.168, 0.189]
@@ -117,3 +118,24 @@ def test_the_axis_of_a_funnel_can_be_chosen_where_there_are_sizes() -> None:
         funnel_plot(ratio_fit(4), axis="size")
     with pytest.raises(OptionError, match="axis must be one of"):
         funnel_plot(ratio_fit(4), axis="n")  # type: ignore[arg-type]
+
+
+def test_leaving_out_shows_how_far_the_estimate_moves_and_p_where_something_is_tested() -> None:
+    fit = cohorts_fit()
+    shown = texts(page_of(leave_one_out_plot(refits_of(fit, "leave_one_out", VALUES), fit, unit=UNIT)))
+    assert fit.natural is not None
+    assert "Change" in shown
+    assert "P" not in shown
+    assert signed_text((VALUES[0] - fit.natural.value) * 100, 1) in shown
+    ratios = ratio_fit(3)
+    assert ratios.natural is not None
+    assert ratios.estimate is not None
+    tested = replace(ratios, estimate=replace(ratios.estimate, p=0.042))
+    values = [ratios.natural.value * factor for factor in (1.12, 1.0, 0.97)]
+    refits = replace(refits_of(tested, "leave_one_out", values), p=np.array([0.0001, 0.31, np.nan]))
+    page = page_of(leave_one_out_plot(refits, tested))
+    assert {"×1.12", "×1.00", "×0.97", "P", "< 0.001", "0.31", "0.042"} <= set(texts(page))
+    assert overlapping(page) == []
+    grown = texts(page_of(cumulative_plot(replace(refits, kind="cumulative"), tested)))
+    assert "Change" not in grown
+    assert "P" in grown
