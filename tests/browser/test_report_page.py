@@ -10,7 +10,9 @@ import pytest
 
 from meta.pipeline import run_review
 
-api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e '.[browser]'")
+api = pytest.importorskip(
+    "playwright.sync_api", reason="playwright is not installed: pip install -e '.[browser]'"
+)
 CHROMIUM = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
 
@@ -38,7 +40,7 @@ def page(browser: api.Browser, page_file: Path) -> Iterator[api.Page]:
     complaints: list[str] = []
     opened.on("console", lambda message: complaints.append(message.text))
     opened.on("pageerror", lambda error: complaints.append(str(error)))
-    opened.on("request", lambda request: complaints.append(request.url) if "http" in request.url[:5] else None)
+    opened.on("request", lambda sent: complaints.append(sent.url) if sent.url.startswith("http") else None)
     opened.goto(page_file.as_uri())
     yield opened
     context.close()
@@ -149,7 +151,9 @@ def test_without_scripts_the_page_is_complete(browser: api.Browser, page_file: P
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_axe_finds_nothing(browser: api.Browser, page_file: Path, width: int) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
+    )
     context = browser.new_context(bypass_csp=True, viewport={"width": width, "height": 900})
     page = context.new_page()
     page.goto(page_file.as_uri())
@@ -159,7 +163,7 @@ def test_axe_finds_nothing(browser: api.Browser, page_file: Path, width: int) ->
     context.close()
 
 
-def test_nothing_scrolls_the_whole_page_sideways_on_a_telephone(browser: api.Browser, page_file: Path) -> None:
+def test_nothing_scrolls_the_page_sideways_on_a_telephone(browser: api.Browser, page_file: Path) -> None:
     context = browser.new_context(viewport={"width": 390, "height": 800})
     page = context.new_page()
     page.goto(page_file.as_uri())
