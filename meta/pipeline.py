@@ -15,9 +15,12 @@ from extraction.errors import Problem
 from extraction.files import check_folder, write_atomic
 from meta.answers import Answer, answer_analysis, answer_to_dict, crosscheck_answers, name_analysis
 from meta.crosscheck.summaries import summarise_opinions
+from meta.deposit.files import deposit_files
+from meta.deposit.manifest import run_manifest
 from meta.drawing import draw_answer, draw_changes, draw_history, save_drawings
 from meta.errors import ReleaseError
 from meta.living.archive import (
+    MANIFEST_FILE,
     Snapshot,
     list_releases,
     releases_folder,
@@ -120,7 +123,8 @@ def run_review(
     computed = compute_review(
         checked, figures=figures, progress=progress, earlier=earlier, crosscheck=crosscheck, r=r
     )
-    for name, content in computed.files.items():
+    written = {**computed.files, MANIFEST_FILE: run_manifest(computed.results, computed.files)}
+    for name, content in written.items():
         write_atomic(folder / name, content)
     return RunResult(folder, folder / "report.html", computed.results, checked.warnings)
 
@@ -193,6 +197,8 @@ def compute_review(
     files["report.md"] = render_markdown(results).encode("utf-8")
     files.update(render_references(results))
     files["report.html"] = render_html(results, pictures).encode("utf-8")
+    named = None if version == THIS_VERSION else version
+    files.update(deposit_files(checked, results, files, version=named))
     return Computed(results, files, tuple(answers))
 
 

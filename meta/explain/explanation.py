@@ -14,10 +14,10 @@ from meta.explain.addresses import Place, describe_prefix, find_place, is_number
 from meta.explain.scene import Scene, describe_place, read_scene, show_value
 from meta.explain.studies import BehindStudy, behind_studies
 from meta.options import GLMMS
+from meta.report.effect_words import zeros_sentence
 from meta.report.methods import methods_sentences
 from meta.report.origins import selection_steps
 from meta.report.pieces import Node, plain
-from meta.report.words import MEASURES as MEASURE_WORDS
 from meta.results import to_plain
 
 #: Layout of an explanation as JSON; a reader of it checks this first.
@@ -248,12 +248,20 @@ def _measure(scene: Scene) -> str:
     return own or (scene.analysis.at("measure").text() if scene.analysis is not None else "")
 
 
+def _effect_choices(scene: Scene) -> Node:
+    """Return how effect sizes are made (formula of the variance, what is added to zero cells)."""
+    if scene.kind == "alternative" and scene.holder is not None:
+        return scene.holder.at("effects")
+    return scene.analysis.at("effects") if scene.analysis is not None else Node(None)
+
+
 def _methods(scene: Scene) -> tuple[str, ...]:
     """Return how the fit was made, and how the measure makes an effect size of a row, with citations."""
     if scene.spec is None:
         return ()
     measure = _measure(scene)
-    sentences = [plain(sentence) for sentence in methods_sentences(measure, scene.spec)]
+    choices = _effect_choices(scene)
+    sentences = [plain(sentence) for sentence in methods_sentences(measure, scene.spec, choices)]
     if measure in MEASURES and MEASURES[measure].citation:
         sentences.append(f"The effect size {measure} is defined in: {MEASURES[measure].citation}.")
     return tuple(sentences)
@@ -313,7 +321,7 @@ def _zero_steps(scene: Scene, studies: tuple[BehindStudy, ...]) -> list[str]:
             f"Zero cells in {', '.join(zero)}: the model takes the counts as they are; y and v, which it "
             "does not read, have the correction."
         ]
-    return [f"Zero cells in {', '.join(zero)}: {MEASURE_WORDS[measure.code].zeros}"]
+    return [f"Zero cells in {', '.join(zero)}: {plain(zeros_sentence(measure, _effect_choices(scene)))}"]
 
 
 def _has_zero_cell(counts: Mapping[str, float | None]) -> bool:

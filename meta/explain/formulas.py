@@ -188,6 +188,8 @@ SAME_AS: dict[str, str] = {
 ANALYSIS: tuple[tuple[str, str], ...] = (
     (r"(alternatives\.rows\.#\.)?unit\.factor", "the factor from the natural scale to the unit of display, "
      "declared in the protocol"),
+    (r"(alternatives\.rows\.#\.)?effects(\..*)?", "how effect sizes are made: the formula of the sampling "
+     "variance, and what is added to zero cells"),
     (r"selection\.rows_in_sheet", "how many rows the sheet has"),
     (r"selection\.filters\.#\.removed", "how many rows a filter of the protocol took away"),
     (r"selection\.filters\.#\.left", "how many rows were left after a filter of the protocol"),

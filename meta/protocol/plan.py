@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -56,6 +57,20 @@ def _require_seen(text: str) -> str:
 
 
 Words = Annotated[str, Field(min_length=1), AfterValidator(_require_seen)]
+
+
+def _require_day(text: str) -> str:
+    """Return a day as it was written."""
+    try:
+        there = datetime.date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        there = False
+    if not there:
+        raise PydanticCustomError("no_day", 'must be a day in quotes, such as "2026-11-24"')
+    return text
+
+
+Day = Annotated[str, AfterValidator(_require_day)]
 #: TOML knows nan and inf, which no choice of a review can be.
 Number = StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)]
 Cell = StrictStr | Number
@@ -409,6 +424,9 @@ class Protocol(_Part):
     question: Words
     authors: tuple[str, ...] = ()
     about: str = ""
+    published: Day | None = Field(
+        default=None, description="Day that archives are told, such as 2026-11-24; no number hangs on it"
+    )
     sheets: dict[str, SheetEntry] = Field(min_length=1)
     targets: dict[str, SheetEntry] = Field(default_factory=dict)
     analyses: tuple[Analysis, ...] = Field(min_length=1)

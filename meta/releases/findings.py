@@ -27,7 +27,10 @@ _SOFTWARE = ({"engine"}, {"python"}, {"packages"})
 _FOLLOWING = ("problems", "provenance", "changes", "review")
 
 #: Parts of a release that are written from results.json, or from other releases.
-_WRITTEN = ("report.html", "report.md", "references.", "changes/")
+_WRITTEN = (
+    "report.html", "report.md", "references.", "changes/",
+    "data/", "datapackage.json", "ro-crate-metadata.json",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,9 @@ def compute_frozen(
     manifest = frozen.manifest
     endings = {name.rpartition(".")[2] for name in manifest.files if name.startswith("analyses/")}
     formats = ["svg", *(f for f in _FORMATS[1:] if f in endings)]
-    version: dict[str, Any] = {"version": manifest.version, "note": manifest.note} if past else {}
+    version: dict[str, Any] = (
+        {"version": manifest.version, "note": manifest.note} if manifest.version else {}
+    )
     try:
         return compute_review(review, figures=formats, progress=progress, earlier=past, **version), ""
     except ReviewError as error:

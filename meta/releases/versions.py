@@ -6,9 +6,9 @@ from pathlib import Path
 
 from meta.errors import ReleaseError
 from meta.living.archive import (
-    MANIFEST_FILE,
     RELEASES_FOLDER,
     Snapshot,
+    is_release,
     read_snapshot,
     releases_folder,
     snapshot_of,
@@ -55,7 +55,7 @@ def compare_versions(
     """
     places = _find_versions(str(old), str(new), None if releases is None else Path(releases))
     # two reviews at work are told apart by where they are, as they were named
-    at_work = not any((place / MANIFEST_FILE).exists() for place in places)
+    at_work = not any(is_release(place) for place in places)
     names = (str(old), str(new)) if at_work else (AT_WORK, AT_WORK)
     sides = [_read_version(place, name, progress) for place, name in zip(places, names, strict=True)]
     return compare_snapshots(sides[0], sides[1])
@@ -70,7 +70,7 @@ def _find_versions(old: str, new: str, releases: Path | None) -> tuple[Path, Pat
         place = folder / text if path is None else path
         if not place.exists():
             entries = sorted(folder.iterdir()) if folder.is_dir() else []
-            known = [entry.name for entry in entries if (entry / MANIFEST_FILE).exists()]
+            known = [entry.name for entry in entries if is_release(entry)]
             hint = f"releases there: {', '.join(known)}" if known else "there are no releases"
             raise ReleaseError(f"there is no {text!r}, neither a path nor a release in {folder}; {hint}")
         found.append(place)
@@ -82,7 +82,7 @@ def _folder_of(places: list[Path]) -> Path:
     if not places:
         return Path(RELEASES_FOLDER)
     first = places[0]
-    if not (first / MANIFEST_FILE).exists():
+    if not is_release(first):
         return releases_folder(first)
     # the parent of "." is itself
     return first.parent if first.name else first.resolve().parent
@@ -90,7 +90,7 @@ def _folder_of(places: list[Path]) -> Path:
 
 def _read_version(place: Path, name: str, progress: Tell | None) -> Snapshot:
     """Read a release, or compute a review at work under a name."""
-    if (place / MANIFEST_FILE).exists():
+    if is_release(place):
         return read_snapshot(place)
     checked = read_review(place)
     return snapshot_of(name, "", checked, compute_results(checked, progress=progress))

@@ -56,8 +56,8 @@ ALIKE: Sentence = (
 )
 
 NOT_COMPARED: Sentence = (
-    "Not compared: profile-likelihood limits of GLMMs and what stands below; prediction intervals and "
-    "intervals of τ² by metafor alone.",
+    "Not compared: profile-likelihood limits of GLMMs, and what stands below. Prediction intervals and "
+    "intervals of τ² are compared with metafor alone.",
 )
 
 

@@ -77,4 +77,6 @@ def test_two_runs_in_two_worlds_write_the_same_bytes(tmp_path):
         "html",
         "md",
         "json",
+        "bib",
+        "toml",
     }

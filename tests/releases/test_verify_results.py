@@ -245,6 +245,8 @@ def test_a_difference_from_another_engine_is_a_failure_by_name(release, monkeypa
     found = verify_release(release, r=False)
     assert {failure.kind for failure in found.failures} == {"opinion"}
     assert str(found.failures[0]).startswith("analyses.share, statsmodels, main: DL, Wald: standard error: ")
+    # alternatives are asked about as the main fit is
+    assert any("statsmodels, alternative: Paule and Mandel: " in str(failure) for failure in found.failures)
     assert " here, 1.5 by statsmodels, relative difference " in str(found.failures[0])
 
 

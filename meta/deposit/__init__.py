@@ -1,0 +1,1 @@
+"""What an archive needs to understand a run: sheets as plain CSV, data package, RO-Crate, manifest."""
