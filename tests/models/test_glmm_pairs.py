@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
 from scipy.stats import nchypergeom_fisher
 
 import meta
@@ -192,3 +194,52 @@ def test_errors_say_what_is_wrong() -> None:
         meta.ModelSpec(model="conditional_exact", tau2_method=None, pi_method="t_k1")
     with pytest.raises(OptionError, match="tau2_method under model='beta_binomial' must be one of None"):
         meta.ModelSpec(model="beta_binomial", tau2_method="ML")
+
+
+def test_fixed_levels_lie_higher_than_where_glmer_stops_by_default() -> None:
+    """By dense integration, each study's level at its best: 20 rate ratios, R metafor 3.8-1 with lme4 1.1-31.
+
+    ``rma.glmm(measure = "IRR", model = "UM.FS", nAGQ = 21)`` stops a tenth of a standard error away; with
+    glmer's bobyqa and tolPwrss = 1e-8 it arrives at our numbers.
+    """
+    counts = pd.DataFrame(
+        {
+            "events1": [2, 3, 30, 0, 35, 2, 1, 0, 2, 5, 4, 15, 6, 6, 0, 1, 2, 5, 0, 7],
+            "time1": [
+                316.6, 16.9, 95.6, 78.4, 118.9, 102.0, 128.9, 158.3, 51.9, 94.2,
+                157.4, 230.3, 310.8, 46.7, 23.5, 47.1, 29.4, 102.2, 101.6, 160.4,
+            ],
+            "events2": [8, 7, 2, 11, 2, 3, 2, 4, 14, 10, 2, 3, 7, 9, 4, 1, 8, 2, 3, 7],
+            "time2": [
+                68.3, 99.0, 70.4, 77.7, 47.3, 37.6, 80.1, 92.9, 157.3, 147.3,
+                25.4, 55.1, 80.7, 260.2, 153.8, 101.2, 306.7, 30.5, 72.7, 272.5,
+            ],
+        }
+    )  # fmt: skip
+    effects = meta.effect_sizes(counts, "IRR", **{name: name for name in counts})
+    found = fit(effects, model="unconditional_fixed", ci_method="Wald", tau2_ci=None)
+    z = np.linspace(-9.0, 9.0, 3001)
+    log_density = -0.5 * z * z - 0.5 * np.log(2.0 * np.pi) + np.log(z[1] - z[0])
+
+    def profile(mean: float, tau2: float) -> float:
+        total = 0.0
+        half = 0.5 * (mean + np.sqrt(tau2) * z)
+        for events1, time1, events2, time2 in counts.itertuples(index=False):
+
+            def lost(level: float) -> float:
+                up, down = level + half, level - half
+                terms = events1 * up - time1 * np.exp(up) + events2 * down - time2 * np.exp(down)  # noqa: B023
+                return -float(logsumexp(log_density + terms))
+
+            total -= minimize_scalar(lost, bounds=(-12.0, 6.0), method="bounded", options={"xatol": 1e-8}).fun
+        return total
+
+    ours = profile(found.estimate.value, found.tau2.value)
+    np.testing.assert_allclose(ours - profile(-0.446203670795953, 1.78771360489946), 6.633e-3, rtol=1e-3)
+    for step in (-1e-2, 1e-2):
+        assert profile(found.estimate.value + step, found.tau2.value) < ours
+        assert profile(found.estimate.value, found.tau2.value + step) < ours
+    np.testing.assert_allclose(
+        [found.estimate.value, found.estimate.se, found.tau2.value],
+        [-0.40867911, 0.35676287, 1.73928182], rtol=2e-6,
+    )  # fmt: skip
