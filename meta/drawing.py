@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from extraction.names import safe_name
@@ -295,6 +295,17 @@ def save_drawings(figures: Mapping[str, Figure], formats: Sequence[str]) -> dict
         (kind, suffix): figure_bytes(figure, suffix)  # type: ignore[arg-type]  # figure_bytes checks it
         for kind, figure in figures.items()
         for suffix in wanted
+    }
+
+
+def picture_bytes(
+    figures: Mapping[str, Figure], saved: Mapping[tuple[str, str], bytes], wants: Callable[[str], bool]
+) -> dict[str, bytes]:
+    """Return the figures whose kind is wanted as PNG at 300 dots per inch; ``saved`` are not drawn again."""
+    return {
+        kind: saved[kind, "png"] if (kind, "png") in saved else figure_bytes(figure, "png")
+        for kind, figure in figures.items()
+        if wants(kind)
     }
 
 

@@ -17,8 +17,8 @@ from meta.answers import Answer, answer_analysis, answer_to_dict, crosscheck_ans
 from meta.crosscheck.summaries import summarise_opinions
 from meta.deposit.files import deposit_files
 from meta.deposit.manifest import run_manifest
-from meta.drawing import draw_answer, draw_changes, draw_history, save_drawings
-from meta.errors import ReleaseError
+from meta.drawing import draw_answer, draw_changes, draw_history, picture_bytes, save_drawings
+from meta.errors import OptionError, ReleaseError
 from meta.living.archive import (
     MANIFEST_FILE,
     Snapshot,
@@ -35,8 +35,7 @@ from meta.profiles.loader import load_profile
 from meta.protocol.plan import Protocol
 from meta.protocol.review import Review, read_review
 from meta.report.exports import effects_csv, r_script
-from meta.report.html import render_html
-from meta.report.markdown import render_markdown
+from meta.report.formats import DEFAULT_FORMATS, Reports, choose_formats, write_reports
 from meta.report.references import render_references
 from meta.results import to_plain
 
@@ -54,21 +53,30 @@ Tell = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run wrote: its folder, the report, the content of results.json, and what looked suspicious."""
+    """What a run wrote: its folder, the report, the content of results.json, and what looked suspicious.
+
+    ``report`` is the page, or the first of the formats asked for; ``report_warnings`` say what a format of
+    the report could not hold.
+    """
 
     out: Path
     report: Path
     results: Mapping[str, Any]
     warnings: tuple[Problem, ...]
+    report_warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A review computed and not yet written: results.json as data, every file by its path, the answers."""
+    """A review computed and not yet written: results.json as data, every file by its path, the answers.
+
+    ``warnings`` say what a format of the report could not hold.
+    """
 
     results: Mapping[str, Any]
     files: Mapping[str, bytes]
     answers: tuple[Answer, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def run_review(
@@ -76,6 +84,8 @@ def run_review(
     *,
     out: str | Path = "out",
     figures: Sequence[str] = ("svg",),
+    formats: Sequence[str] = DEFAULT_FORMATS,
+    docx_template: str | Path | None = None,
     progress: Tell | None = None,
     crosscheck: bool = False,
     r: bool = True,
@@ -87,10 +97,15 @@ def run_review(
     review : path, optional
         A ``review.toml`` or its folder; the shipped review where none is given.
     out : path
-        Folder for ``results.json``, ``report.html``, ``report.md`` and ``analyses/<id>/``; made where it does
-        not exist.
+        Folder for ``results.json``, the report (``report.html``, ...) and ``analyses/<id>/``, and for what an
+        archive needs: ``data/`` (sheets as CSV, protocol), ``datapackage.json``, ``ro-crate-metadata.json``,
+        ``manifest.json``; made where it does not exist.
     figures : sequence of {"svg", "pdf", "png"}
         Formats of the figures beside the SVG that the report carries.
+    formats : sequence of {"html", "docx", "pdf", "md"}
+        Formats of the report; ``docx`` and ``pdf`` need the extra of that name.
+    docx_template : path, optional
+        A team's Word template for ``report.docx``, in place of the one that the protocol names.
     progress : callable, optional
         Called with what is being done, how many steps are done, and how many there are.
     crosscheck : bool
@@ -112,27 +127,45 @@ def run_review(
         If sheets or protocol have errors: all of them. Nothing is written before everything is computed.
     ReleaseError
         If a release beside the review cannot be read, or ``out`` is inside a release.
+    OptionError
+        If a format is not offered, or a Word template is given and no Word document asked for.
+    ReportError
+        If a format needs a package that is not installed, or the Word template cannot be filled in.
     OutputError
         If ``out`` cannot be written.
     """
+    chosen = choose_formats(formats)
+    if docx_template is not None and "docx" not in chosen:
+        raise OptionError("a Word template is for report.docx; ask for the format docx")
     folder = Path(out)
     require_no_release(folder)
     check_folder(folder)
     checked = read_review(review)
     earlier = read_past(list_releases(releases_folder(review)))
+    declared = checked.protocol.report
+    named = docx_template or (declared.docx_template and checked.path.parent / declared.docx_template)
+    reports = Reports(chosen, Path(named) if named else None, declared.docx_figures)
     computed = compute_review(
-        checked, figures=figures, progress=progress, earlier=earlier, crosscheck=crosscheck, r=r
+        checked,
+        figures=figures,
+        reports=reports,
+        progress=progress,
+        earlier=earlier,
+        crosscheck=crosscheck,
+        r=r,
     )
     written = {**computed.files, MANIFEST_FILE: run_manifest(computed.results, computed.files)}
     for name, content in written.items():
         write_atomic(folder / name, content)
-    return RunResult(folder, folder / "report.html", computed.results, checked.warnings)
+    report = folder / f"report.{chosen[0]}"
+    return RunResult(folder, report, computed.results, checked.warnings, computed.warnings)
 
 
 def compute_review(
     checked: Review,
     *,
     figures: Sequence[str] = ("svg",),
+    reports: Reports = Reports(),  # noqa: B008  (frozen)
     progress: Tell | None = None,
     earlier: Sequence[Version | Snapshot] = (),
     version: str = THIS_VERSION,
@@ -148,6 +181,8 @@ def compute_review(
         From :func:`meta.protocol.review.read_review`.
     figures, progress
         As in :func:`run_review`.
+    reports : Reports
+        Formats of the report, and how they are written.
     earlier : sequence of Version or Snapshot
         What was released before, the oldest first; the last one is whole, since it is compared.
     version, note : str
@@ -165,7 +200,8 @@ def compute_review(
     tell = progress if progress is not None else lambda _what, _done, _total: None
     steps = len(checked.protocol.analyses) + 1
     files: dict[str, bytes] = {}
-    pictures: dict[str, str] = {}
+    drawings: dict[str, str] = {}
+    pictures: dict[str, bytes] = {}
     entries: dict[str, Any] = {}
     answers: list[Answer] = []
     for done, plan in enumerate(checked.protocol.analyses):
@@ -175,9 +211,11 @@ def compute_review(
             drawn = draw_answer(answer)
         folder = f"analyses/{plan.id}"
         names = {kind: f"{folder}/{kind}.svg" for kind in drawn}
-        for (kind, suffix), content in save_drawings(drawn, figures).items():
-            files[f"{folder}/{kind}.{suffix}"] = content
-        pictures.update({name: files[name].decode("utf-8") for name in names.values()})
+        saved = save_drawings(drawn, figures)
+        files.update({f"{folder}/{kind}.{suffix}": content for (kind, suffix), content in saved.items()})
+        drawings.update({name: files[name].decode("utf-8") for name in names.values()})
+        shown = picture_bytes(drawn, saved, reports.wants_picture)
+        pictures.update({names[kind]: content for kind, content in shown.items()})
         entry = answer_to_dict(answer, names)
         files[f"{folder}/effects.csv"] = effects_csv(entry).encode("utf-8")
         files[f"{folder}/analysis.R"] = r_script(entry).encode("utf-8")
@@ -190,16 +228,17 @@ def compute_review(
     results = _results(checked, entries, said)
     if earlier:
         now = snapshot_of(version, note, checked, results)
-        told = _tell_versions(results, answers, earlier, now, figures)
+        told, shown = _tell_versions(results, answers, earlier, now, figures, reports)
         files.update(told)
-        pictures.update({name: told[name].decode("utf-8") for name in told if name.endswith(".svg")})
+        pictures.update(shown)
+        drawings.update({name: told[name].decode("utf-8") for name in told if name.endswith(".svg")})
     files["results.json"] = results_bytes(results)
-    files["report.md"] = render_markdown(results).encode("utf-8")
     files.update(render_references(results))
-    files["report.html"] = render_html(results, pictures).encode("utf-8")
+    written, warnings = write_reports(results, drawings, pictures, reports)
+    files.update(written)
     named = None if version == THIS_VERSION else version
     files.update(deposit_files(checked, results, files, version=named))
-    return Computed(results, files, tuple(answers))
+    return Computed(results, files, tuple(answers), warnings)
 
 
 def _tell_versions(
@@ -208,32 +247,39 @@ def _tell_versions(
     earlier: Sequence[Version | Snapshot],
     now: Snapshot,
     formats: Sequence[str],
-) -> dict[str, bytes]:
-    """Put changes and history into the results, and return their figures by path."""
+    reports: Reports,
+) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Put changes and history into the results; return their figures by path, and the pictures for Word."""
     before = earlier[-1]
     if not isinstance(before, Snapshot):
         raise ReleaseError(f"release {before.name} must be read with its sheets, since it is compared")
     files: dict[str, bytes] = {}
+    pictures: dict[str, bytes] = {}
     history = trace_history([*earlier, now])
     for answer in answers:
         name = answer.plan.id
         figure = draw_history(answer, history[name], _shared_level([*earlier, now], name))
         if figure is not None:
             path = f"analyses/{name}/history"
-            for (_, suffix), content in save_drawings({path: figure}, formats).items():
-                files[f"{path}.{suffix}"] = content
+            saved = save_drawings({path: figure}, formats)
+            files.update({f"{path}.{suffix}": content for (_, suffix), content in saved.items()})
+            shown = picture_bytes({path: figure}, saved, lambda _: reports.wants_picture("history"))
+            pictures.update({f"{name}.svg": content for name, content in shown.items()})
             results["analyses"][name]["figures"]["history"] = f"{path}.svg"
     changes = compare_snapshots(before, now)
     levels = {analysis.id: _shared_level([before, now], analysis.id) for analysis in changes.analyses}
     drawn = draw_changes(changes, levels)
-    for (name, suffix), content in save_drawings({n: f for n, (_, f) in drawn.items()}, formats).items():
-        files[f"changes/{name}.{suffix}"] = content
+    moved = {name: figure for name, (_, figure) in drawn.items()}
+    saved = save_drawings(moved, formats)
+    files.update({f"changes/{name}.{suffix}": content for (name, suffix), content in saved.items()})
+    shown = picture_bytes(moved, saved, lambda _: reports.wants_picture("changes"))
+    pictures.update({f"changes/{name}.svg": content for name, content in shown.items()})
     results["history"] = to_plain(history)
     results["changes"] = describe_changes(changes)
     results["changes"]["figures"] = [
         {"file": f"changes/{name}.svg", "unit": words} for name, (words, _) in drawn.items()
     ]
-    return files
+    return files, pictures
 
 
 def _shared_level(versions: Sequence[Version | Snapshot], name: str) -> float | None:

@@ -41,10 +41,11 @@ def print_problems(problems: Sequence[Problem]) -> None:
         click.echo(f"  {problem}", err=True)
 
 
-def print_warnings(warnings: Iterable[Problem]) -> None:
+def print_warnings(warnings: Iterable[Problem | str]) -> None:
     """List warnings on stderr, one a line."""
     for problem in warnings:
-        click.echo(f"  warning: {problem}", err=True)
+        words = visible(problem) if isinstance(problem, str) else problem
+        click.echo(f"  warning: {words}", err=True)
 
 
 @contextmanager
@@ -155,6 +156,7 @@ def run_summary(result: RunResult) -> dict[str, Any]:
         "report": str(result.report),
         "results": str(result.out / "results.json"),
         "warnings": [p.to_dict() for p in result.warnings],
+        "report_warnings": list(result.report_warnings),
         "analyses": analyses,
     }
 

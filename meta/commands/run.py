@@ -19,6 +19,7 @@ from meta.screen import (
 )
 
 FIGURE_FORMATS = ("svg", "pdf", "png")
+REPORT_FORMATS = ("html", "docx", "pdf", "md")
 
 
 @click.command()
@@ -37,10 +38,32 @@ FIGURE_FORMATS = ("svg", "pdf", "png")
     metavar="LIST",
     help="Formats of the figures: svg, pdf, png, joined by commas.",
 )
+@click.option(
+    "--format",
+    "formats",
+    default="html,md",
+    show_default=True,
+    metavar="LIST",
+    help="Formats of the report: html, docx, pdf, md, joined by commas.",
+)
+@click.option(
+    "--docx-template",
+    type=click.Path(path_type=Path),
+    help="A Word template of your own for report.docx, with the tags that the README lists.",
+)
 @click.option("--crosscheck", is_flag=True, help="Make every fit again by PyMARE, statsmodels and SciPy.")
 @click.option("--r/--no-r", default=True, help="With --crosscheck: by R's metafor too, if it is installed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def run(review: Path | None, out: Path, figures: str, crosscheck: bool, r: bool, as_json: bool) -> None:
+def run(
+    review: Path | None,
+    out: Path,
+    figures: str,
+    formats: str,
+    docx_template: Path | None,
+    crosscheck: bool,
+    r: bool,
+    as_json: bool,
+) -> None:
     """Check the sheets, fit every analysis of the protocol, and write figures and a report.
 
     REVIEW is a review.toml or its folder; without one, the shipped review of treatment-resistant
@@ -48,17 +71,31 @@ def run(review: Path | None, out: Path, figures: str, crosscheck: bool, r: bool,
     tolerance is named on stderr, and the exit code is 1; results and report are written all the same.
 
     \b
-    Example:  meta run my-review --out results --figures svg,pdf
+    Example:  meta run my-review --out results --figures svg,pdf --format html,docx
     """  # noqa: D301  (click reads the control character)
-    formats = _figure_formats(figures)
+    drawn = _listed(figures, FIGURE_FORMATS, "--figures")
+    written = _listed(formats, REPORT_FORMATS, "--format")
+    if docx_template is not None and "docx" not in written:
+        raise click.BadParameter("is for report.docx; add docx to --format", param_hint="--docx-template")
     from meta.pipeline import run_review
 
     with in_words(as_json), show_progress() as tell:
-        result = run_review(review, out=out, figures=formats, progress=tell, crosscheck=crosscheck, r=r)
+        result = run_review(
+            review,
+            out=out,
+            # SVG is always among them, since the report carries it
+            figures=tuple(dict.fromkeys(["svg", *drawn])),
+            formats=written,
+            docx_template=docx_template,
+            progress=tell,
+            crosscheck=crosscheck,
+            r=r,
+        )
     if as_json:
         print_json(run_summary(result))
     else:
         print_warnings(result.warnings)
+        print_warnings(result.report_warnings)
         print_summary(result.results)
         print_crosscheck(result.results)
         click.echo(visible(f"\nReport: {result.report}"))
@@ -66,12 +103,11 @@ def run(review: Path | None, out: Path, figures: str, crosscheck: bool, r: bool,
         raise SystemExit(1)
 
 
-def _figure_formats(text: str) -> tuple[str, ...]:
-    """Read ``svg,pdf,png``; SVG is always among them, since the report carries it."""
+def _listed(text: str, offered: tuple[str, ...], option: str) -> tuple[str, ...]:
+    """Read a list such as ``svg,pdf``."""
     wanted = [part.strip().lower() for part in text.split(",") if part.strip()]
-    unknown = [part for part in wanted if part not in FIGURE_FORMATS]
-    if unknown:
-        raise click.BadParameter(
-            f"unknown format {unknown[0]!r}; use {', '.join(FIGURE_FORMATS)}", param_hint="--figures"
-        )
-    return tuple(dict.fromkeys(["svg", *wanted]))
+    unknown = [part for part in wanted if part not in offered]
+    if unknown or not wanted:
+        what = f"unknown format {unknown[0]!r}" if unknown else "no format"
+        raise click.BadParameter(f"{what}; use {', '.join(offered)}", param_hint=option)
+    return tuple(wanted)

@@ -200,6 +200,17 @@ class Threshold(_Part):
     source: Words
 
 
+class ReportPlan(_Part):
+    """How the report is written."""
+
+    docx_template: Words | None = Field(
+        default=None, description="Word template of the team for report.docx, beside the protocol or below it"
+    )
+    docx_figures: Literal["forest", "all"] = Field(
+        default="forest", description="What report.docx shows: forest plots, or every figure"
+    )
+
+
 class Unit(_Part):
     """How numbers of an analysis are shown."""
 
@@ -427,6 +438,7 @@ class Protocol(_Part):
     published: Day | None = Field(
         default=None, description="Day that archives are told, such as 2026-11-24; no number hangs on it"
     )
+    report: ReportPlan = ReportPlan()
     sheets: dict[str, SheetEntry] = Field(min_length=1)
     targets: dict[str, SheetEntry] = Field(default_factory=dict)
     analyses: tuple[Analysis, ...] = Field(min_length=1)

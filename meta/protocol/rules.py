@@ -52,6 +52,7 @@ def check_rules(protocol: Protocol, folder: FilePath) -> list[Fault]:
         Places are those in ``protocol``.
     """
     faults: list[Fault] = []
+    faults += _check_template(protocol.report.docx_template, folder)
     sheets: dict[str, _Columns] = {}
     for name, entry in protocol.sheets.items():
         found = list(_check_entry(("sheets", name), entry, folder))
@@ -89,16 +90,7 @@ def check_rules(protocol: Protocol, folder: FilePath) -> list[Fault]:
 
 def _check_entry(here: Path, entry: SheetEntry, folder: FilePath) -> Iterator[Fault]:
     """Refuse files outside the review's folder, unknown schemas, and what does not fit file or schema."""
-    inside = folder.resolve()
-    try:
-        outside = not (inside / entry.file).resolve().is_relative_to(inside)
-    except (OSError, ValueError):
-        outside = True
-    if outside or FilePath(entry.file).is_absolute() or "\\" in entry.file:
-        message = f"{entry.file!r} must lie in the review's folder or below it"
-        yield Fault(
-            (*here, "file"), "file-outside", message, "copy the file beside the protocol and give its name"
-        )
+    yield from _check_inside((*here, "file"), entry.file, folder)
     if entry.schema_name not in SCHEMA_NAMES:
         message = f"no sheet schema {entry.schema_name!r}"
         yield Fault((*here, "schema"), "unknown-schema", message, suggest(entry.schema_name, SCHEMA_NAMES))
@@ -111,6 +103,31 @@ def _check_entry(here: Path, entry: SheetEntry, folder: FilePath) -> Iterator[Fa
         for key in entry.dialect().for_text_only:
             message = f"{key} is only for text files, and {entry.file!r} is a workbook"
             yield Fault((*here, key), "only-for-text", message, "remove it: a workbook knows its cells")
+
+
+def _check_inside(here: Path, file: str, folder: FilePath) -> Iterator[Fault]:
+    """Refuse a file outside the review's folder."""
+    inside = folder.resolve()
+    try:
+        outside = not (inside / file).resolve().is_relative_to(inside)
+    except (OSError, ValueError):
+        outside = True
+    if outside or FilePath(file).is_absolute() or "\\" in file:
+        message = f"{file!r} must lie in the review's folder or below it"
+        yield Fault(here, "file-outside", message, "copy the file beside the protocol and give its name")
+
+
+def _check_template(file: str | None, folder: FilePath) -> Iterator[Fault]:
+    """Refuse a Word template that lies elsewhere, is none by its name, or is not there."""
+    here: Path = ("report", "docx_template")
+    found = [] if file is None else list(_check_inside(here, file, folder))
+    yield from found
+    if file is None or found:
+        return
+    if FilePath(file).suffix.lower() != ".docx":
+        yield Fault(here, "wrong-value", "a Word template ends in .docx", "save it as a Word document")
+    elif not (folder / file).is_file():
+        yield Fault(here, "no-file", f"no file {file!r} beside the protocol", "copy it there, or remove it")
 
 
 def _read_header(path: FilePath, entry: SheetEntry) -> tuple[str, ...] | None:

@@ -175,7 +175,9 @@ def _read_inputs(checked: Review) -> dict[str, bytes]:
     """Return protocol, sheets, references and profiles by their path in the release."""
     beside = checked.path.parent
     named = [entry.file for entry in (*checked.protocol.sheets.values(), *checked.protocol.targets.values())]
-    paths = [PurePosixPath(name) for name in (checked.path.name, *named)]
+    template = checked.protocol.report.docx_template
+    further = () if template is None else (template,)
+    paths = [PurePosixPath(name) for name in (checked.path.name, *named, *further)]
     for path in paths:
         if not is_inside(f"review/{path}"):
             raise ReleaseError(

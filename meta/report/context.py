@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from extraction.names import safe_name
@@ -55,13 +55,15 @@ from meta.report.words import MEASURES
 RESULTS_FORMAT = "trs-meta-results@1"
 
 
-def build_context(results: Mapping[str, Any]) -> ReportView:
+def build_context(results: Mapping[str, Any], formats: Sequence[str] = ("html", "md")) -> ReportView:
     """Build everything that the templates show.
 
     Parameters
     ----------
     results : mapping
         The content of results.json.
+    formats : sequence of str
+        Formats of the report that are written, for the list of files beside the page.
 
     Returns
     -------
@@ -99,8 +101,13 @@ def build_context(results: Mapping[str, Any]) -> ReportView:
         problems=_problem_block(root.at("problems")),
         crosscheck=crosscheck_block(root),
         provenance=_provenance_block(root),
-        files=(Link("results.json", "results.json"), Link("report.md", "report.md")),
+        files=tuple(Link(name, name) for name in ("results.json", *_beside(formats))),
     )
+
+
+def _beside(formats: Sequence[str]) -> list[str]:
+    """Return the files that hold the report in other formats than the page."""
+    return [f"report.{name}" for name in formats if name != "html"]
 
 
 def _unit_of(analysis: Node) -> Unit:
@@ -343,9 +350,8 @@ def _problem_block(problems: Node) -> Block:
 
 def _provenance_block(root: Node) -> Block:
     words = (
-        "Every number of this page stands in results.json under the address in its data-id attribute; the "
-        "same input gives the "
-        "same bytes.",
+        "Every number of the report stands in results.json, under the address that report.html gives it in "
+        "its data-id attribute; the same input gives the same bytes.",
     )
     return Block(
         "Provenance",

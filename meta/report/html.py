@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -36,7 +36,9 @@ def content_policy(script: str) -> str:
     )
 
 
-def render_html(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
+def render_html(
+    results: Mapping[str, Any], figures: Mapping[str, str], formats: Sequence[str] = ("html", "md")
+) -> str:
     """Write the report as HTML.
 
     Parameters
@@ -45,6 +47,8 @@ def render_html(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
         The content of results.json.
     figures : mapping of str to str
         SVG text by file name as it stands under ``figures`` in the results.
+    formats : sequence of str
+        Formats of the report that stand beside the page, for its list of files.
 
     Returns
     -------
@@ -56,7 +60,7 @@ def render_html(results: Mapping[str, Any], figures: Mapping[str, str]) -> str:
     ReportError
         If the results have another format, or a figure they name is missing or no plain drawing.
     """
-    view = build_context(results)
+    view = build_context(results, formats)
     environment = _environment()
     drawn = {figure.file: _drawing(figure, figures, i) for i, figure in enumerate(_figures_of(view), start=1)}
     script = read_script()
