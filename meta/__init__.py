@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from meta.appraisal import Appraisal as Appraisal
+    from meta.appraisal import find_tool as find_tool
     from meta.bias.asymmetry import SmallStudyTest as SmallStudyTest
     from meta.bias.asymmetry import check_sample_size as check_sample_size
     from meta.bias.radial import Radial as Radial
@@ -50,6 +52,8 @@ if TYPE_CHECKING:
     from meta.plots.refits import cumulative_plot as cumulative_plot
     from meta.plots.refits import leave_one_out_plot as leave_one_out_plot
     from meta.plots.regression import regression_plot as regression_plot
+    from meta.plots.risk_of_bias import traffic_light_plot as traffic_light_plot
+    from meta.plots.risk_of_bias_summary import risk_of_bias_summary_plot as risk_of_bias_summary_plot
     from meta.profiles.loader import profile as profile
     from meta.profiles.loader import profile_names as profile_names
     from meta.protocol.reader import read_protocol as read_protocol
@@ -59,9 +63,15 @@ if TYPE_CHECKING:
     from meta.results import Fit as Fit
     from meta.results import Refits as Refits
     from meta.results import Subgroups as Subgroups
+    from meta.sensitivity.absolute import AbsoluteEffect as AbsoluteEffect
+    from meta.sensitivity.absolute import absolute_effect as absolute_effect
+    from meta.sensitivity.certainty import CertaintyInputs as CertaintyInputs
+    from meta.sensitivity.certainty import certainty_inputs as certainty_inputs
     from meta.sensitivity.contributions import Contributions as Contributions
     from meta.sensitivity.contributions import find_contributions as find_contributions
     from meta.sensitivity.cumulative import cumulate as cumulate
+    from meta.sensitivity.judged import JudgementShares as JudgementShares
+    from meta.sensitivity.judged import share_judgements as share_judgements
     from meta.sensitivity.leave_one_out import leave_one_out as leave_one_out
     from meta.sensitivity.permutation import Permutation as Permutation
     from meta.sensitivity.permutation import permute as permute
@@ -71,12 +81,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AbsoluteEffect": "meta.sensitivity.absolute",
+    "Appraisal": "meta.appraisal",
     "Arms": "meta.models.arms",
+    "CertaintyInputs": "meta.sensitivity.certainty",
     "ContrastTest": "meta.models.comparison",
     "Contributions": "meta.sensitivity.contributions",
     "DisplayUnit": "meta.options",
     "EffectSizes": "meta.effects.sizes",
     "Fit": "meta.results",
+    "JudgementShares": "meta.sensitivity.judged",
     "LayoutWarning": "meta.errors",
     "LikelihoodTrace": "meta.models.likelihood",
     "MetaError": "meta.errors",
@@ -90,8 +104,10 @@ _HOMES = {
     "Share": "meta.sensitivity.share",
     "SmallStudyTest": "meta.bias.asymmetry",
     "Subgroups": "meta.results",
+    "absolute_effect": "meta.sensitivity.absolute",
     "baujat_plot": "meta.plots.baujat",
     "caterpillar_plot": "meta.plots.caterpillar",
+    "certainty_inputs": "meta.sensitivity.certainty",
     "check_sample_size": "meta.bias.asymmetry",
     "combine_rows": "meta.effects.dependence",
     "compare_arms": "meta.models.arms",
@@ -105,6 +121,7 @@ _HOMES = {
     "expected_share": "meta.sensitivity.share",
     "find_contributions": "meta.sensitivity.contributions",
     "find_radial": "meta.bias.radial",
+    "find_tool": "meta.appraisal",
     "fit_many": "meta.models.fitting",
     "fit_model": "meta.models.fitting",
     "fit_subgroups": "meta.models.subgroups",
@@ -127,10 +144,13 @@ _HOMES = {
     "radial_plot": "meta.plots.radial",
     "read_protocol": "meta.protocol.reader",
     "regression_plot": "meta.plots.regression",
+    "risk_of_bias_summary_plot": "meta.plots.risk_of_bias_summary",
     "run_review": "meta.pipeline",
+    "share_judgements": "meta.sensitivity.judged",
     "test_contrast": "meta.models.comparison",
     "trace_likelihood": "meta.models.likelihood",
     "trace_p_values": "meta.models.p_values",
+    "traffic_light_plot": "meta.plots.risk_of_bias",
     "verify_release": "meta.releases.verify",
 }
 
