@@ -73,12 +73,18 @@ def bayes_parts(measure: str, spec: Node, choices: Node) -> list[tuple[str, list
             "which carries the uncertainty of mean and tau; it exists from one study on.",
         )
         parts.append(("Prediction", [prediction]))
+    else:
+        parts.append(("Prediction", [("No prediction interval is computed.",)]))
     spread: list[Sentence] = [
         (
             "tau² and I² are medians of their posteriors; I² follows from tau² and the typical sampling "
             "variance (Higgins and Thompson 2002). Q is Cochran's.",
         )
     ]
+    if spec.at("tau2_ci").exists:
+        spread.append(join("The ", level, " credible interval of tau² is equal-tailed as well."))
+    else:
+        spread.append(("No interval is computed for tau².",))
     parts.append(("Heterogeneity", spread))
     if words is not None:
         weights = "The weight of a study is what it adds to the posterior mean, averaged over tau."
@@ -96,7 +102,7 @@ def _prior_of(spec: Node, numbers: Node) -> tuple[Sentence, ...]:
     if name == "uniform" and not given:
         return ((f"has {_IMPROPER}",),)
     if name not in _PRIORS:
-        return ((f"has the prior {name}",),)
+        return ((f"has a prior that has no description in words here ({name})",),)
     words, source = _PRIORS[name]
     pieces = words.split("{}")
     after = zip(given, pieces[1:], strict=True)

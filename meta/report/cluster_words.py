@@ -11,6 +11,7 @@ from meta.report.pieces import (
     plain,
     ranged,
     show_count,
+    show_declared,
     show_level,
     show_percent,
     show_tau2,
@@ -32,7 +33,6 @@ def multilevel_sentences(spec: Node) -> list[Sentence]:
     """Say which multilevel model was fitted."""
     column = spec.at("cluster").text()
     method = spec.at("tau2_method").text()
-    by = _LIKELIHOODS.get(method, method)
     if spec.at("model").text() == "three_level":
         head = (
             f"A three-level model is fitted to the rows, clustered in studies by the column {column}: true "
@@ -46,10 +46,12 @@ def multilevel_sentences(spec: Node) -> list[Sentence]:
             "A model of correlated and hierarchical effects is fitted to the rows, clustered in studies by "
             f"the column {column}: true values vary between studies and between the rows of a study, and the "
             "sampling errors of rows of one study are taken to correlate by ",
-            f"{spec.at('rho').number():g}",
+            show_declared(spec.at("rho")),
             " (Pustejovsky and Tipton 2022).",
         )
-    return [first, (f"Both variances are estimated by {by}; tau² is their sum.",)]
+    if method not in _LIKELIHOODS:
+        return [first, ("tau² is the sum of both variances.",)]
+    return [first, (f"Both variances are estimated by {_LIKELIHOODS[method]}; tau² is their sum.",)]
 
 
 def robust_sentence(spec: Node) -> Sentence:
@@ -57,13 +59,16 @@ def robust_sentence(spec: Node) -> Sentence:
     method = spec.at("ci_method").text()
     if method not in CLUSTER_ROBUST:
         return ()
+    each, centre = ("", "mean")
+    if spec.at("moderators").text():
+        each, centre = " of each coefficient", "regression"
     return join(
         "The ",
         show_level(spec.at("level")),
-        " confidence interval is cluster-robust (",
+        f" confidence interval{each} is cluster-robust (",
         method,
         f"): its standard error rests on how far whole studies ({spec.at('cluster').text()}) lie from the "
-        f"mean, {_ROBUST[method]}, and its t quantile has Satterthwaite degrees of freedom.",
+        f"{centre}, {_ROBUST[method]}, and its t quantile has Satterthwaite degrees of freedom.",
     )
 
 
@@ -77,7 +82,9 @@ def dependence_words(spec: Node) -> str:
 
 
 def component_interval_sentence(spec: Node) -> Sentence:
-    """Say how the variance components got their intervals."""
+    """Say how the variance components got their intervals; empty where there are no words for it."""
+    if spec.at("tau2_ci").text() not in ("PL", ""):
+        return ()
     if spec.at("tau2_ci").text() == "PL":
         return ("Each variance has an interval by profile likelihood; their sum has none.",)
     return ("No interval is computed for the variances.",)

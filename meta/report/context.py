@@ -23,6 +23,7 @@ from meta.report.comparisons import (
 from meta.report.crosscheck import crosscheck_block
 from meta.report.history import history_block
 from meta.report.methods import methods_parts, overlap_sentence
+from meta.report.moderator_words import regressions_sentences
 from meta.report.origins import (
     bias_table,
     left_out_table,
@@ -151,6 +152,9 @@ def _method_views(analyses: list[Node]) -> tuple[MethodView, ...]:
     for number, members in enumerate(groups.values(), start=1):
         first = members[0]
         parts = methods_parts(first.at("measure").text(), _spec_of(first), first.at("effects"))
+        regressions = [one for member in members for one in member.at("regressions").each()]
+        if again := regressions_sentences(_spec_of(first), regressions):
+            parts.append(("Moderators", again))
         views.append(
             MethodView(
                 f"methods-{number}",

@@ -49,6 +49,9 @@ _REMADE = {
     )
 }
 
+#: The rules for zero cells that have words.
+_RULES = ("only0", "all", "if0all", "treatment_arm", "none")
+
 #: Measures that do not exist for a study without an event, or with nothing but events, in both arms.
 _NEVER_EMPTY = ("PETO", "PHI")
 
@@ -82,7 +85,8 @@ def variance_sentence(measure: Measure, choices: Node) -> Sentence:
     if formula in ("", measure.variances[0]) or (measure.code, formula) in _SAME:
         return ()
     words = _VARIANCES.get((measure.code, formula))
-    return (words or f"Sampling variances are by the formula {formula} of this measure.",)
+    unknown = f"The formula {formula} of the sampling variances has no description in words here."
+    return (words or unknown,)
 
 
 def zeros_sentence(measure: Measure, choices: Node) -> Sentence:
@@ -93,6 +97,8 @@ def zeros_sentence(measure: Measure, choices: Node) -> Sentence:
     add: Piece = f"{measure.add:g}" if number is None else show_declared(choices.at("add"))
     amount = measure.add if number is None else number
     to = choices.at("to").text() or "only0"
+    if to not in _RULES:
+        return (f"The rule {to} for zero cells has no description in words here.",)
     added = amount > 0.0 and to != "none"
     if not measure.two_groups:
         return _one_group(measure, add, to) if added else (_one_group_plain(measure),)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from meta.options import GLMMS
 from meta.report.pieces import Node, Sentence, join, ranged, show_level, show_tau2
 
 #: The models of one group with a normal random intercept.
@@ -30,6 +29,17 @@ _TWO_GROUPS = {
     "conditional_exact": "the events of group 1, given those of both, follow {given} (CM.EL)",
     "conditional_approximate": "the events of group 1, given those of both, are taken as binomial, with the "
     "log ratio of the group sizes as offset (CM.AL), an approximation for rare events",
+}
+
+#: The measures whose counts each model is fitted to.
+_SUITS = {
+    "binomial_normal": ("PLO",),
+    "poisson_normal": ("IRLN",),
+    "beta_binomial": ("PLO",),
+    "unconditional_fixed": ("OR", "IRR"),
+    "unconditional_random": ("OR", "IRR"),
+    "conditional_exact": ("OR", "IRR"),
+    "conditional_approximate": ("OR",),
 }
 
 
@@ -137,11 +147,7 @@ def spread_sentences(spec: Node) -> list[Sentence]:
 
 def suits(model: str, measure: str) -> bool:
     """Return whether the words above are of a measure that the model is fitted to."""
-    if model in ("binomial_normal", "beta_binomial"):
-        return measure in ("PLO", "PR", "PFT")
-    if model == "poisson_normal":
-        return measure not in ("PLO", "PR", "PFT")
-    return model in GLMMS and measure in ("OR", "IRR")
+    return measure in _SUITS.get(model, ())
 
 
 def component_name(component: Node) -> str:

@@ -13,7 +13,8 @@ from meta.report.cluster_words import (
 )
 from meta.report.effect_words import effect_sentences, made_words
 from meta.report.glmm_words import model_sentences, spread_sentences, suits
-from meta.report.pieces import Node, Sentence, join, show_level
+from meta.report.moderator_words import moderator_sentences, residual_sentence
+from meta.report.pieces import Node, Sentence, join, show_count, show_level
 from meta.report.words import MEASURES, OVERLAP_RULES, PREDICTIONS, TAU2_INTERVALS, TAU2_METHODS
 
 #: The models on (y, v) whose words stand here.
@@ -27,12 +28,38 @@ _GUARDS = {
     "iqwig6": "where it is narrower than the Wald interval of the DerSimonian–Laird model, its standard "
     "error is not taken smaller than the Wald one",
 }
+#: The same guards where only a prediction interval takes the HKSJ standard error.
+_PREDICTION_GUARDS = {
+    "none": "no guard is set",
+    "se": "it is never taken smaller than the Wald one",
+    "ci": "where the Wald interval of the mean is wider than the HKSJ one, the Wald standard error is taken",
+    "iqwig6": "where the HKSJ interval of the mean is narrower than the Wald interval of the "
+    "DerSimonian–Laird model, it is not taken smaller than the Wald one",
+}
 _GUARD_SOURCES = {
     "none": "",
     "se": " (Röver, Knapp and Friede 2015)",
     "ci": " (Jackson, Law, Rücker and Schwarzer 2017)",
     "iqwig6": " (IQWiG, General Methods 6.1)",
 }
+
+#: The options of a spec that have words; one that is not here is named as not described.
+DESCRIBED = (
+    "model",
+    "tau2_method",
+    "ci_method",
+    "ci_guard",
+    "pi_method",
+    "tau2_ci",
+    "level",
+    "moderators",
+    "weights",
+    "cluster",
+    "rho",
+    "prior",
+    "prior_parameters",
+    "seed",
+)
 
 Part = tuple[str, list[Sentence]]
 
@@ -57,9 +84,16 @@ def methods_parts(measure: str, spec: Node, choices: Node = _AS_USUAL) -> list[P
     list of (heading, sentences)
         An option or measure without words here gives a sentence that says so and where its value stands.
     """
+    parts = _parts_of(measure, spec, choices)
+    unknown = [(name, node.text()) for name, node in spec.items() if name not in DESCRIBED]
+    said = [_not_described(f"option {name}", value, spec) for name, value in unknown if value]
+    return [*parts, ("Not described", said)] if said else parts
+
+
+def _parts_of(measure: str, spec: Node, choices: Node) -> list[Part]:
     model = spec.at("model").text()
     if model == "bayes":
-        return bayes_parts(measure, spec, choices)
+        return _bayes_parts(measure, spec, choices)
     if model in GLMMS:
         parts = _glmm_parts(measure, spec, model)
     elif model in INVERSE_VARIANCE:
@@ -76,6 +110,16 @@ def methods_sentences(measure: str, spec: Node, choices: Node = _AS_USUAL) -> li
     return [sentence for _, sentences in methods_parts(measure, spec, choices) for sentence in sentences]
 
 
+def _bayes_parts(measure: str, spec: Node, choices: Node) -> list[Part]:
+    parts = bayes_parts(measure, spec, choices)
+    for name in ("tau2_method", "ci_method", "pi_method", "tau2_ci"):
+        if spec.at(name).text() not in ("posterior", ""):
+            parts.append(("Not described", [_not_described(f"option {name}", spec.at(name).text(), spec)]))
+    if measure not in MEASURES:
+        parts.append(("Not described", [_not_described("measure", measure, spec)]))
+    return parts
+
+
 def _not_described(what: str, value: str, spec: Node) -> Sentence:
     """Name what there are no words for."""
     return (
@@ -89,6 +133,8 @@ def _inverse_variance_parts(measure: str, spec: Node, model: str, choices: Node)
     words = MEASURES.get(measure)
     if model == "mantel_haenszel":
         made = [*_MANTEL_HAENSZEL, *effect_sentences(measure, choices)]
+        if words is None:
+            made.append(_not_described("measure", measure, spec))
         return [("Model", made), ("Interval", [_interval_sentence(spec, model)])]
     made = [_not_described("measure", measure, spec)]
     if words is not None:
@@ -96,6 +142,8 @@ def _inverse_variance_parts(measure: str, spec: Node, model: str, choices: Node)
         made += effect_sentences(measure, choices)
     if model in _OWN_WORDS:
         made.append((_OWN_WORDS[model],))
+        if spec.at("tau2_method").text() not in ("DL", ""):
+            made.append(_not_described("estimator of tau²", spec.at("tau2_method").text(), spec))
     elif model == "common":
         made.append(
             (
@@ -107,7 +155,8 @@ def _inverse_variance_parts(measure: str, spec: Node, model: str, choices: Node)
     else:
         made.append(_tau2_sentence(spec))
     if spec.at("weights").text():
-        made.append((_WEIGHTS_GIVEN,))
+        made.append((_WEIGHTS_COMMON if model == "common" else _WEIGHTS_GIVEN,))
+    made += moderator_sentences(spec)
     return [("Model", made), ("Interval", [_interval_sentence(spec, model)])]
 
 
@@ -119,6 +168,9 @@ def _multilevel_parts(measure: str, spec: Node, choices: Node) -> list[Part]:
         made = [(f"{how}, and rows are weighted by the inverse of their covariance.",)]
         made += effect_sentences(measure, choices)
     made += multilevel_sentences(spec)
+    if spec.at("tau2_method").text() not in ("REML", "ML"):
+        made.append(_not_described("estimator of tau²", spec.at("tau2_method").text(), spec))
+    made += moderator_sentences(spec)
     return [("Model", made), ("Interval", [_interval_sentence(spec, spec.at("model").text())])]
 
 
@@ -145,6 +197,10 @@ _MANTEL_HAENSZEL: list[Sentence] = [
 _WEIGHTS_GIVEN = (
     "The variance of the estimate is that of a mean with these weights, each study varying by tau² and its "
     "own sampling variance."
+)
+_WEIGHTS_COMMON = (
+    "The variance of the estimate is that of a mean with these weights, each study varying by its own "
+    "sampling variance alone."
 )
 
 
@@ -174,33 +230,38 @@ def _interval_sentence(spec: Node, model: str) -> Sentence:
     method, guard = spec.at("ci_method").text(), spec.at("ci_guard").text()
     if robust := robust_sentence(spec):
         return robust
-    head = join("The ", show_level(spec.at("level")), " confidence interval ")
+    each = " of each coefficient" if spec.at("moderators").text() else ""
+    df = "k − p degrees of freedom, for k studies and p coefficients" if each else "k − 1 degrees of freedom"
+    if model in MULTILEVEL:
+        df = "k − p df, for k rows and p coefficients" if each else "k − 1 df, k counting rows"
+    head = join("The ", show_level(spec.at("level")), f" confidence interval{each} ")
     if method == "Wald":
         return join(head, "is the Wald interval, with a normal quantile.")
     if method == "t" and model == "uwls":
-        return join(head, "takes that standard error and a t quantile with k − 1 degrees of freedom.")
-    if method == "t" and model in MULTILEVEL:
-        return join(head, "takes the Wald standard error and a t quantile with k − 1 df, k counting rows.")
+        return join(head, f"takes that standard error and a t quantile with {df}.")
     if method == "t":
-        return join(head, "takes the Wald standard error and a t quantile with k − 1 degrees of freedom.")
+        return join(head, f"takes the Wald standard error and a t quantile with {df}.")
     if method == "profile":
         return join(
             head, "is found by profile likelihood: the values that a likelihood-ratio test does not reject."
         )
     if method == "HKSJ" and guard in _GUARDS:
-        name = (
-            "is that of Hartung, Knapp, Sidik and Jonkman (HKSJ), with a t quantile with k − 1 degrees of "
-            "freedom; "
-        )
+        name = f"is that of Hartung, Knapp, Sidik and Jonkman (HKSJ), with a t quantile with {df}; "
         return join(head, name, _GUARDS[guard] + ("" if model == "common" else _GUARD_SOURCES[guard]), ".")
     return _not_described("confidence interval", f"{method} with guard {guard}", spec)
 
 
 def _glmm_parts(measure: str, spec: Node, model: str) -> list[Part]:
     made, pooled = model_sentences(measure, spec)
+    if spec.at("tau2_method").text() not in ("ML", ""):
+        made.append(_not_described("estimator of tau²", spec.at("tau2_method").text(), spec))
     if not suits(model, measure):
         made.append(_not_described("measure", f"{measure} under this model", spec))
-    return [("Model", made), ("Estimate", pooled), ("Interval", [_interval_sentence(spec, model)])]
+    interval = ("Interval", [_interval_sentence(spec, model)])
+    if regression := moderator_sentences(spec):
+        held = [] if spec.at("tau2_method").text() or model in WITHOUT_TAU2 else pooled
+        return [("Model", [*made, *held, *regression]), interval]
+    return [("Model", made), ("Estimate", pooled), interval]
 
 
 def _shared_parts(measure: str, spec: Node, model: str) -> list[Part]:
@@ -208,7 +269,8 @@ def _shared_parts(measure: str, spec: Node, model: str) -> list[Part]:
     parts: list[Part] = []
     spread: list[Sentence] = []
     held = model in GLMMS and not spec.at("tau2_method").text()
-    if model not in (*WITHOUT_TAU2, "ivhet") and not held:
+    regression = bool(spec.at("moderators").text())
+    if model not in (*WITHOUT_TAU2, "ivhet") and not held and not regression:
         parts.append(("Prediction", [_prediction_sentence(spec)]))
     if model not in WITHOUT_TAU2 and not held:
         spread.append(_tau2_interval_sentence(spec))
@@ -226,6 +288,8 @@ def _shared_parts(measure: str, spec: Node, model: str) -> list[Part]:
                 "Thompson 2002).",
             )
         )
+    if regression:
+        spread.append(residual_sentence(spec))
     parts.append(("Heterogeneity", spread))
     words = MEASURES.get(measure)
     if words is not None:
@@ -241,19 +305,31 @@ def _prediction_sentence(spec: Node) -> Sentence:
     if method not in PREDICTIONS:
         return _not_described("prediction interval", method, spec)
     se = "maximum-likelihood" if spec.at("model").text() in GLMMS else "Wald"
-    how = PREDICTIONS[method].format(se=se)
+    how = join(PREDICTIONS[method].format(se=se))
+    if method.startswith("hk_"):
+        guard = spec.at("ci_guard").text()
+        if guard not in _PREDICTION_GUARDS:
+            return _not_described("guard", guard, spec)
+        above = spec.at("ci_method").text() == "HKSJ" and guard != "none"
+        how = join(how, " (after the guard above)" if above else f" ({_PREDICTION_GUARDS[guard]})")
+    if method == "bootstrap":
+        seed = spec.at("seed")
+        start = join("the seed ", show_count(seed)) if seed.number() is not None else ("a fixed seed",)
+        how = join(how, ", their random numbers starting from ", start)
     return join(
         "The ",
         show_level(spec.at("level")),
-        f" prediction interval, for the true value in a new setting, takes {how}; it is given "
-        "from three studies on" + (", and k counts studies, not rows." if spec.at("cluster").exists else "."),
+        " prediction interval, for the true value in a new setting, takes ",
+        how,
+        "; it is given from three studies on",
+        ", and k counts studies, not rows." if spec.at("cluster").exists else ".",
     )
 
 
 def _tau2_interval_sentence(spec: Node) -> Sentence:
     method = spec.at("tau2_ci").text()
     if spec.at("model").text() in MULTILEVEL:
-        return component_interval_sentence(spec)
+        return component_interval_sentence(spec) or _not_described("interval of tau²", method, spec)
     if not method:
         return ("No interval is computed for tau².",)
     if method not in TAU2_INTERVALS:
