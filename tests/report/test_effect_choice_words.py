@@ -1,4 +1,4 @@
-"""What was added to zero cells, and which formula gave the variances: words for every choice of every measure."""
+"""Zero cells and formulas of the variances: every choice of every measure has words of its own."""
 
 from __future__ import annotations
 
