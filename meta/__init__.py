@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from meta.effects.sizes import EffectSizes as EffectSizes
     from meta.errors import LayoutWarning as LayoutWarning
     from meta.errors import MetaError as MetaError
+    from meta.errors import MissingGlyphWarning as MissingGlyphWarning
     from meta.models.arms import Arms as Arms
     from meta.models.arms import compare_arms as compare_arms
     from meta.models.comparison import ContrastTest as ContrastTest
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from meta.plots.refits import cumulative_plot as cumulative_plot
     from meta.plots.refits import leave_one_out_plot as leave_one_out_plot
     from meta.plots.regression import regression_plot as regression_plot
+    from meta.plots.save import save_figure as save_figure
     from meta.plots.risk_of_bias import traffic_light_plot as traffic_light_plot
     from meta.plots.risk_of_bias_summary import risk_of_bias_summary_plot as risk_of_bias_summary_plot
     from meta.profiles.loader import profile as profile
@@ -94,6 +96,7 @@ _HOMES = {
     "LayoutWarning": "meta.errors",
     "LikelihoodTrace": "meta.models.likelihood",
     "MetaError": "meta.errors",
+    "MissingGlyphWarning": "meta.errors",
     "ModelComparison": "meta.models.comparison",
     "ModelSpec": "meta.options",
     "PValueCurves": "meta.models.p_values",
@@ -146,6 +149,7 @@ _HOMES = {
     "regression_plot": "meta.plots.regression",
     "risk_of_bias_summary_plot": "meta.plots.risk_of_bias_summary",
     "run_review": "meta.pipeline",
+    "save_figure": "meta.plots.save",
     "share_judgements": "meta.sensitivity.judged",
     "test_contrast": "meta.models.comparison",
     "trace_likelihood": "meta.models.likelihood",

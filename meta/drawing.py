@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from extraction.names import safe_name
 from meta.answers import Answer
 from meta.effects.measures import find_measure
+from meta.errors import MissingGlyphWarning
 from meta.living.shapes import AnalysisChanges, Changes, HistoryPoint
 from meta.living.standing import standings_agree
 from meta.living.summary import shows_groups
@@ -18,12 +20,13 @@ from meta.plots.changes import Pair, changes_plot
 from meta.plots.forest import forest_plot
 from meta.plots.forest_columns import Descriptor
 from meta.plots.funnel import funnel_plot
+from meta.plots.glyphs import missing_glyphs
 from meta.plots.history import history_plot
 from meta.plots.panel import Threshold
 from meta.plots.posterior import posterior_plot
 from meta.plots.refits import cumulative_plot, leave_one_out_plot
 from meta.plots.regression import regression_plot
-from meta.plots.save import figure_bytes
+from meta.plots.save import DEFAULT_DPI, PIXELS, figure_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -288,25 +291,53 @@ def _threshold(answer: Answer) -> Threshold | None:
     return Threshold(float(declared.value), declared.words, declared.source)
 
 
-def save_drawings(figures: Mapping[str, Figure], formats: Sequence[str]) -> dict[tuple[str, str], bytes]:
-    """Return each figure in each format as bytes, by (kind, format); SVG is always among them."""
+def save_drawings(
+    figures: Mapping[str, Figure], formats: Sequence[str], dpi: int | None = None
+) -> dict[tuple[str, str], bytes]:
+    """Return each figure in each format as bytes, by (kind, format); SVG is always among them.
+
+    Characters that the font lacks are for ``name_missing`` to say.
+    """
     wanted = dict.fromkeys(["svg", *formats])
     return {
-        (kind, suffix): figure_bytes(figure, suffix)  # type: ignore[arg-type]  # figure_bytes checks it
+        (kind, suffix): _bytes(figure, suffix, dpi if suffix in PIXELS else None)
         for kind, figure in figures.items()
         for suffix in wanted
     }
 
 
 def picture_bytes(
-    figures: Mapping[str, Figure], saved: Mapping[tuple[str, str], bytes], wants: Callable[[str], bool]
+    figures: Mapping[str, Figure],
+    saved: Mapping[tuple[str, str], bytes],
+    wants: Callable[[str], bool],
+    dpi: int | None = None,
 ) -> dict[str, bytes]:
-    """Return the figures whose kind is wanted as PNG at 300 dots per inch; ``saved`` are not drawn again."""
+    """Return the figures whose kind is wanted as PNG at 300 dots per inch.
+
+    What is ``saved`` already, at ``dpi``, is not drawn again where that is the same resolution.
+    """
+    same = dpi in (None, DEFAULT_DPI)
     return {
-        kind: saved[kind, "png"] if (kind, "png") in saved else figure_bytes(figure, "png")
+        kind: saved[kind, "png"] if same and (kind, "png") in saved else _bytes(figure, "png", None)
         for kind, figure in figures.items()
         if wants(kind)
     }
+
+
+def _bytes(figure: Figure, suffix: str, dpi: int | None) -> bytes:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MissingGlyphWarning)
+        return figure_bytes(figure, suffix, dpi=dpi)  # type: ignore[arg-type]  # it checks the format
+
+
+def name_missing(figures: Mapping[str, Figure], folder: str) -> tuple[str, ...]:
+    """Say once for all figures of a folder which characters their font lacks; empty where there are none."""
+    found = {kind: missing_glyphs(figure) for kind, figure in figures.items()}
+    kinds = [kind for kind, missing in found.items() if missing]
+    if not kinds:
+        return ()
+    every = sorted({character for missing in found.values() for character in missing})
+    return (str(MissingGlyphWarning(f"{folder}: {', '.join(kinds)}", tuple(every))),)
 
 
 def _descriptors(answer: Answer) -> tuple[tuple[Descriptor, str], ...]:

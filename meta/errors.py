@@ -51,3 +51,21 @@ class LayoutWarning(UserWarning):
     def __init__(self, message: str, columns: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.columns = columns
+
+
+#: Most characters that a warning names one by one.
+_MOST_NAMED = 12
+
+
+class MissingGlyphWarning(UserWarning):
+    """The font of the figures lacks ``characters`` of a figure; tables keep them."""
+
+    def __init__(self, figure: str, characters: tuple[str, ...]) -> None:
+        named = ", ".join(f"{character} (U+{ord(character):04X})" for character in characters[:_MOST_NAMED])
+        more = f" and {len(characters) - _MOST_NAMED} more" if len(characters) > _MOST_NAMED else ""
+        super().__init__(
+            f"figure {figure!r}: DejaVu Sans has no glyph for {named}{more}; an SVG shows them in a font of "
+            "its reader, other formats as boxes; tables keep them"
+        )
+        self.figure = figure
+        self.characters = characters

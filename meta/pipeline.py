@@ -17,7 +17,14 @@ from meta.answers import Answer, answer_analysis, answer_to_dict, crosscheck_ans
 from meta.crosscheck.summaries import summarise_opinions
 from meta.deposit.files import deposit_files
 from meta.deposit.manifest import run_manifest
-from meta.drawing import draw_answer, draw_changes, draw_history, picture_bytes, save_drawings
+from meta.drawing import (
+    draw_answer,
+    draw_changes,
+    draw_history,
+    name_missing,
+    picture_bytes,
+    save_drawings,
+)
 from meta.errors import OptionError, ReleaseError
 from meta.living.archive import (
     MANIFEST_FILE,
@@ -55,8 +62,8 @@ Tell = Callable[[str, int, int], None]
 class RunResult:
     """What a run wrote: its folder, the report, the content of results.json, and what looked suspicious.
 
-    ``report`` is the page, or the first of the formats asked for; ``report_warnings`` say what a format of
-    the report could not hold.
+    ``report`` is the page, or the first of the formats asked for; ``report_warnings`` say what a figure or a
+    format of the report could not hold.
     """
 
     out: Path
@@ -70,7 +77,7 @@ class RunResult:
 class Computed:
     """A review computed and not yet written: results.json as data, every file by its path, the answers.
 
-    ``warnings`` say what a format of the report could not hold.
+    ``warnings`` say what a figure or a format of the report could not hold.
     """
 
     results: Mapping[str, Any]
@@ -84,6 +91,7 @@ def run_review(
     *,
     out: str | Path = "out",
     figures: Sequence[str] = ("svg",),
+    dpi: int | None = None,
     formats: Sequence[str] = DEFAULT_FORMATS,
     docx_template: str | Path | None = None,
     progress: Tell | None = None,
@@ -100,8 +108,10 @@ def run_review(
         Folder for ``results.json``, the report (``report.html``, ...) and ``analyses/<id>/``, and for what an
         archive needs: ``data/`` (sheets as CSV, protocol), ``datapackage.json``, ``ro-crate-metadata.json``,
         ``manifest.json``; made where it does not exist.
-    figures : sequence of {"svg", "pdf", "png"}
+    figures : sequence of {"svg", "pdf", "png", "eps", "tiff"}
         Formats of the figures beside the SVG that the report carries.
+    dpi : int, optional
+        Dots per inch of PNG and TIFF; 300 unless given.
     formats : sequence of {"html", "docx", "pdf", "md"}
         Formats of the report; ``docx`` and ``pdf`` need the extra of that name.
     docx_template : path, optional
@@ -148,6 +158,7 @@ def run_review(
     computed = compute_review(
         checked,
         figures=figures,
+        dpi=dpi,
         reports=reports,
         progress=progress,
         earlier=earlier,
@@ -165,6 +176,7 @@ def compute_review(
     checked: Review,
     *,
     figures: Sequence[str] = ("svg",),
+    dpi: int | None = None,
     reports: Reports = Reports(),  # noqa: B008  (frozen)
     progress: Tell | None = None,
     earlier: Sequence[Version | Snapshot] = (),
@@ -179,7 +191,7 @@ def compute_review(
     ----------
     checked : Review
         From :func:`meta.protocol.review.read_review`.
-    figures, progress
+    figures, dpi, progress
         As in :func:`run_review`.
     reports : Reports
         Formats of the report, and how they are written.
@@ -204,6 +216,7 @@ def compute_review(
     pictures: dict[str, bytes] = {}
     entries: dict[str, Any] = {}
     answers: list[Answer] = []
+    lacking: list[str] = []
     for done, plan in enumerate(checked.protocol.analyses):
         tell(plan.title, done, steps)
         with name_analysis(checked, plan):
@@ -211,10 +224,11 @@ def compute_review(
             drawn = draw_answer(answer)
         folder = f"analyses/{plan.id}"
         names = {kind: f"{folder}/{kind}.svg" for kind in drawn}
-        saved = save_drawings(drawn, figures)
+        saved = save_drawings(drawn, figures, dpi)
+        lacking += name_missing(drawn, folder)
         files.update({f"{folder}/{kind}.{suffix}": content for (kind, suffix), content in saved.items()})
         drawings.update({name: files[name].decode("utf-8") for name in names.values()})
-        shown = picture_bytes(drawn, saved, reports.wants_picture)
+        shown = picture_bytes(drawn, saved, reports.wants_picture, dpi)
         pictures.update({names[kind]: content for kind, content in shown.items()})
         entry = answer_to_dict(answer, names)
         files[f"{folder}/effects.csv"] = effects_csv(entry).encode("utf-8")
@@ -238,7 +252,7 @@ def compute_review(
     files.update(written)
     named = None if version == THIS_VERSION else version
     files.update(deposit_files(checked, results, files, version=named))
-    return Computed(results, files, tuple(answers), warnings)
+    return Computed(results, files, tuple(answers), (*lacking, *warnings))
 
 
 def _tell_versions(

@@ -18,7 +18,9 @@ from meta.screen import (
     show_progress,
 )
 
-FIGURE_FORMATS = ("svg", "pdf", "png")
+FIGURE_FORMATS = ("svg", "pdf", "png", "eps", "tiff")
+#: Figures made of dots.
+_DOTS = ("png", "tiff")
 REPORT_FORMATS = ("html", "docx", "pdf", "md")
 
 
@@ -36,7 +38,12 @@ REPORT_FORMATS = ("html", "docx", "pdf", "md")
     default="svg",
     show_default=True,
     metavar="LIST",
-    help="Formats of the figures: svg, pdf, png, joined by commas.",
+    help="Formats of the figures: svg, pdf, png, eps, tiff, joined by commas.",
+)
+@click.option(
+    "--dpi",
+    type=click.IntRange(72, 1200),
+    help="Dots per inch of png and tiff; 300 unless given.",
 )
 @click.option(
     "--format",
@@ -58,6 +65,7 @@ def run(
     review: Path | None,
     out: Path,
     figures: str,
+    dpi: int | None,
     formats: str,
     docx_template: Path | None,
     crosscheck: bool,
@@ -75,6 +83,8 @@ def run(
     """  # noqa: D301  (click reads the control character)
     drawn = _listed(figures, FIGURE_FORMATS, "--figures")
     written = _listed(formats, REPORT_FORMATS, "--format")
+    if dpi is not None and not set(drawn) & set(_DOTS):
+        raise click.BadParameter(f"is for {' and '.join(_DOTS)}; add one to --figures", param_hint="--dpi")
     if docx_template is not None and "docx" not in written:
         raise click.BadParameter("is for report.docx; add docx to --format", param_hint="--docx-template")
     from meta.pipeline import run_review
@@ -85,6 +95,7 @@ def run(
             out=out,
             # SVG is always among them, since the report carries it
             figures=tuple(dict.fromkeys(["svg", *drawn])),
+            dpi=dpi,
             formats=written,
             docx_template=docx_template,
             progress=tell,

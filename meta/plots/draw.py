@@ -22,19 +22,20 @@ _MM_PER_INCH = 25.4
 _FAMILIES = ["DejaVu Sans", "Verdana", "sans-serif"]
 
 
-#: ``none`` keeps text as text, 42 embeds TrueType so that a PDF can be searched; a fixed salt makes SVG ids
-#: repeat.
+#: ``none`` keeps text as text, 42 embeds TrueType so that PDF and EPS keep text as text; a fixed salt makes
+#: SVG ids repeat.
 _SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "meta",
     "pdf.fonttype": 42,
+    "ps.fonttype": 42,
     "path.simplify": False,
     "font.sans-serif": ["DejaVu Sans"],
     "lines.scale_dashes": False,
 }
 #: Groups of settings that could move a byte: all at matplotlib's defaults, whatever the user's matplotlibrc
 #: says.
-_GROUPS = ("figure.", "font.", "lines.", "patch.", "path.", "pdf.", "savefig.", "svg.", "text.")
+_GROUPS = ("figure.", "font.", "lines.", "patch.", "path.", "pdf.", "ps.", "savefig.", "svg.", "text.")
 
 
 def settings() -> AbstractContextManager[None]:

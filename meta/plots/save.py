@@ -1,4 +1,4 @@
-"""Figures as files: SVG with real text and a description for screen readers, PDF, PNG.
+"""Figures as files: SVG with real text and a description for screen readers, PDF, EPS, PNG, TIFF.
 
 The same bytes on every run.
 """
@@ -8,60 +8,159 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from xml.sax.saxutils import escape
 
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from extraction.files import sha256, write_atomic
+from meta.errors import MissingGlyphWarning, OptionError
 from meta.options import check_option
 from meta.plots.draw import Chart, settings
+from meta.plots.glyphs import missing_glyphs
 
-Format = Literal["svg", "pdf", "png"]
+Format = Literal["svg", "pdf", "png", "eps", "tiff"]
 
-#: Dots per inch of a PNG: what journals ask of line art in colour at least.
-PNG_DPI = 300
+#: Formats made of pixels.
+PIXELS = ("png", "tiff")
+
+#: Dots per inch of PNG and TIFF: what journals ask of line art in colour at least.
+DEFAULT_DPI = 300
+
+#: Least and most dots per inch: letters of 6 pt can be read at the one, nobody prints finer than the other.
+DPI_RANGE = (72, 1200)
+
+#: Other endings of file names.
+_ENDINGS = {"tif": "tiff"}
 
 
-def figure_bytes(figure: Figure, format: Format = "svg") -> bytes:
+def figure_bytes(figure: Figure, format: Format = "svg", *, dpi: int | None = None) -> bytes:
     """Return a figure as a file's content; the same figure gives the same bytes.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
         What a function of ``meta.plots`` returned; one drawn elsewhere has no title or description.
-    format : {"svg", "pdf", "png"}
-        SVG: text as text, ``role="img"``, ``<title>`` and ``<desc>``; PDF: embedded fonts; PNG: 300 dpi.
+    format : {"svg", "pdf", "png", "eps", "tiff"}
+        SVG: text as text, ``role="img"``, ``<title>`` and ``<desc>``; PDF and EPS: embedded fonts; PNG and
+        TIFF (RGB, LZW) state their resolution, so that they are as large in print as was laid out.
+    dpi : int, optional
+        Dots per inch of PNG and TIFF, from 72 to 1200; 300 unless given.
 
     Raises
     ------
     OptionError
-        If the format is another one.
+        If the format is another one, or a resolution is given that it has no use for or that cannot be.
+
+    Warns
+    -----
+    MissingGlyphWarning
+        If the font lacks characters of the figure.
     """
     check_option("format", format, Format)
+    dots = _check_dpi(format, dpi)
     title, description = _words(figure)
+    if missing := missing_glyphs(figure):
+        warnings.warn(MissingGlyphWarning(title, missing), stacklevel=2)
     every: dict[str, dict[str, str | None]] = {
         "svg": {"Date": None, "Creator": None, "Format": None, "Type": None},
         "pdf": {"Title": title, "CreationDate": None, "Creator": None, "Producer": None},
         "png": {"Software": None, "Title": title, "Description": description},
+        "eps": {"Creator": "meta"},
     }
-    buffer = io.BytesIO()
-    with settings(), warnings.catch_warnings():
-        # a name in a script that DejaVu Sans lacks: an SVG shows it all the same, a PNG shows boxes
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(
-            buffer, format=format, dpi=PNG_DPI if format == "png" else "figure", metadata=every[format]
-        )
-    content = buffer.getvalue()
+    if format == "tiff":
+        return _tiff(figure, dots)
+    with _opaque(figure if format == "eps" else None):
+        content = _saved(figure, format, dots, every[format])
+    if format == "eps":
+        return _dateless(content, title)
     return _accessible(content.decode("utf-8"), figure).encode("utf-8") if format == "svg" else content
 
 
-def save_figure(figure: Figure, path: Path | str, format: Format | None = None) -> None:
-    """Write a figure, whole or not at all; the format is that of the file's suffix unless given."""
+def save_figure(
+    figure: Figure, path: Path | str, format: Format | None = None, *, dpi: int | None = None
+) -> None:
+    """Write a figure, whole or not at all; the format is that of the file's suffix unless given.
+
+    Parameters
+    ----------
+    figure, format, dpi
+        As in :func:`figure_bytes`.
+    path : path
+        Where to; ``.tif`` is a TIFF too.
+    """
     path = Path(path)
-    chosen = format or path.suffix.lstrip(".").lower()
-    write_atomic(path, figure_bytes(figure, chosen))  # type: ignore[arg-type]  # figure_bytes checks it
+    ending = path.suffix.lstrip(".").lower()
+    chosen = format or _ENDINGS.get(ending, ending)
+    write_atomic(path, figure_bytes(figure, chosen, dpi=dpi))  # type: ignore[arg-type]  # it is checked there
+
+
+def _check_dpi(format: str, dpi: int | None) -> int:
+    """Return the resolution, if a format can have it."""
+    if dpi is None:
+        return DEFAULT_DPI
+    if format not in PIXELS:
+        raise OptionError(f"dpi is for {' and '.join(PIXELS)}; {format} is not made of dots")
+    least, most = DPI_RANGE
+    if isinstance(dpi, bool) or not isinstance(dpi, int) or not least <= dpi <= most:
+        raise OptionError(f"dpi must be a whole number from {least} to {most}; got {dpi!r}")
+    return dpi
+
+
+def _saved(figure: Figure, format: str, dots: int, metadata: dict[str, str | None]) -> bytes:
+    """Return what matplotlib writes."""
+    buffer = io.BytesIO()
+    with settings(), warnings.catch_warnings():
+        # said before, once, with all characters and the name of the figure
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(
+            buffer, format=format, dpi=dots if format in PIXELS else "figure", metadata=metadata
+        )
+    return buffer.getvalue()
+
+
+def _tiff(figure: Figure, dots: int) -> bytes:
+    """Return a TIFF as printers take it: red, green and blue without transparency, LZW, its resolution."""
+    from PIL import Image
+
+    pixels = Image.open(io.BytesIO(_saved(figure, "png", dots, {"Software": None})))
+    buffer = io.BytesIO()
+    flat = Image.new("RGB", pixels.size, "white")
+    flat.paste(pixels, mask=pixels.getchannel("A") if "A" in pixels.getbands() else None)
+    flat.save(buffer, format="TIFF", compression="tiff_lzw", dpi=(dots, dots))
+    return buffer.getvalue()
+
+
+@contextmanager
+def _opaque(figure: Figure | None) -> Iterator[None]:
+    """Mix what shines through with the paper while PostScript, which has no transparency, is written."""
+    found: list[tuple[Patch, float, Any]] = []
+    for artist in [] if figure is None else figure.findobj(Patch):
+        alpha, before = artist.get_alpha(), artist.get_facecolor()
+        if alpha is not None and alpha < 1.0:
+            found.append((artist, alpha, before))
+            mixed = tuple(alpha * part + (1.0 - alpha) for part in to_rgb(before))
+            artist.set(alpha=None, facecolor=mixed)
+    try:
+        yield
+    finally:
+        for artist, alpha, before in found:
+            artist.set(facecolor=to_rgb(before), alpha=alpha)
+
+
+def _dateless(eps: bytes, title: str) -> bytes:
+    """Return an EPS without the moment of its making, and with its title."""
+    head, end, rest = eps.partition(b"%%EndComments\n")
+    dated = (b"%%CreationDate", b"%%Title")
+    lines = [line for line in head.splitlines(keepends=True) if not line.startswith(dated)]
+    plain = re.sub(r"[^ -~]", "?", title)[:200]
+    named = [f"%%Title: {plain}\n".encode("ascii")] if plain else []
+    return b"".join([*lines[:1], *named, *lines[1:], end, rest])
 
 
 def _words(figure: Figure) -> tuple[str, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,13 +15,15 @@ import pytest
 from defusedxml.ElementTree import fromstring
 from figure_data import cohort_groups, cohorts_fit, count_study, make_fit, refits_of
 from matplotlib.figure import Figure
+from PIL import Image
 
-from meta.errors import OptionError
+from meta.errors import MissingGlyphWarning, OptionError
 from meta.options import DisplayUnit
 from meta.plots import theme
+from meta.plots.draw import draw_page
 from meta.plots.forest import forest_plot
 from meta.plots.funnel import funnel_plot
-from meta.plots.layout import clean_text
+from meta.plots.layout import Disc, Page, clean_text
 from meta.plots.refits import leave_one_out_plot
 from meta.plots.save import figure_bytes, save_figure
 from meta.plots.theme import font_path, text_width
@@ -53,20 +57,75 @@ def parse(content: bytes) -> ElementTree.Element:
     return fromstring(content)
 
 
-@pytest.mark.parametrize("format", ["svg", "pdf", "png"])
+STARTS = {"svg": b"<?xml", "pdf": b"%PDF", "png": b"\x89PNG", "eps": b"%!PS-Adobe-3.0 EPSF", "tiff": b"II*"}
+
+
+@pytest.mark.parametrize("format", list(STARTS))
 def test_the_same_figure_gives_the_same_bytes(format: str) -> None:
     first = figure()
     content = figure_bytes(first, format)
     assert figure_bytes(first, format) == content
     assert figure_bytes(figure(), format) == content
-    assert content.startswith({"svg": b"<?xml", "pdf": b"%PDF", "png": b"\x89PNG"}[format])
+    assert content.startswith(STARTS[format])
+
+
+@pytest.mark.parametrize("format", ["png", "tiff"])
+@pytest.mark.parametrize("dpi", [None, 600])
+def test_pictures_are_as_large_in_print_as_they_were_laid_out(format: str, dpi: int | None) -> None:
+    made = figure()
+    page = made.page  # type: ignore[attr-defined]
+    with Image.open(io.BytesIO(figure_bytes(made, format, dpi=dpi))) as picture:
+        dots = dpi or 300
+        assert picture.info["dpi"] == pytest.approx((dots, dots), rel=1e-4)
+        size = [pixels / dots * 25.4 for pixels in picture.size]
+        assert picture.mode == ("RGB" if format == "tiff" else "RGBA")
+    # whole pixels
+    assert size == pytest.approx([page.width, page.height], abs=25.4 / dots)
+
+
+def test_an_eps_has_its_title_and_says_nothing_of_when_it_was_made() -> None:
+    made = forest_plot(cohorts_fit(), title="Risk − “τ”")
+    content = figure_bytes(made, "eps")
+    head = content.partition(b"%%EndComments")[0].decode("ascii").splitlines()
+    assert head[1] == "%%Title: Risk ? ???"
+    assert not any("Date" in line or "Matplotlib" in line for line in head)
+    points = [part / 25.4 * 72 for part in (made.page.width, made.page.height)]  # type: ignore[attr-defined]
+    (box,) = (line.split()[1:] for line in head if line.startswith("%%HiResBoundingBox"))
+    assert [float(part) for part in box[2:]] == pytest.approx(points, abs=0.01)
+    assert b"/FontType 42" in content
+
+
+def test_an_eps_mixes_what_shines_through_and_leaves_the_figure_as_it_was(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    page = Page(20.0, 10.0, (Disc(5.0, 5.0, 3.0, "#204060", opacity=0.5),), (), "", "")
+    made = draw_page(page)
+    before = figure_bytes(made, "svg")
+    assert b"\n0.563 0.625 0.688 setrgbcolor" in figure_bytes(made, "eps")
+    assert figure_bytes(made, "svg") == before
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("format", "dpi", "words"),
+    [
+        ("svg", 300, "dpi is for png and tiff; svg is not made of dots"),
+        ("png", 30, "dpi must be a whole number from 72 to 1200; got 30"),
+        ("tiff", 300.5, "dpi must be a whole number from 72 to 1200; got 300.5"),
+        ("tiff", True, "dpi must be a whole number from 72 to 1200; got True"),
+    ],
+)
+def test_a_resolution_that_cannot_be_is_refused(format: str, dpi: int, words: str) -> None:
+    with pytest.raises(OptionError, match=re.escape(words)):
+        figure_bytes(figure(), format, dpi=dpi)
 
 
 def test_bytes_depend_neither_on_the_process_nor_on_its_surroundings(tmp_path: Path) -> None:
     program = (
         "import hashlib, sys; sys.path.insert(0, sys.argv[1])\n"
         "from test_figure_files import figure, figure_bytes\n"
-        "print([hashlib.sha256(figure_bytes(figure(), f)).hexdigest() for f in ('svg', 'pdf', 'png')])"
+        "made = ('svg', 'pdf', 'png', 'eps', 'tiff')\n"
+        "print([hashlib.sha256(figure_bytes(figure(), f)).hexdigest() for f in made])"
     )
     (tmp_path / "matplotlibrc").write_text(
         "lines.linewidth: 7\nsvg.fonttype: path\nfont.size: 30\nsavefig.bbox: tight\n"
@@ -135,8 +194,9 @@ def test_nothing_in_an_svg_points_elsewhere_or_runs() -> None:
         assert word not in content
 
 
+@pytest.mark.filterwarnings("ignore::meta.errors.MissingGlyphWarning")
 @pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("format", ["svg", "pdf", "png"])
+@pytest.mark.parametrize("format", list(STARTS))
 def test_hostile_text_is_inert(text: str, format: str) -> None:
     listed = [count_study(text, 3, 30), count_study("B", 4, 30)]
     made = forest_plot(
@@ -159,6 +219,27 @@ def test_hostile_text_is_inert(text: str, format: str) -> None:
     assert not {"\u202e", "\u200f", "\u2067", "\x00"} & set(everything)
     # the whole name is there: as text, or as the tooltip of what was cut
     assert clean_text(text)[:20] in "".join(root.itertext())
+
+
+def test_a_character_that_the_font_lacks_is_a_named_warning() -> None:
+    listed = [count_study("研究 2020", 3, 30), count_study("B", 4, 30)]
+    made = forest_plot(make_fit(listed, None), title="Risk")
+    with pytest.warns(MissingGlyphWarning) as caught:
+        content = figure_bytes(made)
+    assert [str(one.message) for one in caught] == [
+        "figure 'Risk': DejaVu Sans has no glyph for 研 (U+7814), 究 (U+7A76); an SVG shows them in a font "
+        "of its reader, other formats as boxes; tables keep them"
+    ]
+    assert caught[0].message.characters == ("研", "究")  # type: ignore[union-attr]
+    assert "研究 2020" in content.decode()
+    with pytest.warns(MissingGlyphWarning, match=r"U\+7814"):
+        figure_bytes(made, "png", dpi=72)
+
+
+def test_a_warning_names_twelve_characters_and_counts_the_rest() -> None:
+    assert "㐋 (U+340B) and 8 more; an SVG" in str(
+        MissingGlyphWarning("A", tuple(chr(0x3400 + i) for i in range(20)))
+    )
 
 
 def test_a_cut_name_has_a_tooltip() -> None:
@@ -203,7 +284,9 @@ def test_every_kind_of_figure_has_title_and_description() -> None:
 def test_files_are_written_by_their_suffix(tmp_path: Path) -> None:
     save_figure(figure(), tmp_path / "a.svg")
     assert (tmp_path / "a.svg").read_bytes() == figure_bytes(figure())
-    with pytest.raises(OptionError, match="format must be one of 'svg', 'pdf', 'png'; got 'jpg'"):
+    save_figure(figure(), tmp_path / "a.tif", dpi=100)
+    assert (tmp_path / "a.tif").read_bytes() == figure_bytes(figure(), "tiff", dpi=100)
+    with pytest.raises(OptionError, match="one of 'svg', 'pdf', 'png', 'eps', 'tiff'; got 'jpg'"):
         save_figure(figure(), tmp_path / "a.jpg")
 
 
