@@ -163,7 +163,7 @@ def read_sheet(
 
 def check_sheet(
     path: str | Path,
-    schema: str = "trs_incidence",
+    schema: str | SheetSchema = "trs_incidence",
     *,
     types: Mapping[str, FurtherKind] | None = None,
     pairs: Sequence[tuple[str, str]] | None = None,
@@ -176,7 +176,7 @@ def check_sheet(
     Parameters
     ----------
     path, schema, types, pairs, dialect, roles, needed
-        As in :func:`read_sheet`.
+        As in :func:`read_sheet`; ``schema`` may be a codebook itself, for sheets made up by a protocol.
 
     Returns
     -------
@@ -190,8 +190,8 @@ def check_sheet(
     from extraction.codebook import extend_schema, find_schema
     from extraction.declared import missing_columns, named_columns
 
-    own_key = find_schema(schema).key
-    codebook = extend_schema(find_schema(schema), types, pairs, roles)
+    found = find_schema(schema) if isinstance(schema, str) else schema
+    codebook = extend_schema(found, types, pairs, roles)
     place = Path(path)
     try:
         data = _read_bytes(place)
@@ -202,7 +202,7 @@ def check_sheet(
     counted = named_columns(types, pairs, NO_ROLES)
     read = None if needed is None else frozenset((*needed, *counted))
     reading = Reading(dialect, roles, read, frozenset(types or ()))
-    checked = check_grid(grid, replace(codebook, key=own_key), place.name, reading)
+    checked = check_grid(grid, replace(codebook, key=found.key), place.name, reading)
     known = checked.columns if codebook.open else tuple(dict.fromkeys((*checked.columns, *codebook.names)))
     missing = missing_columns(named, dialect, known, codebook.open, grid.header.line, place.name)
     problems = missing + checked.problems

@@ -37,7 +37,7 @@ _NAMES = frozenset(_NAMED_BY.values())
 #: Keys of an analysis that no number depends on: words, and what is only shown.
 _WORDS = frozenset(
     {"title", "question", "targets", "threshold", "unit", "descriptors", "headings", "arms", "favours"}
-    | {"caveats", "preset", "sort", "axis", "band"}
+    | {"caveats", "preset", "sort", "axis", "band", "characteristics", "grade"}
 )
 
 #: Last keys of a place inside an analysis that are words or switch something shown on or off.

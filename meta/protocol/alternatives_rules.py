@@ -8,7 +8,8 @@ from typing import Any
 
 from extraction.toml_lines import Path
 from meta.errors import MetaError
-from meta.protocol.plan import Alternative, Analysis, Filter, seen
+from meta.protocol.parts import seen
+from meta.protocol.plan import Alternative, Analysis, Filter
 from meta.protocol.shape import Fault
 
 #: What an alternative has no use for: its measure may read other columns than these speak of.
@@ -23,6 +24,8 @@ _ONLY_MAIN: dict[str, Any] = {
     "sort": None,
     "axis": None,
     "band": None,
+    "characteristics": None,
+    "grade": None,
 }
 
 Check = Callable[[Analysis], Iterable[Fault]]

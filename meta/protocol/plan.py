@@ -7,16 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
-    StrictStr,
-)
+from pydantic import AfterValidator, Field, StrictBool
 from pydantic_core import PydanticCustomError
 
 from extraction.dialect import Decimal, Delimiter, Dialect, Roles
@@ -33,6 +24,8 @@ from meta.errors import MetaError, ProtocolError
 from meta.options import AxisScale, DisplayUnit, ForestPreset, ModelSpec
 from meta.profiles.inheriting import inherit_choices
 from meta.profiles.loader import NOTHING, load_profile, override_spec
+from meta.protocol.judging import ExcludedStudy, GradePlan, RiskOfBiasPlan
+from meta.protocol.parts import Cell, Number, Part, Words
 
 #: Name of the protocol inside a review's folder.
 REVIEW_FILE = "review.toml"
@@ -42,21 +35,6 @@ ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,59}$"
 
 #: Largest factor of a unit of display: per 10^12 is more than anything that is counted in people.
 MAX_FACTOR = 1e12
-
-
-
-def seen(text: str) -> str:
-    """Return text as a reader sees it: one line, without what leaves no mark (controls, direction marks)."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
-
-
-def _require_seen(text: str) -> str:
-    if not seen(text):
-        raise PydanticCustomError("string_too_short", "nothing in it can be seen")
-    return text
-
-
-Words = Annotated[str, Field(min_length=1), AfterValidator(_require_seen)]
 
 
 def _require_day(text: str) -> str:
@@ -71,22 +49,13 @@ def _require_day(text: str) -> str:
 
 
 Day = Annotated[str, AfterValidator(_require_day)]
-#: TOML knows nan and inf, which no choice of a review can be.
-Number = StrictInt | Annotated[StrictFloat, Field(allow_inf_nan=False)]
-Cell = StrictStr | Number
 RuleWord = Literal["most_cohorts", "longest_followup", "largest_n"]
 
 #: Option values that TOML, which has no null, writes as ``"none"``.
 _MAY_BE_ABSENT = ("tau2_method", "pi_method", "tau2_ci")
 
 
-class _Part(BaseModel):
-    """A part of a protocol: unknown keys are errors, and nothing changes after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class SheetEntry(_Part):
+class SheetEntry(Part):
     """A sheet of the review: its file, beside the protocol or below it, and the codebook it follows."""
 
     file: Words = Field(description="File name, relative to the folder of the protocol (CSV, TSV or XLSX)")
@@ -124,7 +93,7 @@ class SheetEntry(_Part):
         return Roles(self.key, self.study, self.arm, self.control)
 
 
-class Filter(_Part):
+class Filter(Part):
     """A condition on one column that a row must meet; exactly one test."""
 
     column: Words
@@ -150,14 +119,14 @@ class Filter(_Part):
         return {word: value for word, value in given.items() if value is not None}
 
 
-class NamedRow(_Part):
+class NamedRow(Part):
     """A row singled out by its label, and why."""
 
     row: Words = Field(description="Label of the row in this analysis, or name of the study")
     reason: Words
 
 
-class Overlap(_Part):
+class Overlap(Part):
     """How rows that share people are chosen from: named rows first, then the rule, then names."""
 
     rule: tuple[RuleWord, ...] = Field(
@@ -169,7 +138,7 @@ class Overlap(_Part):
     )
 
 
-class SubgroupPlan(_Part):
+class SubgroupPlan(Part):
     """An estimate for each value of a column."""
 
     by: Words
@@ -182,7 +151,7 @@ class SubgroupPlan(_Part):
     )
 
 
-class ModeratorPlan(_Part):
+class ModeratorPlan(Part):
     """A meta-regression: a formula over columns, columns to show beside each study, a permutation test."""
 
     formula: Words = Field(description="For example '~ followup_years' or '~ weeks + C(design)'")
@@ -192,7 +161,7 @@ class ModeratorPlan(_Part):
     permutation: bool = False
 
 
-class Threshold(_Part):
+class Threshold(Part):
     """A value worth marking, in the unit of display, and where it comes from."""
 
     value: Number
@@ -200,7 +169,7 @@ class Threshold(_Part):
     source: Words
 
 
-class ReportPlan(_Part):
+class ReportPlan(Part):
     """How the report is written."""
 
     docx_template: Words | None = Field(
@@ -211,7 +180,7 @@ class ReportPlan(_Part):
     )
 
 
-class Unit(_Part):
+class Unit(Part):
     """How numbers of an analysis are shown."""
 
     factor: Number = Field(gt=0, le=MAX_FACTOR, description="100 for 'per 100'")
@@ -219,7 +188,7 @@ class Unit(_Part):
     axis: Words
 
 
-class Mark(_Part):
+class Mark(Part):
     """A sign behind the cells of a descriptor where another column has a value."""
 
     column: Words
@@ -228,7 +197,7 @@ class Mark(_Part):
     words: Words
 
 
-class Descriptor(_Part):
+class Descriptor(Part):
     """A column shown beside the studies of a forest plot."""
 
     column: Words
@@ -239,7 +208,7 @@ class Descriptor(_Part):
     mark: Mark | None = None
 
 
-class ModelChoices(_Part):
+class ModelChoices(Part):
     """Choices that differ from the profile's; ``"none"`` where something is not to be computed."""
 
     model: str | None = None
@@ -257,7 +226,7 @@ class ModelChoices(_Part):
     seed: int | None = None
 
 
-class _EffectKeys(_Part):
+class _EffectKeys(Part):
     """How effect sizes are made beyond measure and columns; what is not given is as the measure does it."""
 
     variance: Words | None = Field(
@@ -355,6 +324,12 @@ class Analysis(_EffectKeys):
         default=None, description="Effects too small to matter, in the unit of display, the lower bound first"
     )
     caveats: tuple[Words, ...] = ()
+    characteristics: tuple[Words, ...] | None = Field(
+        default=None, description="Columns of the table of included studies; the descriptors if not given"
+    )
+    grade: GradePlan | None = Field(
+        default=None, description="Certainty of the evidence (GRADE), as people judged it"
+    )
 
     def label_columns(self) -> tuple[str, ...]:
         """Return the columns that name a row; empty where the sheet's own study column does."""
@@ -428,7 +403,7 @@ class Analysis(_EffectKeys):
         return None if unit is None else DisplayUnit(float(unit.factor), unit.heading, unit.axis)
 
 
-class Protocol(_Part):
+class Protocol(Part):
     """A review: its question, its sheets, and its analyses in the order of the report."""
 
     title: Words
@@ -441,6 +416,15 @@ class Protocol(_Part):
     report: ReportPlan = ReportPlan()
     sheets: dict[str, SheetEntry] = Field(min_length=1)
     targets: dict[str, SheetEntry] = Field(default_factory=dict)
+    risk_of_bias: RiskOfBiasPlan | None = Field(
+        default=None, description="Judgements of risk of bias: the tool, and the file that holds them"
+    )
+    excluded: tuple[ExcludedStudy, ...] = Field(
+        default=(), description="Studies read in full and excluded, each with its reason"
+    )
+    excluded_file: Words | None = Field(
+        default=None, description="The same as a file with the columns study, reason, source"
+    )
     analyses: tuple[Analysis, ...] = Field(min_length=1)
 
 

@@ -178,6 +178,8 @@ def _without(protocol: Protocol, bad: set[Place], original: Any) -> Protocol | N
             "sheets": {n: e for n, e in protocol.sheets.items() if is_good(("sheets", n))},
             "targets": {n: e for n, e in protocol.targets.items() if is_good(("targets", n))},
             "analyses": tuple(a for i, a in enumerate(protocol.analyses) if is_good(("analyses", i))),
+            "risk_of_bias": protocol.risk_of_bias if is_good(("risk_of_bias",)) else None,
+            "excluded_file": protocol.excluded_file if is_good(("excluded_file",)) else None,
         }
     )
 

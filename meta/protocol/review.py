@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,14 @@ from extraction.errors import Problem, ProblemsError
 from extraction.files import sha256
 from extraction.sheet import Sheet, check_sheet
 from meta.protocol.alternative_rows import check_alternative_rows
+from meta.protocol.judgements import (
+    Exclusion,
+    Judgements,
+    read_exclusions,
+    read_judgements,
+    unknown_studies,
+)
+from meta.protocol.judging_rules import grade_warnings
 from meta.protocol.plan import Analysis, Protocol, locate_review
 from meta.protocol.reader import check_protocol, sheet_pairs, sheet_types
 from meta.protocol.reads import columns_needed
@@ -23,7 +31,8 @@ class Review:
 
     ``sheets`` are whole sheets by the name the protocol gives them, ``targets`` outside references by id,
     ``selections`` the rows of each analysis by its id; ``warnings`` is what looked suspicious and stops
-    nothing.
+    nothing. ``judged`` holds the sheets of what people judged, by what they are: ``risk_of_bias`` and
+    ``excluded``, those that there are; ``exclusions`` the studies excluded after reading.
     """
 
     path: Path
@@ -34,6 +43,8 @@ class Review:
     selections: Mapping[str, Selection]
     protocol_sha256: str
     warnings: tuple[Problem, ...]
+    judged: Mapping[str, Sheet] = field(default_factory=dict)
+    exclusions: tuple[Exclusion, ...] = ()
 
 
 def read_review(review: str | Path | None = None) -> Review:
@@ -100,16 +111,22 @@ def _check(review: str | Path | None) -> tuple[Review | None, tuple[Problem, ...
         found.extend(raised)
         if sheet is not None:
             references[name] = sheet
+    judged, judgements, exclusions, raised = _read_judged(path, protocol)
+    found.extend(raised)
     selections: dict[str, Selection] = {}
     for plan in protocol.analyses:
         if plan.sheet in sheets:
             selection, raised = _choose(sheets[plan.sheet], plan)
             found.extend(p for p in raised if p not in found)
             if selection is not None:
-                selections[plan.id] = selection
+                mine = None if judgements is None else judgements.by_label(selection.names())
+                selections[plan.id] = replace(selection, judgements=mine)
                 found.extend(check_alternative_rows(sheets[plan.sheet], plan))
     if any(problem.severity == "error" for problem in found):
         return None, tuple(found)
+    if judgements is not None:
+        found.extend(unknown_studies(judgements, _study_names(sheets.values(), selections.values())))
+    found.extend(grade_warnings(path, protocol))
     checked = Review(
         path=path,
         protocol=protocol,
@@ -119,8 +136,35 @@ def _check(review: str | Path | None) -> tuple[Review | None, tuple[Problem, ...
         selections=selections,
         protocol_sha256=sha256(path.read_bytes()),
         warnings=tuple(found),
+        judged=judged,
+        exclusions=exclusions,
     )
     return checked, checked.warnings
+
+
+def _read_judged(
+    path: Path, protocol: Protocol
+) -> tuple[dict[str, Sheet], Judgements | None, tuple[Exclusion, ...], tuple[Problem, ...]]:
+    """Read what people judged: its sheets, the judgements, the excluded studies, and the problems."""
+    judgements: Judgements | None = None
+    problems: tuple[Problem, ...] = ()
+    if protocol.risk_of_bias is not None:
+        judgements, problems = read_judgements(path.parent, protocol.risk_of_bias)
+    exclusions, sheet, more = read_exclusions(path.parent, protocol.excluded, protocol.excluded_file)
+    sheets = {} if judgements is None else {"risk_of_bias": judgements.sheet}
+    if sheet is not None:
+        sheets["excluded"] = sheet
+    return sheets, judgements, exclusions, (*problems, *more)
+
+
+def _study_names(sheets: Iterable[Sheet], selections: Iterable[Selection]) -> set[str]:
+    """Return what studies are called: in the sheets' own columns of studies, and as labels of analyses."""
+    names = {name for selection in selections for own in selection.names().values() for name in own}
+    for sheet in sheets:
+        overlap = sheet.schema.overlap
+        if overlap is not None and overlap.label in sheet.columns:
+            names |= {str(cell) for cell in sheet.column(overlap.label) if cell not in (None, "")}
+    return names
 
 
 def _choose(sheet: Sheet, plan: Analysis) -> tuple[Selection | None, tuple[Problem, ...]]:

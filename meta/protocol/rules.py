@@ -23,6 +23,8 @@ from meta.protocol.alternatives_rules import check_alternatives
 from meta.protocol.effect_rules import check_effects
 from meta.protocol.expressions import column_and_level, parse_sum
 from meta.protocol.figure_rules import check_figure
+from meta.protocol.file_rules import check_inside
+from meta.protocol.judging_rules import check_grade, check_judging
 from meta.protocol.model_rules import check_model
 from meta.protocol.plan import Analysis, ModeratorPlan, Protocol, SheetEntry
 from meta.protocol.shape import Fault
@@ -53,6 +55,7 @@ def check_rules(protocol: Protocol, folder: FilePath) -> list[Fault]:
     """
     faults: list[Fault] = []
     faults += _check_template(protocol.report.docx_template, folder)
+    faults += check_judging(protocol, folder)
     sheets: dict[str, _Columns] = {}
     for name, entry in protocol.sheets.items():
         found = list(_check_entry(("sheets", name), entry, folder))
@@ -76,6 +79,7 @@ def check_rules(protocol: Protocol, folder: FilePath) -> list[Fault]:
         faults += _check_pooling(here, analysis)
         faults += _check_subgroups(here, analysis)
         faults += check_figure(here, analysis)
+        faults += check_grade(here, analysis)
         faults += _check_targets(here, analysis, targets)
         faults += _check_filters(here, analysis, sheets.get(analysis.sheet))
         faults += _check_columns(here, analysis, sheets.get(analysis.sheet))
@@ -90,7 +94,7 @@ def check_rules(protocol: Protocol, folder: FilePath) -> list[Fault]:
 
 def _check_entry(here: Path, entry: SheetEntry, folder: FilePath) -> Iterator[Fault]:
     """Refuse files outside the review's folder, unknown schemas, and what does not fit file or schema."""
-    yield from _check_inside((*here, "file"), entry.file, folder)
+    yield from check_inside((*here, "file"), entry.file, folder)
     if entry.schema_name not in SCHEMA_NAMES:
         message = f"no sheet schema {entry.schema_name!r}"
         yield Fault((*here, "schema"), "unknown-schema", message, suggest(entry.schema_name, SCHEMA_NAMES))
@@ -105,22 +109,10 @@ def _check_entry(here: Path, entry: SheetEntry, folder: FilePath) -> Iterator[Fa
             yield Fault((*here, key), "only-for-text", message, "remove it: a workbook knows its cells")
 
 
-def _check_inside(here: Path, file: str, folder: FilePath) -> Iterator[Fault]:
-    """Refuse a file outside the review's folder."""
-    inside = folder.resolve()
-    try:
-        outside = not (inside / file).resolve().is_relative_to(inside)
-    except (OSError, ValueError):
-        outside = True
-    if outside or FilePath(file).is_absolute() or "\\" in file:
-        message = f"{file!r} must lie in the review's folder or below it"
-        yield Fault(here, "file-outside", message, "copy the file beside the protocol and give its name")
-
-
 def _check_template(file: str | None, folder: FilePath) -> Iterator[Fault]:
     """Refuse a Word template that lies elsewhere, is none by its name, or is not there."""
     here: Path = ("report", "docx_template")
-    found = [] if file is None else list(_check_inside(here, file, folder))
+    found = [] if file is None else list(check_inside(here, file, folder))
     yield from found
     if file is None or found:
         return
@@ -361,6 +353,8 @@ def _later_names(here: Path, analysis: Analysis) -> Iterator[tuple[Path, str]]:
         yield (*here, "descriptors", i, "column"), descriptor.column
         if descriptor.mark is not None:
             yield (*here, "descriptors", i, "mark", "column"), descriptor.mark.column
+    for i, name in enumerate(analysis.characteristics or ()):
+        yield (*here, "characteristics", i), name
     if analysis.cumulative is not None:
         yield (*here, "cumulative"), analysis.cumulative
     if analysis.sort is not None and analysis.sort not in (*STUDY_ORDERS, *analysis.columns):

@@ -11,6 +11,7 @@ from extraction.names import suggest
 from extraction.overlap import Chosen, OverlapError, SetAside, choose_rows, label_of
 from extraction.sheet import Row, RowRef, Sheet
 from meta.protocol.derived import derive_columns, fail, need_column, show_value, with_sum
+from meta.protocol.judgements import Judgements
 from meta.protocol.plan import Analysis, Filter
 from meta.protocol.shared_controls import modelled_dependence, shared_control_warnings
 from meta.protocol.spread import spread_rows
@@ -36,6 +37,8 @@ class Selection:
         What was done, for ``results.json``: counts of every filter, joins, exclusions, overlap.
     warnings : tuple of Problem
         Suspicions that stop nothing.
+    judgements : Judgements or None
+        Risk of bias of the rows, by label; None where the protocol declares none.
     """
 
     sheet: Sheet
@@ -45,6 +48,16 @@ class Selection:
     set_aside: tuple[SetAside, ...]
     record: dict[str, Any]
     warnings: tuple[Problem, ...]
+    judgements: Judgements | None = None
+
+    def names(self) -> dict[str, tuple[str, ...]]:
+        """Return for each label what its study may be called elsewhere: the label, the study's own name."""
+        overlap = self.sheet.schema.overlap
+        columns = (*((overlap.label,) if overlap is not None else ()), *self.label)
+        return {
+            label: (label, *(str(row.values[name]) for name in columns if row.values.get(name)))
+            for label, row in self.by_label()
+        }
 
     def by_label(self) -> tuple[tuple[str, Row], ...]:
         """Return the chosen rows with their labels, in the order of the sheet."""
@@ -75,7 +88,7 @@ def select_rows(sheet: Sheet, analysis: Analysis) -> Selection:
         are named), a row named or excluded does not exist, or a join contradicts itself.
     """
     columns = _label_columns(sheet, analysis)
-    kept, filters, warnings = _apply_filters(sheet, analysis)
+    kept, filters, warnings = _apply_filters(sheet, analysis, columns)
     kept, excluded, more = _exclude(kept, analysis, columns)
     warnings += more
     joined = spread_rows(kept, analysis, columns)
@@ -138,7 +151,7 @@ def _label_columns(sheet: Sheet, analysis: Analysis) -> tuple[str, ...]:
 
 
 def _apply_filters(
-    sheet: Sheet, analysis: Analysis
+    sheet: Sheet, analysis: Analysis, columns: tuple[str, ...]
 ) -> tuple[Sheet, list[dict[str, Any]], tuple[Problem, ...]]:
     """Apply the filters in their order, and count what each takes away."""
     kept, record, warnings = sheet.select(lambda _: True), [], []
@@ -147,16 +160,19 @@ def _apply_filters(
         ((word, value),) = condition.tests().items()
         warnings += _doubt_filter(sheet, condition, analysis)
         test = _predicate(condition.column, word, value)
-        before = len(kept)
+        before = kept
         kept = kept.select(test)
+        left = {row.ref for row in kept.rows}
+        taken = [row for row in before.rows if row.ref not in left]
         record.append(
             {
                 "text": filter_text(condition),
                 "column": condition.column,
                 "test": word,
                 "value": list(value) if isinstance(value, tuple) else value,
-                "removed": before - len(kept),
+                "removed": len(taken),
                 "left": len(kept),
+                "taken": [{"label": label_of(row, columns), "line": row.ref.line} for row in taken],
             }
         )
     return kept, record, tuple(warnings)

@@ -11,6 +11,16 @@ from pydantic import BaseModel, ValidationError
 
 from extraction.names import suggest
 from extraction.toml_lines import Path
+from meta.protocol.judging import (
+    Baseline,
+    EffectUpgrade,
+    ExcludedStudy,
+    GradePlan,
+    RiskOfBiasPlan,
+    Seriousness,
+    Suspicion,
+    Upgrade,
+)
 from meta.protocol.plan import (
     Alternative,
     Analysis,
@@ -35,6 +45,8 @@ _MODELS: dict[Path, type[BaseModel]] = {
     ("sheets", "*"): SheetEntry,
     ("targets", "*"): SheetEntry,
     ("report",): ReportPlan,
+    ("risk_of_bias",): RiskOfBiasPlan,
+    ("excluded", "*"): ExcludedStudy,
     ("analyses", "*"): Analysis,
     ("analyses", "*", "filters", "*"): Filter,
     ("analyses", "*", "exclude", "*"): NamedRow,
@@ -53,6 +65,15 @@ _MODELS: dict[Path, type[BaseModel]] = {
     ("analyses", "*", "model"): ModelChoices,
     ("analyses", "*", "descriptors", "*"): Descriptor,
     ("analyses", "*", "descriptors", "*", "mark"): Mark,
+    ("analyses", "*", "grade"): GradePlan,
+    ("analyses", "*", "grade", "baselines", "*"): Baseline,
+    ("analyses", "*", "grade", "publication_bias"): Suspicion,
+    ("analyses", "*", "grade", "large_effect"): EffectUpgrade,
+    **{
+        ("analyses", "*", "grade", name): Seriousness
+        for name in ("risk_of_bias", "inconsistency", "indirectness", "imprecision")
+    },
+    **{("analyses", "*", "grade", name): Upgrade for name in ("dose_response", "opposing_confounding")},
 }
 
 #: What a value of the wrong kind is told, by the type of pydantic's error.
@@ -73,7 +94,13 @@ _MESSAGES = {
 }
 
 #: What stands in for a required value that is missing or wrong, so that it hides nothing else; or else text.
-_STAND_INS: dict[str | int, Any] = {"id": "stand-in", "columns": {}, "value": 0, "factor": 1}
+_STAND_INS: dict[str | int, Any] = {
+    "id": "stand-in",
+    "columns": {},
+    "value": 0,
+    "factor": 1,
+    "per_1000": 1,
+}
 
 #: Without these nothing can be checked.
 _INDISPENSABLE = ("sheets", "analyses")

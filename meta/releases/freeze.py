@@ -27,7 +27,7 @@ from meta.living.archive import (
 )
 from meta.living.past import read_past
 from meta.pipeline import Computed, Tell, compute_review, profiles_used
-from meta.protocol.plan import seen
+from meta.protocol.parts import seen
 from meta.protocol.review import Review, read_review
 from meta.releases.lock import PATIENCE, hold_lock
 
@@ -176,7 +176,9 @@ def _read_inputs(checked: Review) -> dict[str, bytes]:
     beside = checked.path.parent
     named = [entry.file for entry in (*checked.protocol.sheets.values(), *checked.protocol.targets.values())]
     template = checked.protocol.report.docx_template
-    further = () if template is None else (template,)
+    judged = checked.protocol.risk_of_bias
+    more = (template, None if judged is None else judged.file, checked.protocol.excluded_file)
+    further = [name for name in more if name is not None]
     paths = [PurePosixPath(name) for name in (checked.path.name, *named, *further)]
     for path in paths:
         if not is_inside(f"review/{path}"):
