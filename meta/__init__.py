@@ -53,9 +53,9 @@ if TYPE_CHECKING:
     from meta.plots.refits import cumulative_plot as cumulative_plot
     from meta.plots.refits import leave_one_out_plot as leave_one_out_plot
     from meta.plots.regression import regression_plot as regression_plot
-    from meta.plots.save import save_figure as save_figure
     from meta.plots.risk_of_bias import traffic_light_plot as traffic_light_plot
     from meta.plots.risk_of_bias_summary import risk_of_bias_summary_plot as risk_of_bias_summary_plot
+    from meta.plots.save import save_figure as save_figure
     from meta.profiles.loader import profile as profile
     from meta.profiles.loader import profile_names as profile_names
     from meta.protocol.reader import read_protocol as read_protocol
