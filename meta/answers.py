@@ -19,6 +19,7 @@ from meta.effects.measures import default_unit, find_measure
 from meta.effects.recovered_rows import split_columns
 from meta.effects.sizes import EffectSizes, Value
 from meta.errors import MetaError, ProtocolError
+from meta.judging import NOTHING_JUDGED, Judged, judge, judged_entries, overall_judgement
 from meta.models.fitting import fit_model
 from meta.models.formula import formula_columns
 from meta.models.posterior_tails import with_threshold
@@ -82,6 +83,7 @@ class Answer:
     descriptors: tuple[Mapping[str, Any], ...]
     study_table: Mapping[str, Any]
     targets: tuple[Mapping[str, Any], ...]
+    judged: Judged = NOTHING_JUDGED
 
     def fits(self) -> tuple[tuple[str, EffectSizes, Fit], ...]:
         """Return every fit without moderators: its name, effect sizes that hold its studies, the fit.
@@ -187,6 +189,7 @@ def answer_analysis(plan: Analysis, selection: Selection, targets: Mapping[str, 
     many = plan.overall and usable >= MIN_REFITS
     unit = plan.display_unit() or default_unit(plan.measure)
     whole = selection.sheet.whole or selection.sheet
+    left_out = leave_one_out(effects, spec) if many and plan.leave_one_out else None
     return Answer(
         plan=plan,
         spec=spec,
@@ -194,7 +197,7 @@ def answer_analysis(plan: Analysis, selection: Selection, targets: Mapping[str, 
         selection=selection,
         effects=effects,
         fit=fit if plan.overall or fit is None else _unpooled(fit),
-        left_out=leave_one_out(effects, spec) if many and plan.leave_one_out else None,
+        left_out=left_out,
         grown=cumulate(effects, spec, order=plan.cumulative) if many and plan.cumulative else None,
         alternatives=answer_alternatives(plan, whole, fit, unit) if plan.alternatives else None,
         subgroups=tuple(
@@ -208,6 +211,7 @@ def answer_analysis(plan: Analysis, selection: Selection, targets: Mapping[str, 
         descriptors=_descriptors(plan, selection),
         study_table=_study_table(selection),
         targets=tuple(targets[name] for name in plan.targets),
+        judged=judge(plan, selection, fit, left_out),
     )
 
 
@@ -327,6 +331,7 @@ def answer_to_dict(answer: Answer, figures: Mapping[str, str]) -> dict[str, Any]
             "study_table": answer.study_table,
             "caveats": plan.caveats,
             "figures": figures,
+            **judged_entries(plan, answer.selection, answer.fit, answer.judged),
         }
     )
     return plain
@@ -426,7 +431,7 @@ def _study_table(selection: Selection) -> Mapping[str, Any]:
                 "cells": {name: row.shown(name) for name, _ in columns},
                 "source_url": row.shown("source_url") or None,
                 "reference": {n: row.shown(n) for n in REFERENCE_COLUMNS if row.shown(n)},
-                "risk_of_bias": row.shown("risk_of_bias") or None,
+                "risk_of_bias": row.shown("risk_of_bias") or overall_judgement(selection, label),
                 "rows": selection.refs[label],
             }
         )

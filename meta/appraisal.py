@@ -15,6 +15,17 @@ from meta.errors import OptionError
 Level = Literal["low", "some", "high", "critical", "unknown", "not_applicable"]
 
 
+#: The glyph of each, so that colour never speaks alone; what does not apply has none.
+GLYPHS: Mapping[Level, str] = {
+    "low": "+",
+    "some": "\u2013",
+    "high": "\u00d7",
+    "critical": "!",
+    "unknown": "?",
+    "not_applicable": "",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Tool:
     """One instrument: ``domains`` as (code, words), ``answers`` in its own words with the level of each."""

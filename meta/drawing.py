@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from extraction.names import safe_name
 from meta.answers import Answer
+from meta.appraisal import Appraisal
 from meta.effects.measures import find_measure
 from meta.errors import MissingGlyphWarning
 from meta.living.shapes import AnalysisChanges, Changes, HistoryPoint
@@ -26,6 +27,8 @@ from meta.plots.panel import Threshold
 from meta.plots.posterior import posterior_plot
 from meta.plots.refits import cumulative_plot, leave_one_out_plot
 from meta.plots.regression import regression_plot
+from meta.plots.risk_of_bias import traffic_light_plot
+from meta.plots.risk_of_bias_summary import OF_WORDS, risk_of_bias_summary_plot
 from meta.plots.save import DEFAULT_DPI, PIXELS, figure_bytes
 
 if TYPE_CHECKING:
@@ -42,7 +45,8 @@ def draw_answer(answer: Answer) -> dict[str, Figure]:
     """Draw the figures that an answer can bear, by kind.
 
     Kinds are ``forest``, ``subgroup-<column>``, ``alternatives``, ``leave_one_out``, ``cumulative``,
-    ``regression-<place>`` and ``funnel``.
+    ``regression-<place>`` and ``funnel``; where the protocol asks for them, ``traffic_light`` and
+    ``risk_of_bias``.
 
     Returns
     -------
@@ -75,6 +79,7 @@ def draw_answer(answer: Answer) -> dict[str, Figure]:
             band=None if plan.band is None else (float(plan.band[0]), float(plan.band[1])),
             sort=_order(answer),
             axis=plan.axis,
+            appraisal=_appraisal(answer) if _shows(answer, "forest") else None,
         )
 
     if plan.overall or not answer.subgroups:
@@ -125,6 +130,37 @@ def draw_answer(answer: Answer) -> dict[str, Figure]:
             unit=answer.unit,
             title=f"{plan.title}: by size of study",
             provenance=_provenance(answer),
+        )
+    figures.update(_draw_judgements(answer))
+    return figures
+
+
+def _appraisal(answer: Answer) -> Appraisal | None:
+    """Return the judgements of an analysis where somebody judged one of its studies."""
+    mine, shares = answer.selection.judgements, answer.judged.shares
+    return mine.appraisal if mine is not None and shares is not None and shares.assessed else None
+
+
+def _shows(answer: Answer, figure: str) -> bool:
+    """Return whether the protocol asks for a figure of the judgements."""
+    mine = answer.selection.judgements
+    return mine is not None and figure in mine.show
+
+
+def _draw_judgements(answer: Answer) -> dict[str, Figure]:
+    """Draw risk of bias as the protocol asks for it."""
+    appraisal, shares, figures = _appraisal(answer), answer.judged.shares, {}
+    if appraisal is None or shares is None or answer.fit is None:
+        return {}
+    provenance = f"{_provenance(answer)}.risk_of_bias"
+    if _shows(answer, "traffic_light"):
+        labels = [study.label for study in answer.fit.studies]
+        title = f"{answer.plan.title}: risk of bias"
+        figures["traffic_light"] = traffic_light_plot(appraisal, labels, title=title, provenance=provenance)
+    if _shows(answer, "summary"):
+        title = f"{answer.plan.title}: {OF_WORDS[shares.of].lower()} by risk of bias"
+        figures["risk_of_bias"] = risk_of_bias_summary_plot(
+            shares, about=appraisal.about, title=title, provenance=provenance
         )
     return figures
 

@@ -26,6 +26,7 @@ from meta.drawing import (
     save_drawings,
 )
 from meta.errors import OptionError, ReleaseError
+from meta.judging import exclusion_entries
 from meta.living.archive import (
     MANIFEST_FILE,
     Snapshot,
@@ -367,6 +368,7 @@ def _results(
                 "question": protocol.question,
                 "authors": protocol.authors,
                 "about": protocol.about,
+                **({} if protocol.report.style == "house" else {"style": protocol.report.style}),
             },
             "provenance": {
                 "engine": meta.__version__,
@@ -386,8 +388,13 @@ def _results(
                 "targets": [
                     {"file": sheet.file, "sha256": sheet.sha256} for sheet in checked.target_sheets.values()
                 ],
+                "judged": [
+                    {"file": sheet.file, "what": what, "sha256": sheet.sha256, "rows": len(sheet)}
+                    for what, sheet in checked.judged.items()
+                ],
                 "profiles": [asdict(profile) for profile in profiles],
             },
+            "excluded": exclusion_entries(checked.exclusions),
             "problems": [problem.to_dict() for problem in checked.warnings],
             "analyses": entries,
             "crosscheck": crosscheck,

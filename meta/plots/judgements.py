@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from meta.appraisal import Level, Tool
+from meta.appraisal import GLYPHS, Level, Tool
 from meta.plots import theme
 from meta.plots.table import Bead
 
 BEADS: Mapping[Level, Bead] = {
-    "low": Bead("+", "#02c100", theme.INK),
-    "some": Bead("–", "#e2df07", theme.INK),
-    "high": Bead("×", "#bf0000", theme.PAPER),
-    "critical": Bead("!", "#820000", theme.PAPER),
-    "unknown": Bead("?", "#4ea1f7", theme.INK),
-    "not_applicable": Bead("", "#cccccc", theme.INK),
+    "low": Bead(GLYPHS["low"], "#02c100", theme.INK),
+    "some": Bead(GLYPHS["some"], "#e2df07", theme.INK),
+    "high": Bead(GLYPHS["high"], "#bf0000", theme.PAPER),
+    "critical": Bead(GLYPHS["critical"], "#820000", theme.PAPER),
+    "unknown": Bead(GLYPHS["unknown"], "#4ea1f7", theme.INK),
+    "not_applicable": Bead(GLYPHS["not_applicable"], "#cccccc", theme.INK),
 }
 #: Where nobody has judged: no colour, since no judgement is none of the answers.
 NOT_JUDGED = Bead("", theme.PAPER, theme.INK)

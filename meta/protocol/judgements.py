@@ -25,11 +25,15 @@ _RANK: dict[Level, int] = {"low": 0, "some": 1, "high": 2, "critical": 3}
 
 @dataclass(frozen=True, slots=True)
 class Judgements:
-    """Judgements of risk of bias, by study or by label of an analysis, each with its row of the sheet."""
+    """Judgements of risk of bias, by study or by label of an analysis, each with its row of the sheet.
+
+    ``show`` are the figures that the protocol asks for.
+    """
 
     appraisal: Appraisal
     rows: Mapping[str, RowRef]
     sheet: Sheet
+    show: tuple[str, ...] = ()
 
     def by_label(self, names: Mapping[str, tuple[str, ...]]) -> Judgements:
         """Return the judgements by labels of an analysis: of the first of a label's names that has one."""
@@ -128,7 +132,7 @@ def read_judgements(folder: Path, plan: RiskOfBiasPlan) -> tuple[Judgements | No
     if any(problem.severity == "error" for problem in found):
         return None, tuple(found)
     appraisal = Appraisal(tool, answers, overall, reasons, plan.about)
-    return Judgements(appraisal, rows, sheet), tuple(found)
+    return Judgements(appraisal, rows, sheet, plan.show), tuple(found)
 
 
 def _without_optional(problems: tuple[Problem, ...], wanted: tuple[str, ...] = ()) -> tuple[Problem, ...]:

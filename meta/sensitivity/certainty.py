@@ -65,7 +65,7 @@ def certainty_inputs(
     """
     ratio = find_measure(fit.measure).log_axis
     low, high = _left_out_range(left_out)
-    risk = _high_risk(shares) if shares is not None and shares.assessed else (None, None)
+    risk = high_risk_share(shares) if shares is not None and shares.assessed else (None, None)
     tau2 = fit.tau2.value if fit.tau2 is not None else None
     return CertaintyInputs(
         fit.k,
@@ -105,8 +105,12 @@ def _left_out_range(left_out: Refits | None) -> tuple[float | None, float | None
     return (float(found.min()), float(found.max())) if found.size else (None, None)
 
 
-def _high_risk(shares: JudgementShares) -> tuple[float | None, str | None]:
-    """Return the share at high risk as a whole; where no tool says so, in the domain where it is largest."""
+def high_risk_share(shares: JudgementShares) -> tuple[float | None, str | None]:
+    """Return the percent at high risk of bias and the code of what was judged.
+
+    As a whole (``overall``) where the tool judges that; else in the domain where it is largest, the first of
+    several.
+    """
     whole = [domain for domain in shares.domains if domain.code == OVERALL]
     known = [(d.high_percent, d.code) for d in whole or shares.domains if d.high_percent is not None]
     # the first of the largest
