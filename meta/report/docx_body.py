@@ -121,12 +121,11 @@ class Body:
 
     def figure(self, figure: Figure | None) -> list[Element]:
         """Write a figure, or name its file."""
-        return figure_elements(self.pen, figure, self.pictures.get(figure.file) if figure else None)
+        return _whole(figure_elements(self.pen, figure, self.pictures.get(figure.file) if figure else None))
 
     def table(self, table: Table) -> list[Element]:
         """Write a table."""
-        found = table_elements(self.pen, table)
-        return [found] if isinstance(found, Wide) else found
+        return _whole(table_elements(self.pen, table))
 
     def _tables(self, tables: Iterable[Table]) -> list[Element]:
         return [element for table in tables for element in self.table(table)]
@@ -167,6 +166,11 @@ class Body:
         for table in fold.tables:
             out += self.table(table)
         return out
+
+
+def _whole(elements: list[Element]) -> list[Element]:
+    """Keep together what needs a page turned on its side."""
+    return [elements] if isinstance(elements, Wide) else elements
 
 
 def anchors_of(view: ReportView) -> frozenset[str]:
