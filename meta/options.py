@@ -40,6 +40,8 @@ Status = Literal[
 
 #: Layouts of the forest plot: the house's, and those of journals and programs.
 ForestPreset = Literal["proportion", "rate", "revman", "jama", "bmj", "metafor", "compact"]
+#: How the report writes P values and intervals: the house's way, and those of journals.
+ReportStyle = Literal["house", "jama", "bmj", "lancet", "nejm", "apa"]
 #: Scale of the axis of a forest plot; unless given that of the measure, logarithmic for ratios.
 AxisScale = Literal["natural", "log", "logit"]
 #: Orders of the studies of a forest plot that every analysis knows, beside those of its columns.

@@ -368,6 +368,7 @@ def _results(
                 "question": protocol.question,
                 "authors": protocol.authors,
                 "about": protocol.about,
+                **({} if protocol.report.style == "house" else {"style": protocol.report.style}),
             },
             "provenance": {
                 "engine": meta.__version__,

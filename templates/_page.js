@@ -18,7 +18,8 @@
 
   // numbers as the page writes them: thin spaces in thousands, a true minus, an en dash where there is none
   const readNumber = (text) => {
-    const found = text.replace(/[\u2009\u202f\u00a0]/g, "").replace(/\u2212/g, "-").match(/-?\d+(\.\d+)?(e[-+]?\d+)?/i);
+    const plain = text.replace(/[\u2009\u202f\u00a0]/g, "").replace(/\u2212/g, "-").replace(/\u00b7/g, ".");
+    const found = plain.match(/-?(\d+(\.\d+)?|\.\d+)(e[-+]?\d+)?/i);
     return found ? Number(found[0]) : NaN;
   };
   const words = new Intl.Collator("en", { numeric: true, sensitivity: "base" });

@@ -21,7 +21,7 @@ from meta.effects.choices import (
 from meta.effects.corrections import To
 from meta.effects.measures import MEASURES, find_measure
 from meta.errors import MetaError, ProtocolError
-from meta.options import AxisScale, DisplayUnit, ForestPreset, ModelSpec
+from meta.options import AxisScale, DisplayUnit, ForestPreset, ModelSpec, ReportStyle
 from meta.profiles.inheriting import inherit_choices
 from meta.profiles.loader import NOTHING, load_profile, override_spec
 from meta.protocol.judging import ExcludedStudy, GradePlan, RiskOfBiasPlan
@@ -177,6 +177,9 @@ class ReportPlan(Part):
     )
     docx_figures: Literal["forest", "all"] = Field(
         default="forest", description="What report.docx shows: forest plots, or every figure"
+    )
+    style: ReportStyle = Field(
+        default="house", description="How the report writes P values and intervals"
     )
 
 

@@ -40,6 +40,7 @@ from meta.report.sentences import (
     result_sentences,
 )
 from meta.report.studies import recovered_table, study_table
+from meta.report.styling import style_headings
 from meta.report.summaries import (
     coefficient_table,
     covariate_table,
@@ -51,6 +52,7 @@ from meta.report.summaries import (
 )
 from meta.report.views import AnalysisView, Block, Card, Figure, MethodView, ReportView
 from meta.report.words import MEASURES
+from meta.tables.styles import find_style
 
 #: The layout of results.json that this report reads.
 RESULTS_FORMAT = "trs-meta-results@1"
@@ -78,13 +80,14 @@ def build_context(results: Mapping[str, Any], formats: Sequence[str] = ("html", 
     """
     if results.get("format") != RESULTS_FORMAT:
         raise ReportError(f"results must have format {RESULTS_FORMAT!r}; got {results.get('format')!r}")
-    root = Node(dict(results))
+    style = find_style(str((results.get("review") or {}).get("style") or "house"))
+    root = Node(dict(results), "", style)
     review = root.at("review")
     analyses = [(analysis, _unit_of(analysis)) for _, analysis in root.at("analyses").items()]
     _check_anchors([anchor_of(analysis) for analysis, _ in analyses])
     methods = _method_views([analysis for analysis, _ in analyses])
     by_analysis = {link.href.removeprefix("#"): method for method in methods for link in method.analyses}
-    return ReportView(
+    view = ReportView(
         title=review.at("title").text(),
         question=review.at("question").text(),
         authors=", ".join(author.text() for author in review.at("authors").each()),
@@ -104,6 +107,7 @@ def build_context(results: Mapping[str, Any], formats: Sequence[str] = ("html", 
         provenance=_provenance_block(root),
         files=tuple(Link(name, name) for name in ("results.json", *_beside(formats))),
     )
+    return style_headings(view, style)
 
 
 def _beside(formats: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from meta.tables.numbers import (
     MISSING,
@@ -19,14 +19,13 @@ from meta.tables.numbers import (
     factor_text,
     level_text,
     number_text,
-    p_number_text,
-    p_text,
     percent_text,
     probability_text,
     signed_text,
     significant_text,
     tau2_text,
 )
+from meta.tables.styles import HOUSE_STYLE, NumberStyle
 
 #: Marks that turn the direction of the text around them, and control characters: they would let one cell
 #: rewrite its line.
@@ -52,11 +51,15 @@ def clean_text(value: object, longest: int = LONGEST_TEXT) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A number as text, its address in results.json and, where given, the anchor of the rows behind it."""
+    """A number as text, its address in results.json and, where given, the anchor of the rows behind it.
+
+    ``style`` is that of the report, for what stands between two numbers.
+    """
 
     text: str
     id: str
     link: str = ""
+    style: NumberStyle = field(default=HOUSE_STYLE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,14 @@ Sentence = tuple[Piece, ...]
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A place in results.json: its value and its address; what does not exist is a node without a value."""
+    """A place in results.json: its value and its address; what does not exist is a node without a value.
+
+    ``style`` is how the report that is made of it writes numbers; every place below has the same.
+    """
 
     value: object
     path: str = ""
+    style: NumberStyle = field(default=HOUSE_STYLE, compare=False, repr=False)
 
     def at(self, *keys: str | int) -> Node:
         """Return the place below this one that the keys lead to."""
@@ -89,7 +96,7 @@ class Node:
             else:
                 value = None
         path = ".".join([*([self.path] if self.path else []), *map(str, keys)])
-        return Node(value, path)
+        return Node(value, path, self.style)
 
     @property
     def exists(self) -> bool:
@@ -133,7 +140,7 @@ class Node:
 def _shown(node: Node, x: Number, write: Callable[[Number], str], link: str) -> Piece:
     """Return the number with its address; a number that does not exist has none."""
     text = write(x)
-    return text if text == MISSING else Shown(text, node.path, link)
+    return text if text == MISSING else Shown(node.style.mark(text), node.path, link, node.style)
 
 
 def show_count(node: Node, link: str = "") -> Piece:
@@ -165,12 +172,12 @@ def show_factor(node: Node) -> Piece:
 
 def show_p(node: Node) -> Piece:
     """Show a P value for a sentence."""
-    return _shown(node, node.number(), p_text, "")
+    return _shown(node, node.number(), node.style.p, "")
 
 
 def show_p_cell(node: Node) -> Piece:
     """Show a P value for a column headed P."""
-    return _shown(node, node.number(), p_number_text, "")
+    return _shown(node, node.number(), node.style.p_number, "")
 
 
 def show_tau2(node: Node) -> Piece:
@@ -220,17 +227,28 @@ def show_difference(node: Node) -> Piece:
 
 
 def bracketed(value: Piece, low: Piece, high: Piece) -> Sentence:
-    """Return ``12.7 [10.9, 14.7]``, each number with its own address."""
+    """Return ``12.7 [10.9, 14.7]`` or as the report's style has it, each number with its own address."""
     if value == MISSING:
         return (MISSING,)
     if low == MISSING and high == MISSING:
         return (value,)
-    return (value, " [", low, ", ", high, "]")
+    style = _style_of(low, high)
+    between = style.parted(plain((low,)), plain((high,)))
+    return (value, f" {style.opening}", low, between, high, style.closing)
 
 
 def ranged(low: Piece, high: Piece) -> Sentence:
-    """Return ``10.9 to 14.7``, each number with its own address."""
-    return (MISSING,) if low == MISSING and high == MISSING else (low, " to ", high)
+    """Return ``10.9 to 14.7``, or as the style of the report has it, each number with its own address."""
+    if low == MISSING and high == MISSING:
+        return (MISSING,)
+    style = _style_of(low, high)
+    between = style.ranged(plain((low,)), plain((high,)))
+    return join(style.range_opening, low, between, high, style.range_closing)
+
+
+def _style_of(*pieces: Piece) -> NumberStyle:
+    """Return the style of the report that numbers belong to."""
+    return next((piece.style for piece in pieces if isinstance(piece, Shown)), HOUSE_STYLE)
 
 
 def join(*parts: Piece | Sentence) -> Sentence:

@@ -357,5 +357,5 @@ def _count_or_text(node: Node) -> Piece:
     """Show a count, which a sheet of references may hold as text; some sources say ``32 arms``."""
     text = node.text()
     if text.isascii() and text.isdigit():
-        return Shown(count_text(int(text)), node.path)
+        return Shown(count_text(int(text)), node.path, style=node.style)
     return show_count(node) if node.number() is not None else text or MISSING
