@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from meta.plots.likelihood import likelihood_plot as likelihood_plot
     from meta.plots.orchard import orchard_plot as orchard_plot
     from meta.plots.posterior import posterior_plot as posterior_plot
+    from meta.plots.prediction import prediction_plot as prediction_plot
     from meta.plots.radial import radial_plot as radial_plot
     from meta.plots.refits import cumulative_plot as cumulative_plot
     from meta.plots.refits import leave_one_out_plot as leave_one_out_plot
@@ -77,6 +78,8 @@ if TYPE_CHECKING:
     from meta.sensitivity.leave_one_out import leave_one_out as leave_one_out
     from meta.sensitivity.permutation import Permutation as Permutation
     from meta.sensitivity.permutation import permute as permute
+    from meta.sensitivity.predictive import PredictiveCurve as PredictiveCurve
+    from meta.sensitivity.predictive import trace_prediction as trace_prediction
     from meta.sensitivity.share import Share as Share
     from meta.sensitivity.share import expected_share as expected_share
 
@@ -102,6 +105,7 @@ _HOMES = {
     "PValueCurves": "meta.models.p_values",
     "Permutation": "meta.sensitivity.permutation",
     "Predictions": "meta.models.predictions",
+    "PredictiveCurve": "meta.sensitivity.predictive",
     "Radial": "meta.bias.radial",
     "Refits": "meta.results",
     "Share": "meta.sensitivity.share",
@@ -142,6 +146,7 @@ _HOMES = {
     "posterior_tail": "meta.models.posterior_tails",
     "predict_at": "meta.models.predictions",
     "predict_curve": "meta.models.predictions",
+    "prediction_plot": "meta.plots.prediction",
     "profile": "meta.profiles.loader",
     "profile_names": "meta.profiles.loader",
     "radial_plot": "meta.plots.radial",
@@ -154,6 +159,7 @@ _HOMES = {
     "test_contrast": "meta.models.comparison",
     "trace_likelihood": "meta.models.likelihood",
     "trace_p_values": "meta.models.p_values",
+    "trace_prediction": "meta.sensitivity.predictive",
     "traffic_light_plot": "meta.plots.risk_of_bias",
     "verify_release": "meta.releases.verify",
 }

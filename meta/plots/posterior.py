@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 from matplotlib.figure import Figure
 
@@ -13,10 +12,11 @@ from meta.errors import PlotError
 from meta.options import DisplayUnit
 from meta.plots import captions, theme
 from meta.plots.axes import Axis, Extent, fit_axis, write_axis
+from meta.plots.curves import Points, curve_points, shade_curve, trace_curve
 from meta.plots.draw import draw_page
-from meta.plots.layout import Page, Patch, Sheet, Stroke, clean_text
+from meta.plots.layout import Page, Sheet, Stroke, clean_text
 from meta.plots.panel import Threshold, threshold_note, write_foot, write_title
-from meta.results import Fit, Floats, Natural, Posterior
+from meta.results import Fit, Natural, Posterior
 from meta.tables.numbers import level_text
 
 #: Height of the curves and space between the two panels, mm.
@@ -28,8 +28,6 @@ MEAN_SHARE = 0.58
 
 #: How many times as high as the posterior of tau the prior may stand; above that it is cut.
 PRIOR_REACH = 3.0
-
-Points = list[tuple[float, float]]
 
 
 def posterior_plot(
@@ -96,7 +94,7 @@ def _draw_mean(
     # on a logarithmic axis equal areas are equal probabilities only with the density of the logarithm
     column = 1 if measure.log_axis else 3
     mean, new = (
-        _points(curve[:, 2], curve[:, column], unit.factor)
+        curve_points(curve[:, 2], curve[:, column], unit.factor)
         for curve in (fit.posterior.density_mu, fit.posterior.density_new)
     )
     value, low, high = (x * unit.factor for x in (natural.value, natural.low, natural.high))
@@ -115,7 +113,7 @@ def _draw_mean(
     mean, new = ([point for point in curve if axis.holds(point[0])] for curve in (mean, new))
     tallest = _tallest(mean, new, (low, high), bounds)
     _write_heading(sheet, "Mean, and true value in a new setting", axis, top)
-    _shade(sheet, shaded, (low, high), axis, (top, base), tallest)
+    shade_curve(sheet, shaded, (low, high), axis, (top, base), tallest)
     for at, color, dash in (
         (measure.null, theme.RULE, ()),
         (threshold.value if threshold else None, theme.GREEN, (4.0, 2.4)),
@@ -124,8 +122,8 @@ def _draw_mean(
         if at is not None and axis.holds(at):
             x = axis.place(at)
             sheet.shapes.append(Stroke(x, top, x, base, color, 0.8, dash))
-    _trace(sheet, new, axis, (top, base), tallest, theme.RUST, (3.0, 2.0))
-    _trace(sheet, mean, axis, (top, base), tallest, theme.BLUE, ())
+    trace_curve(sheet, new, axis, (top, base), tallest, theme.RUST, (3.0, 2.0))
+    trace_curve(sheet, mean, axis, (top, base), tallest, theme.BLUE, ())
     cut = any(y > tallest for _, y in (*mean, *new))
     return write_axis(sheet, axis, base, clean_text(unit.axis), width), cut
 
@@ -135,47 +133,25 @@ def _draw_tau(
 ) -> tuple[float, bool]:
     """Draw the posterior of tau beside its prior; return the y below the axis, mm, and whether one is cut."""
     tau, after, before = posterior.density_tau.T
-    curve, prior = _points(tau, after), _points(tau, before)
+    curve, prior = curve_points(tau, after), curve_points(tau, before)
     extent = Extent([], always=[0.0, curve[-1][0]], floor=0.0)
     axis = fit_axis(extent, False, place[0], place[1], width)
     base = top + PLOT_HEIGHT
     # a prior far narrower than what the data say would press the posterior flat
     tallest = min(max(y for _, y in (*curve, *prior)), PRIOR_REACH * max(y for _, y in curve))
     _write_heading(sheet, "Standard deviation between studies, τ", axis, top)
-    _shade(sheet, curve, (posterior.tau_low, posterior.tau_high), axis, (top, base), tallest)
+    shade_curve(sheet, curve, (posterior.tau_low, posterior.tau_high), axis, (top, base), tallest)
     x = axis.place(posterior.tau)
     sheet.shapes.append(Stroke(x, top, x, base, theme.BLUE, 0.8, (1.0, 1.6)))
     prior, curve = ([point for point in one if axis.holds(point[0])] for one in (prior, curve))
-    _trace(sheet, prior, axis, (top, base), tallest, theme.GREY, (3.0, 2.0))
-    _trace(sheet, curve, axis, (top, base), tallest, theme.BLUE, ())
+    trace_curve(sheet, prior, axis, (top, base), tallest, theme.GREY, (3.0, 2.0))
+    trace_curve(sheet, curve, axis, (top, base), tallest, theme.BLUE, ())
     cut = any(y > tallest for _, y in prior)
     return write_axis(sheet, axis, base, f"τ, {find_measure(fit.measure).scale}", width), cut
 
 
-def _points(x: Floats, y: Floats, factor: float = 1.0) -> Points:
-    """Return the points of a curve, x in the unit of display, that have finite numbers."""
-    both = ((a * factor, b) for a, b in zip(x.tolist(), y.tolist(), strict=True))
-    return [(a, b) for a, b in both if math.isfinite(a) and math.isfinite(b)]
-
-
 def _write_heading(sheet: Sheet, words: str, axis: Axis, top: float) -> None:
     sheet.write(words, axis.start, top - 1.6, face="bold")
-
-
-def _trace(
-    sheet: Sheet,
-    points: Points,
-    axis: Axis,
-    span: tuple[float, float],
-    tallest: float,
-    color: str,
-    dash: tuple[float, ...],
-) -> None:
-    """Draw a curve where it lies below ``tallest``; ``span`` is its top and base, mm."""
-    top, base = span
-    for run in _below(points, tallest):
-        places = tuple((axis.place(x), base - y / tallest * (base - top)) for x, y in run)
-        sheet.shapes.append(Patch(places, None, color, 1.0, dash))
 
 
 def _tallest(mean: Points, new: Points, interval: tuple[float, float], bounds: Sequence[float]) -> float:
@@ -188,49 +164,6 @@ def _tallest(mean: Points, new: Points, interval: tuple[float, float], bounds: S
         inside += [y for x, y in new if bounds[0] <= x <= bounds[1]]
     # spread over hundreds of decades a density may be 0 to the last digit
     return max(inside, default=0.0) or 1.0
-
-
-def _below(points: Points, top: float) -> list[Points]:
-    """Return the parts of a curve below a height, each to where it meets it."""
-    runs: list[Points] = [[]]
-    for (x, y), (next_x, next_y) in pairwise(points):
-        if y <= top:
-            runs[-1].append((x, y))
-        if (y <= top) != (next_y <= top):
-            runs[-1].append((x + (next_x - x) * (top - y) / (next_y - y), top))
-            if next_y > top:
-                runs.append([])
-    if points and points[-1][1] <= top:
-        runs[-1].append(points[-1])
-    return [run for run in runs if len(run) > 1]
-
-
-def _shade(
-    sheet: Sheet,
-    points: Points,
-    interval: tuple[float, float],
-    axis: Axis,
-    span: tuple[float, float],
-    tallest: float,
-) -> None:
-    """Fill the area below a curve between the ends of an interval."""
-    top, base = span
-    low, high = interval
-    ends = [(end, _height(points, end)) for end in (low, high)]
-    inside = [(x, y) for x, y in points if low < x < high]
-    heights = ((x, min(y, tallest)) for x, y in (ends[0], *inside, ends[1]))
-    outline = [(axis.place(x), base - y / tallest * (base - top)) for x, y in heights]
-    if len(outline) > 2:
-        closed = ((outline[0][0], base), *outline, (outline[-1][0], base))
-        sheet.shapes.append(Patch(closed, theme.PALE))
-
-
-def _height(points: Points, at: float) -> float:
-    """Return the height of a curve at a place, on the line between its neighbours."""
-    for (x, y), (next_x, next_y) in pairwise(points):
-        if x <= at <= next_x and next_x > x:
-            return y + (next_y - y) * (at - x) / (next_x - x)
-    return 0.0
 
 
 def _notes(fit: Fit, unit: DisplayUnit, threshold: Threshold | None, cut: bool) -> list[str]:

@@ -25,6 +25,8 @@ PALE = "#cfe0f1"
 WASH = "#e8f0f8"
 #: Prediction.
 RUST = "#b5462f"
+#: Share of a predictive distribution beyond a threshold; as pale as PALE.
+BLUSH = "#f2d9d1"
 #: A prespecified threshold; a third hue beside blue and rust, and dashed as well, so that colour never speaks
 #: alone.
 GREEN = "#2f6b4f"
