@@ -21,7 +21,9 @@ from meta.report.comparisons import (
     subgroup_sentences,
 )
 from meta.report.crosscheck import crosscheck_block
+from meta.report.findings import findings_block, grade_block
 from meta.report.history import history_block
+from meta.report.included import characteristics_table, excluded_block, filtered_rows
 from meta.report.methods import methods_parts, overlap_sentence
 from meta.report.moderator_words import regressions_sentences
 from meta.report.origins import (
@@ -33,6 +35,7 @@ from meta.report.origins import (
     set_aside_table,
 )
 from meta.report.pieces import Link, Node, Sentence, Unit, plain, read_unit, show_count
+from meta.report.risk_of_bias import risk_blocks
 from meta.report.sensitivity import sensitivity_block
 from meta.report.sentences import (
     anchor_of,
@@ -94,6 +97,7 @@ def build_context(results: Mapping[str, Any], formats: Sequence[str] = ("html", 
         about=review.at("about").text(),
         cards=tuple(_card(analysis, unit) for analysis, unit in analyses),
         glance=glance_table(analyses),
+        findings=findings_block(analyses),
         changes=changes_view(root, frozenset(anchor_of(analysis) for analysis, _ in analyses)),
         methods=methods,
         overlap=_overlap_block([analysis for analysis, _ in analyses]),
@@ -102,6 +106,7 @@ def build_context(results: Mapping[str, Any], formats: Sequence[str] = ("html", 
             for analysis, unit in analyses
         ),
         bias=_bias_block([analysis for analysis, _ in analyses]),
+        excluded=excluded_block(root.at("excluded")),
         problems=_problem_block(root.at("problems")),
         crosscheck=crosscheck_block(root),
         provenance=_provenance_block(root),
@@ -214,12 +219,18 @@ def _analysis_view(root: Node, analysis: Node, unit: Unit, method: MethodView) -
             None,
             (reference_table(analysis, unit, "Outside references beside our estimate"),),
         ),
+        *risk_blocks(
+            analysis,
+            _figure(analysis, "traffic_light", "Risk of bias, study by study"),
+            _figure(analysis, "risk_of_bias", "Risk of bias by share"),
+        ),
+        grade_block(analysis, unit),
     ]
     selected = Block(
         "How the rows were chosen",
         tuple(selection_steps(analysis)),
         None,
-        (set_aside_table(analysis), left_out_table(analysis)),
+        (set_aside_table(analysis), left_out_table(analysis, filtered_rows(analysis))),
     )
     studies = Block(
         "Studies",
@@ -227,7 +238,7 @@ def _analysis_view(root: Node, analysis: Node, unit: Unit, method: MethodView) -
         None,
         (),
         "Counts, sources and sheet rows of every study",
-        (study_table(analysis, unit, anchor), recovered_table(analysis)),
+        (study_table(analysis, unit, anchor), characteristics_table(analysis), recovered_table(analysis)),
     )
     return AnalysisView(
         anchor=anchor,

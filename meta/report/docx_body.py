@@ -57,7 +57,7 @@ class Body:
         """Write the answers: a sentence an analysis with its caveat, and the table of all."""
         out = [self._heading(1, "The answers", "answers")]
         out += [self._item(join(card.sentence, " ", card.caveat)) for card in self.view.cards]
-        return out + self.table(self.view.glance)
+        return out + self.table(self.view.glance) + self.block(self.view.findings)
 
     def changes(self) -> list[Element]:
         """Write what changed since the last release; nothing in a first version."""
@@ -107,7 +107,7 @@ class Body:
         """Write risk of bias, warnings, second opinions, and where everything comes from."""
         out = [self._heading(1, APPENDIX, "appendix")]
         view = self.view
-        for block in (view.bias, view.problems, view.crosscheck, view.provenance):
+        for block in (view.bias, view.excluded, view.problems, view.crosscheck, view.provenance):
             out += self.block(block)
         return out
 

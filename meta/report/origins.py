@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from meta.report.pieces import (
@@ -134,8 +135,8 @@ def set_aside_table(analysis: Node) -> Table:
     return Table("Set aside because they share people", columns, tuple(rows))
 
 
-def left_out_table(analysis: Node) -> Table:
-    """Return what was excluded by name, and the studies shown without being used, with reasons."""
+def left_out_table(analysis: Node, filtered: Sequence[Row] = ()) -> Table:
+    """Return what was excluded by name, the studies shown without being used, and what filters took away."""
     rows = [
         row(out.at("label").label(), out.at("reason").text(), "by the protocol", rows_text(out.at("rows")))
         for out in analysis.at("selection", "excluded").each()
@@ -150,7 +151,13 @@ def left_out_table(analysis: Node) -> Table:
         for study in analysis.at("fit", "studies").each()
         if not study.at("used").is_true()
     ]
-    columns = (Column("Left out"), Column("Reason", wide=True), Column("How"), Column("Sheet rows"))
+    rows += filtered
+    columns = (
+        Column("Left out", wide=bool(filtered)),
+        Column("Reason", wide=True),
+        Column("How"),
+        Column("Sheet rows", wide=bool(filtered)),
+    )
     return Table("Left out, with the reason", columns, tuple(rows))
 
 
@@ -158,6 +165,13 @@ def bias_table(analyses: list[tuple[Node, str]]) -> Table:
     """Return, one line an analysis, which judgement its studies have, or that they have none."""
     rows = []
     for analysis, anchor in analyses:
+        tool = analysis.at("risk_of_bias")
+        if tool.exists:
+            counts = [show_count(tool.at(name)) for name in ("assessed", "not_assessed")]
+            name = tool.at("tool").text()
+            said = join(f"{name}: ", counts[0], " assessed, ", counts[1], f" {NOT_ASSESSED}")
+            rows.append(row(_title_link(analysis, anchor), show_count(analysis.at("fit", "k")), said))
+            continue
         judged: dict[str, list[str]] = {}
         for entry in analysis.at("study_table", "rows").each():
             judged.setdefault(entry.at("risk_of_bias").text() or NOT_ASSESSED, []).append(
@@ -168,7 +182,7 @@ def bias_table(analyses: list[tuple[Node, str]]) -> Table:
         else:
             words = "; ".join(f"{word}: {', '.join(labels)}" for word, labels in sorted(judged.items()))
         rows.append(
-            row(Link(analysis.at("title").text(), f"#{anchor}"), show_count(analysis.at("fit", "k")), words)
+            row(_title_link(analysis, anchor), show_count(analysis.at("fit", "k")), words)
         )
     columns = (
         Column("Analysis", wide=True),
@@ -176,6 +190,10 @@ def bias_table(analyses: list[tuple[Node, str]]) -> Table:
         Column("Risk of bias", wide=True),
     )
     return Table("Risk of bias by analysis", columns, tuple(rows))
+
+
+def _title_link(analysis: Node, anchor: str) -> Link:
+    return Link(analysis.at("title").text(), f"#{anchor}")
 
 
 def problem_table(problems: Node) -> Table:
@@ -221,6 +239,11 @@ def provenance_tables(provenance: Node) -> list[Table]:
         )
     for target in provenance.at("targets").each():
         files.append(row(target.at("file").text(), "outside references", MISSING, target.at("sha256").text()))
+    for judged in provenance.at("judged").each():
+        what = {"risk_of_bias": "judgements of risk of bias", "excluded": "excluded studies"}
+        name = judged.at("what").text()
+        rows = show_count(judged.at("rows"))
+        files.append(row(judged.at("file").text(), what.get(name, name), rows, judged.at("sha256").text()))
     versions = [
         row("engine (trs-meta)", provenance.at("engine").text()),
         row("Python", provenance.at("python").text()),

@@ -257,6 +257,7 @@ def document_data(view: ReportView, sheets: Sheets) -> Data:
         _analysis(analysis, sheets)
     sheets.heading(1, "Behind the numbers", "appendix")
     _block(view.bias, sheets, 2, "risk-of-bias")
+    _block(view.excluded, sheets, 2, "excluded")
     _block(view.problems, sheets, 2, "warnings")
     _block(view.crosscheck, sheets, 2, "second-opinions")
     _block(view.provenance, sheets, 2, "provenance")
@@ -295,6 +296,7 @@ def _opening(view: ReportView, sheets: Sheets) -> None:
     for card in view.cards:
         sheets.paragraph([card.sentence, card.caveat], "card")
     sheets.table(view.glance)
+    _block(view.findings, sheets, 2, "findings")
     if view.changes is not None:
         changes = view.changes
         sheets.heading(1, changes.title, "changes")

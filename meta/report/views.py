@@ -159,11 +159,13 @@ class ReportView:
     about: str
     cards: tuple[Card, ...]
     glance: Table
+    findings: Block
     changes: ChangesView | None
     methods: tuple[MethodView, ...]
     overlap: Block
     analyses: tuple[AnalysisView, ...]
     bias: Block
+    excluded: Block
     problems: Block
     crosscheck: Block
     provenance: Block
