@@ -14,7 +14,7 @@ from meta.report.pieces import (
     full_stop,
     join,
     listed,
-    plain,
+    lower_first,
     show_count,
     show_factor,
     show_number,
@@ -150,16 +150,16 @@ def _risk(inputs: Node) -> Sentence:
 
 
 def _interventions(members: list[tuple[Node, Unit]]) -> Table:
-    """Return one line an outcome and baseline: relative and absolute effect, certainty, and why."""
+    """Return one line an outcome and baseline: relative and absolute effect, certainty; why, in the notes."""
     rows: list[Row] = []
     notes: list[Sentence] = []
     for analysis, unit in members:
-        grade = analysis.at("grade")
-        baselines = list(grade.at("absolute").each())
+        baselines = list(analysis.at("grade", "absolute").each())
         for baseline in baselines or [Node(None)]:
             rows.append(_intervention_row(analysis, unit, baseline))
             if baseline.exists:
                 notes.append((_baseline_note(baseline),))
+        notes.append(_reasons(analysis))
     columns = (
         Column("Outcome", wide=True),
         Column("Studies", number=True),
@@ -169,9 +169,9 @@ def _interventions(members: list[tuple[Node, Unit]]) -> Table:
         Column("With, per 1,000 [CI]", number=True),
         Column("Difference, per 1,000 [CI]", number=True),
         Column("Certainty"),
-        Column("Why", prose=True),
     )
-    return Table("Summary of findings: interventions", columns, tuple(rows), tuple(dict.fromkeys(notes)))
+    kept = tuple(dict.fromkeys(note for note in notes if note))
+    return Table("Summary of findings: interventions", columns, tuple(rows), kept)
 
 
 def _baseline_note(baseline: Node) -> str:
@@ -197,12 +197,12 @@ def _intervention_row(analysis: Node, unit: Unit, baseline: Node) -> Row:
         without,
         bracketed(value, low, high),
         bracketed(moved[0], moved[1], moved[2]),
-        *_certainty(analysis),
+        _certainty(analysis),
     )
 
 
 def _prognosis(members: list[tuple[Node, Unit]]) -> Table:
-    """Return one line an outcome: how often, for a new setting, certainty, and why."""
+    """Return one line an outcome: how often, for a new setting, certainty; why, in the notes."""
     rows = []
     for analysis, unit in members:
         natural = analysis.at("fit", "natural")
@@ -212,7 +212,7 @@ def _prognosis(members: list[tuple[Node, Unit]]) -> Table:
                 _estimate(analysis, unit),
                 unit.heading,
                 unit.range(natural.at("prediction_low"), natural.at("prediction_high")),
-                *_certainty(analysis),
+                _certainty(analysis),
             )
         )
     columns = (
@@ -223,18 +223,18 @@ def _prognosis(members: list[tuple[Node, Unit]]) -> Table:
         Column("Unit"),
         Column("Prediction interval", number=True),
         Column("Certainty"),
-        Column("Why", prose=True),
     )
-    return Table("Summary of findings: prognosis", columns, tuple(rows))
+    notes = tuple(reasons for analysis, _ in members if (reasons := _reasons(analysis)))
+    return Table("Summary of findings: prognosis", columns, tuple(rows), notes)
 
 
 def _outcome(analysis: Node, unit: Unit, words: str = "") -> list[Piece | Sentence]:
-    fit = analysis.at("fit")
+    fit, people = analysis.at("fit"), analysis.at("grade", "inputs", "people")
     link = Link(analysis.at("grade", "outcome").text(), f"#{anchor_of(analysis)}")
     return [
         (link, f" ({words})") if words else link,
         show_count(studies_node(fit)),
-        people_text(fit, unit) or MISSING,
+        show_count(people) if people.exists else people_text(fit, unit) or MISSING,
     ]
 
 
@@ -243,15 +243,20 @@ def _estimate(analysis: Node, unit: Unit) -> Sentence:
     return unit.interval(natural.at("value"), natural.at("low"), natural.at("high"))
 
 
-def _certainty(analysis: Node) -> list[Piece | Sentence]:
-    """Return the certainty, and the judgements that moved it, with their reasons."""
+def _certainty(analysis: Node) -> str:
+    word = analysis.at("grade", "certainty").text()
+    return CERTAINTY.get(word, word)
+
+
+def _reasons(analysis: Node) -> Sentence:
+    """Return the judgements that moved the certainty of an outcome, with their reasons."""
     grade = analysis.at("grade")
-    word = grade.at("certainty").text()
     moved = [
-        (f"{one.at('words').text()}: {_judgement(one)}, {one.at('reason').text().rstrip('.')}",)
+        (f"{lower_first(one.at('words').text())} {_judgement(one)}: {one.at('reason').text().rstrip('.')}",)
         for group in ("domains", "upgrades")
         for one in grade.at(group).each()
-        if one.at("judgement").text() != "no" and plain((_judgement(one),)) != one.at("judgement").text()
+        if _judgement(one) != one.at("judgement").text()
     ]
-    why = join(listed(moved, last="; ", between="; "), ".") if moved else ("no reason to rate down",)
-    return [CERTAINTY.get(word, word), why]
+    outcome, start = grade.at("outcome").text().rstrip("."), grade.at("start").text()
+    said = listed(moved, last="; ", between="; ") if moved else ("no reason to move it",)
+    return join(f"{outcome}, from {start}: ", *said, ".")

@@ -110,6 +110,7 @@ def _said(view: ReportView, root: Node) -> Iterator[str]:
     for method in view.methods:
         for _, sentences in method.parts:
             yield from map(plain, sentences)
+    yield from map(plain, view.findings.sentences)
     for analysis in view.analyses:
         for block in analysis.blocks:
             yield from map(plain, block.sentences)

@@ -10,7 +10,6 @@ from meta.report.pieces import (
     Sentence,
     full_stop,
     join,
-    listed,
     show_count,
     show_percent,
 )
@@ -75,19 +74,14 @@ def _source(judged: Node) -> Sentence:
 
 
 def _counts(judged: Node) -> Sentence:
-    """Say how many studies were judged, and name those that were not."""
+    """Say how many studies were judged, and how many were not: the table shows which."""
     shares = judged.at("shares")
     said: Sentence = join(
         show_count(judged.at("assessed")), " of ", show_count(shares.at("k")), " studies assessed"
     )
     if not judged.at("not_assessed").number():
         return join(said, ".")
-    without = [
-        study.at("label").label()
-        for study in judged.at("studies").each()
-        if study.at("used").is_true() and not study.at("assessed").is_true()
-    ]
-    return join(said, "; ", show_count(judged.at("not_assessed")), f" {NOT_ASSESSED}: ", listed(without), ".")
+    return join(said, "; ", show_count(judged.at("not_assessed")), f" {NOT_ASSESSED}.")
 
 
 def _high(judged: Node) -> Sentence:
