@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -59,7 +60,14 @@ def load_profile(name: str) -> MethodProfile:
     known = profile_names()
     if name not in known:
         raise ProfileError(f"no profile {name!r}; {suggest(name, known)}")
-    data = (files("meta.profiles") / f"{name}.toml").read_bytes()
+    read = _read_profile(name, (files("meta.profiles") / f"{name}.toml").read_bytes())
+    # whoever changes its dictionaries changes no other's
+    return replace(read, options=dict(read.options), citations=dict(read.citations))
+
+
+@lru_cache(maxsize=64)
+def _read_profile(name: str, data: bytes) -> MethodProfile:
+    """Read a profile; a review of a dozen analyses with their alternatives asks thousands of times."""
     content = tomllib.loads(data.decode("utf-8"))
     options: dict[str, Any] = {}
     citations: dict[str, str] = {}

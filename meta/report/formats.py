@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any, Literal, get_args
 
 from meta.errors import ReportError
 from meta.options import check_option
+from meta.report.context import build_context
 from meta.report.html import render_html
 from meta.report.markdown import render_markdown
+from meta.report.table_formats import TableFormat, table_files
+from meta.report.written import Written
 
 #: Formats in which the report is written.
 Format = Literal["html", "docx", "pdf", "md"]
@@ -35,11 +39,14 @@ class Reports:
         A team's Word template for ``report.docx``.
     docx_figures : {"forest", "all"}
         What ``report.docx`` shows: forest plots, or every figure.
+    tables : tuple of {"csv", "latex"}
+        Formats in which every table of the report is written by itself.
     """
 
     formats: tuple[Format, ...] = DEFAULT_FORMATS
     template: Path | None = None
     docx_figures: Literal["forest", "all"] = "forest"
+    tables: tuple[TableFormat, ...] = ()
 
     def wants_picture(self, kind: str) -> bool:
         """Whether the Word document shows figures of a kind (``forest``, ``subgroup-design``, ``funnel``)."""
@@ -71,6 +78,19 @@ def choose_formats(formats: Sequence[str]) -> tuple[Format, ...]:
     return chosen
 
 
+def choose_tables(formats: Sequence[str]) -> tuple[TableFormat, ...]:
+    """Return formats of single tables in the order of the list, each once.
+
+    Raises
+    ------
+    OptionError
+        If one is not offered.
+    """
+    for name in formats:
+        check_option("tables", name, TableFormat)
+    return tuple(name for name in get_args(TableFormat) if name in formats)
+
+
 def write_reports(
     results: Mapping[str, Any], drawings: Mapping[str, str], pictures: Mapping[str, bytes], reports: Reports
 ) -> tuple[dict[str, bytes], tuple[str, ...]]:
@@ -95,19 +115,28 @@ def write_reports(
         What a format could not hold, each with its place.
     """
     files: dict[str, bytes] = {}
-    warnings: tuple[str, ...] = ()
-    if "html" in reports.formats:
-        files["report.html"] = render_html(results, drawings, reports.formats).encode("utf-8")
-    if "docx" in reports.formats:
-        from meta.report.docx import render_docx
+    written: list[Written] = []
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        # typst sets its pages outside of Python, on another core than the rest
+        pages = beside.submit(_write_pdf, results, drawings) if "pdf" in reports.formats else None
+        if "docx" in reports.formats:
+            from meta.report.docx import render_docx
 
-        written = render_docx(results, pictures, reports.template)
-        files["report.docx"], warnings = written.content, written.warnings
-    if "pdf" in reports.formats:
-        from meta.report.pdf import render_pdf
+            written.append(render_docx(results, pictures, reports.template))
+            files["report.docx"] = written[-1].content
+        if "html" in reports.formats:
+            files["report.html"] = render_html(results, drawings, reports.formats).encode("utf-8")
+        if "md" in reports.formats:
+            files["report.md"] = render_markdown(results).encode("utf-8")
+    if reports.tables:
+        files.update(table_files(build_context(results), reports.tables))
+        if pages is not None:
+            written.append(pages.result())
+            files["report.pdf"] = written[-1].content
+    return files, tuple(warning for one in written for warning in one.warnings)
 
-        page = render_pdf(results, {name: drawing.encode("utf-8") for name, drawing in drawings.items()})
-        files["report.pdf"], warnings = page.content, (*warnings, *page.warnings)
-    if "md" in reports.formats:
-        files["report.md"] = render_markdown(results).encode("utf-8")
-    return files, warnings
+
+def _write_pdf(results: Mapping[str, Any], drawings: Mapping[str, str]) -> Written:
+    from meta.report.pdf import render_pdf
+
+    return render_pdf(results, {name: drawing.encode("utf-8") for name, drawing in drawings.items()})
