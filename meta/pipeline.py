@@ -43,7 +43,7 @@ from meta.profiles.loader import load_profile
 from meta.protocol.plan import Protocol
 from meta.protocol.review import Review, read_review
 from meta.report.exports import effects_csv, r_script
-from meta.report.formats import DEFAULT_FORMATS, Reports, choose_formats, write_reports
+from meta.report.formats import DEFAULT_FORMATS, Reports, choose_formats, choose_tables, write_reports
 from meta.report.references import render_references
 from meta.results import to_plain
 
@@ -95,6 +95,7 @@ def run_review(
     dpi: int | None = None,
     formats: Sequence[str] = DEFAULT_FORMATS,
     docx_template: str | Path | None = None,
+    tables: Sequence[str] = (),
     progress: Tell | None = None,
     crosscheck: bool = False,
     r: bool = True,
@@ -117,6 +118,8 @@ def run_review(
         Formats of the report; ``docx`` and ``pdf`` need the extra of that name.
     docx_template : path, optional
         A team's Word template for ``report.docx``, in place of the one that the protocol names.
+    tables : sequence of {"csv", "latex"}
+        Formats in which every table of the report is written by itself, under ``tables/``.
     progress : callable, optional
         Called with what is being done, how many steps are done, and how many there are.
     crosscheck : bool
@@ -155,7 +158,9 @@ def run_review(
     earlier = read_past(list_releases(releases_folder(review)))
     declared = checked.protocol.report
     named = docx_template or (declared.docx_template and checked.path.parent / declared.docx_template)
-    reports = Reports(chosen, Path(named) if named else None, declared.docx_figures)
+    reports = Reports(
+        chosen, Path(named) if named else None, declared.docx_figures, choose_tables(tables)
+    )
     computed = compute_review(
         checked,
         figures=figures,

@@ -22,6 +22,7 @@ FIGURE_FORMATS = ("svg", "pdf", "png", "eps", "tiff")
 #: Figures made of dots.
 _DOTS = ("png", "tiff")
 REPORT_FORMATS = ("html", "docx", "pdf", "md")
+TABLE_FORMATS = ("csv", "latex")
 
 
 @click.command()
@@ -58,6 +59,11 @@ REPORT_FORMATS = ("html", "docx", "pdf", "md")
     type=click.Path(path_type=Path),
     help="A Word template of your own for report.docx, with the tags that the README lists.",
 )
+@click.option(
+    "--tables",
+    metavar="LIST",
+    help="Every table of the report as a file of its own: csv, latex, joined by commas.",
+)
 @click.option("--crosscheck", is_flag=True, help="Make every fit again by PyMARE, statsmodels and SciPy.")
 @click.option("--r/--no-r", default=True, help="With --crosscheck: by R's metafor too, if it is installed.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
@@ -68,6 +74,7 @@ def run(
     dpi: int | None,
     formats: str,
     docx_template: Path | None,
+    tables: str | None,
     crosscheck: bool,
     r: bool,
     as_json: bool,
@@ -83,6 +90,7 @@ def run(
     """  # noqa: D301  (click reads the control character)
     drawn = _listed(figures, FIGURE_FORMATS, "--figures")
     written = _listed(formats, REPORT_FORMATS, "--format")
+    single = () if tables is None else _listed(tables, TABLE_FORMATS, "--tables")
     if dpi is not None and not set(drawn) & set(_DOTS):
         raise click.BadParameter(f"is for {' and '.join(_DOTS)}; add one to --figures", param_hint="--dpi")
     if docx_template is not None and "docx" not in written:
@@ -98,6 +106,7 @@ def run(
             dpi=dpi,
             formats=written,
             docx_template=docx_template,
+            tables=single,
             progress=tell,
             crosscheck=crosscheck,
             r=r,

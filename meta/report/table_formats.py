@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 from extraction.grid import neutralise
 from extraction.names import safe_name
@@ -13,10 +14,13 @@ from meta.report.pieces import Sentence, Shown, plain
 from meta.report.views import Block, ReportView, Table
 
 #: Formats in which tables are written on request.
-TABLE_FORMATS = ("csv", "latex")
+TableFormat = Literal["csv", "latex"]
 
 #: Ending of the file of each.
-ENDINGS = {"csv": "csv", "latex": "tex"}
+ENDINGS: dict[TableFormat, str] = {"csv": "csv", "latex": "tex"}
+
+#: Most of the line that a column of words takes, so that numbers beside it have room.
+MOST_SHARE = 0.26
 
 #: Longest stem of a file, letters.
 LONGEST_STEM = 80
@@ -80,7 +84,7 @@ _CONTROLS = re.compile(
 )
 
 #: First lines of a LaTeX table, for whoever opens the file.
-_HEAD = "% For \\usepackage{longtable,booktabs,array,textcomp,amsmath} and a Unicode engine or inputenc."
+_HEAD = "% For \\usepackage{longtable,booktabs,array,textcomp} and a Unicode engine or inputenc."
 
 
 def table_csv(table: Table) -> str:
@@ -143,7 +147,7 @@ def table_latex(table: Table) -> str:
 def _column_types(table: Table) -> str:
     """Return the columns as LaTeX has them; those with words share what the line leaves them."""
     wide = [column for column in table.columns if column.prose or column.wide]
-    share = 0.6 / len(wide) if wide else 0.0
+    share = min(0.6 / len(wide), MOST_SHARE) if wide else 0.0
     kinds = []
     for column in table.columns:
         if column.prose or column.wide:
@@ -158,7 +162,7 @@ def escape_latex(text: str) -> str:
     return _line(text).translate(_ESCAPES)
 
 
-def table_files(view: ReportView, formats: tuple[str, ...]) -> dict[str, bytes]:
+def table_files(view: ReportView, formats: tuple[TableFormat, ...]) -> dict[str, bytes]:
     """Return every table of the report in the formats asked for, by path below ``tables/``."""
     files: dict[str, bytes] = {}
     for stem, table in _named_tables(view):
@@ -194,7 +198,8 @@ def _tables(view: ReportView) -> Iterator[tuple[str, Table]]:
         yield analysis.anchor, analysis.summary
         for block in (analysis.selection, *analysis.blocks, analysis.studies):
             yield from ((analysis.anchor, table) for table in _of(block))
-    for block in (view.overlap, view.bias, view.excluded, view.problems, view.crosscheck, view.provenance):
+    behind = (view.bias, view.excluded, view.problems, view.crosscheck, view.provenance)
+    for block in (view.overlap, *behind):
         yield from (("", table) for table in _of(block))
 
 
