@@ -12,6 +12,7 @@ from meta.model_words import name_model
 from meta.report.bayes import posterior_block, posterior_sentences
 from meta.report.caveats import leading_caveat, list_caveats
 from meta.report.changes import changes_view
+from meta.report.checklist import checklist_block
 from meta.report.comparisons import (
     cumulative_sentence,
     left_out_sentence,
@@ -110,6 +111,7 @@ def build_context(results: Mapping[str, Any], formats: Sequence[str] = ("html", 
         problems=_problem_block(root.at("problems")),
         crosscheck=crosscheck_block(root),
         provenance=_provenance_block(root),
+        checklist=checklist_block(root),
         files=tuple(Link(name, name) for name in ("results.json", *_beside(formats))),
     )
     return style_headings(view, style)

@@ -107,7 +107,8 @@ class Body:
         """Write risk of bias, warnings, second opinions, and where everything comes from."""
         out = [self._heading(1, APPENDIX, "appendix")]
         view = self.view
-        for block in (view.bias, view.excluded, view.problems, view.crosscheck, view.provenance):
+        blocks = (view.bias, view.excluded, view.problems, view.crosscheck, view.provenance, view.checklist)
+        for block in blocks:
             out += self.block(block)
         return out
 

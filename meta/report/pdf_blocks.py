@@ -261,6 +261,7 @@ def document_data(view: ReportView, sheets: Sheets) -> Data:
     _block(view.problems, sheets, 2, "warnings")
     _block(view.crosscheck, sheets, 2, "second-opinions")
     _block(view.provenance, sheets, 2, "provenance")
+    _block(view.checklist, sheets, 2, "checklists")
     clean = sheets.letters.clean
     data: Data = {
         "title": sheets.text(view.title, UPRIGHT, TITLE_SIZE, bold=True),

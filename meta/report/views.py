@@ -169,6 +169,7 @@ class ReportView:
     problems: Block
     crosscheck: Block
     provenance: Block
+    checklist: Block
     files: tuple[Link, ...]
 
 

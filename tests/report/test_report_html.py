@@ -161,6 +161,8 @@ def test_sources_are_links_only_where_they_are_web_addresses(page: Page) -> None
         "https://doi.org/x",
         "https://fine.example/a",
         "https://orca.cardiff.ac.uk/141268/",
+        "https://doi.org/10.1136/bmj.n71",
+        "https://doi.org/10.1136/bmj-2024-079183",
     }
 
 
