@@ -19,7 +19,7 @@ def _letters(size: float, *, bold: bool = False, colour: str = _INK) -> str:
     """Return properties of letters; the size in points."""
     half = f"{2 * size:.0f}"
     return (
-        f'<w:rPr><w:rFonts w:ascii="{FONT}" w:hAnsi="{FONT}" w:cs="{FONT}" w:eastAsia="{FONT}"/>'
+        f'<w:rPr><w:rFonts w:ascii="{FONT}" w:hAnsi="{FONT}" w:cs="{FONT}"/>'
         f'<w:b w:val="{bold:d}"/><w:bCs w:val="{bold:d}"/>'
         f'<w:color w:val="{colour}"/><w:sz w:val="{half}"/><w:szCs w:val="{half}"/></w:rPr>'
     )

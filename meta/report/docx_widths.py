@@ -67,7 +67,7 @@ def column_bounds(table: Table) -> tuple[list[float], list[float]]:
         need = max(need, min(_word_width(column.heading, True), _LONGEST[kind]))
         heading = text_width(column.heading, True)
         # the words over numbers may take two lines
-        wish = max(whole, heading if kind != "num" else heading / 2.0)
+        wish = max(whole, heading if kind != "num" else heading / 1.5)
         least.append(need + CELL_ROOM)
         longest.append(max(need, wish) + CELL_ROOM)
     return least, longest
