@@ -29,9 +29,16 @@ KINDS = {
     "citations": r"(?:\b[A-Z][^()\d]{1,60}(?:\(|, )?|\()(?:19|20)\d\d\b|\((?:19|20)\d\d\)",
     "measures of heterogeneity": r"\b(?:I2|H2|tau2|chi2|R2)\b|σ2",
     "names of methods": r"SHA-256|\bCR\d\w?\b|\b1/n\b|\bRoB 2\b|\b[kp]\s*−\s*\d\b|\bPRISMA 2020\b",
-    "no difference": r"\b[01], no difference",
+    "no difference": r"\b[01](?:, no difference|, which means no difference| \(no difference\))|"
+    r"no difference: the prediction interval includes [01]\b",
+    "formulas of methods": r"\+1/2 and −1/2|\b[mn] − 1\b|\bfactor (?:1/)?1\.65\b|\b1/√?v\b|\b50,000 draws\b|"
+    r"N/\(n₁n₂\) \+ g²/\(2\(N − 3\.94\)\)|1 − 3/\(4N − 9\)",
+    "names of programs and groups": r"\b(?:RevMan|Review Manager) 5\b|\bgroup 1\b",
+    "priors": r"with scale 0\.5 \(Röver et al\. 2021\), the default|"
+    r"\buniform prior (?:from 0|on all values above 0)",
     "bounds of what cannot be negative": r"\blower bound, 0\b|\band 0 where it would be negative",
     "levels in headings of columns": r"\[\d+(?:\.\d+)?% C[rR]?I\]",
+    "the base of absolute effects": r"\bper 1,000\b",
     "names left out of a list": r"\band \d+ more\b",
     "hashes": r"\b[0-9a-f]{8,64}\b",
     "corrections of cells": r"\b0\.5 (?:is|was)? ?added|with 0\.5 added|\bat tau² = 0\b",
