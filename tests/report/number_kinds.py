@@ -40,6 +40,7 @@ KINDS = {
     "levels in headings of columns": r"\[\d+(?:\.\d+)?% C[rR]?I\]",
     "the base of absolute effects": r"\bper 1,000\b",
     "names left out of a list": r"\band \d+ more\b",
+    "parts of a table": r"\(part \d+ of \d+\)$",
     "hashes": r"\b[0-9a-f]{8,64}\b",
     "corrections of cells": r"\b0\.5 (?:is|was)? ?added|with 0\.5 added|\bat tau² = 0\b",
     "items of checklists": r"\bItem (?:\d{1,2}[a-f]?|L\d)(?!\S)|\bBMJ \d+: \w+",
