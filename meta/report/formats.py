@@ -128,11 +128,11 @@ def write_reports(
             files["report.html"] = render_html(results, drawings, reports.formats).encode("utf-8")
         if "md" in reports.formats:
             files["report.md"] = render_markdown(results).encode("utf-8")
-    if reports.tables:
-        files.update(table_files(build_context(results), reports.tables))
         if pages is not None:
             written.append(pages.result())
             files["report.pdf"] = written[-1].content
+    if reports.tables:
+        files.update(table_files(build_context(results), reports.tables))
     return files, tuple(warning for one in written for warning in one.warnings)
 
 

@@ -78,6 +78,19 @@ def test_only_the_formats_asked_for_are_written_and_named(tmp_path: Path) -> Non
     assert done.report == tmp_path / "out" / "report.html"
 
 
+def test_all_formats_are_written_and_the_same_each_time(tmp_path: Path) -> None:
+    needs_docx()
+    pytest.importorskip("typst", reason="typst is not installed: pip install 'trs-meta[pdf]'")
+    review = make_review(tmp_path / "review")
+    for out in ("one", "two"):
+        run_review(review, out=tmp_path / out, formats=("html", "docx", "pdf", "md"))
+    names = ["report.docx", "report.html", "report.md", "report.pdf"]
+    assert sorted(path.name for path in (tmp_path / "one").glob("report.*")) == names
+    for name in names:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+    assert (tmp_path / "one" / "report.pdf").read_bytes().startswith(b"%PDF")
+
+
 def test_a_word_document_alone(tmp_path: Path) -> None:
     needs_docx()
     done = run_review(make_review(tmp_path / "review"), out=tmp_path / "out", formats=("docx",))
