@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from meta.protocol.judgements import Exclusion
-from meta.protocol.judging import DOMAINS, UPGRADES, UPGRADES_OF, GradePlan
+from meta.protocol.judging import DOMAINS, LOWERS, RAISES, UPGRADES, UPGRADES_OF, GradePlan
 from meta.protocol.plan import Analysis
 from meta.protocol.selection import Selection
 from meta.results import Fit, Refits
@@ -137,11 +139,10 @@ def _grade(plan: Analysis, grade: GradePlan, judged: Judged) -> dict[str, Any]:
         "start": grade.start,
         "certainty": grade.certainty,
         "domains": [
-            {"name": name, "words": words, **getattr(grade, name).model_dump()}
-            for name, words in DOMAINS.items()
+            {"name": name, "words": words, **_steps(getattr(grade, name))} for name, words in DOMAINS.items()
         ],
         "upgrades": [
-            {"name": name, "words": UPGRADES[name], **given.model_dump()}
+            {"name": name, "words": UPGRADES[name], **_steps(given)}
             for name, given in upgrades
             if given is not None
         ],
@@ -153,6 +154,13 @@ def _grade(plan: Analysis, grade: GradePlan, judged: Judged) -> dict[str, Any]:
             )
         ],
     }
+
+
+def _steps(given: BaseModel) -> dict[str, Any]:
+    """Return a judgement, its reason, and by how many levels it moves the certainty."""
+    found = given.model_dump()
+    word = found["judgement"]
+    return {**found, "steps": RAISES.get(word, 0) - LOWERS.get(word, 0)}
 
 
 def _characteristics(plan: Analysis, selection: Selection) -> dict[str, Any] | None:

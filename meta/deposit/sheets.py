@@ -36,7 +36,7 @@ class Deposited:
 
 
 def deposit_sheets(review: Review) -> tuple[Deposited, ...]:
-    """Return every sheet and every table of outside references as canonical CSV, in the protocol's order.
+    """Return every sheet, table of outside references and sheet of judgements as canonical CSV.
 
     Commas between cells, points as decimal marks, nothing where a cell is coded as missing; numbers are
     written in the shortest form that reads back exactly; text that a spreadsheet would run as a formula
@@ -45,7 +45,7 @@ def deposit_sheets(review: Review) -> tuple[Deposited, ...]:
     found: list[Deposited] = []
     taken: set[str] = set()
     references = ((f"{REFERENCES}{name}", sheet) for name, sheet in review.target_sheets.items())
-    for name, sheet in (*review.sheets.items(), *references):
+    for name, sheet in (*review.sheets.items(), *references, *review.judged.items()):
         stem = path = safe_name(name).lower() or "sheet"
         count = 1
         while path in taken:

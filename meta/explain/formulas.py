@@ -228,7 +228,31 @@ ANALYSIS: tuple[tuple[str, str], ...] = (
     (r"(regressions\.#\.)?permutation_test(\..*)?", "a permutation test of the moderators: the share of "
      "orders of the studies whose statistic is at least as large (Higgins and Thompson 2004, Statistics in "
      "Medicine 23, 1663-1682)"),
-    (r"study_table\..*|descriptors\..*", "a cell of the sheet, shown beside the study"),
+    (r"study_table\..*|descriptors\..*|characteristics\..*", "a cell of the sheet, shown beside the study"),
+    (r"risk_of_bias\.(assessed|not_assessed)", "of the studies used, how many have a judgement of risk of "
+     "bias, or none"),
+    (r"risk_of_bias\.(high|shares\.domains\.#\.levels\.#)\.percent", "the share of studies with this "
+     "judgement, percent: their weights over all weights; under a model without weights their people (or "
+     "person-time) over all people"),
+    (r"risk_of_bias\.shares\.domains\.#\.levels\.#\.studies", "how many studies have this judgement"),
+    (r"risk_of_bias\.shares\.k", "how many studies the shares by risk of bias are of"),
+    (r"risk_of_bias(\..*)?", "judgements of risk of bias, made by people and read from their sheet"),
+    (r"grade\.absolute\.#\.effect\.baseline", "events per 1,000 without the treatment, declared in the "
+     "protocol with its source"),
+    (r"grade\.absolute\.#\.effect\.difference(_low|_high)?", "events per 1,000 with the treatment less "
+     "those without"),
+    (r"grade\.absolute\.#\.effect\..*", "events per 1,000 with the treatment: RR p, or OR p / (1 − p + "
+     "OR p), p the declared baseline, taken as known (Cochrane Handbook, chapters 14 and 15)"),
+    (r"grade\.inputs\.width", "the upper end of the prediction interval less the lower, natural scale; for "
+     "ratios the upper over the lower"),
+    (r"grade\.inputs\.(left_out_low|left_out_high)", "the smallest or largest pooled value with one study "
+     "left out, natural scale"),
+    (r"grade\.inputs\.high_risk", "the share of studies at high risk of bias, percent of weight (people "
+     "where the model has no weights)"),
+    (r"grade\.inputs\.people", "the people of the studies used, both arms together"),
+    (r"grade\.(domains|upgrades)\.#\.steps", "by how many levels a judgement, made by people, moves the "
+     "certainty of the evidence"),
+    (r"grade(\..*)?", "the certainty of the evidence, as people judged it, or a number beside it"),
     (r"crosscheck\.#\.largest", "the largest relative difference between numbers of ours and those of "
      "another engine, over the numbers compared"),
     (r"crosscheck\.#\.tolerance", "how large that difference may be"),
@@ -238,6 +262,7 @@ ANALYSIS: tuple[tuple[str, str], ...] = (
 
 #: What a number outside the analyses is, by its whole place.
 ELSEWHERE: tuple[tuple[str, str], ...] = (
+    (r"excluded(\..*)?", "studies read in full and excluded, declared with their reasons"),
     (r"problems", "what the check of sheets and protocol found suspicious and let stand"),
     (r"problems\.#(\..*)?", "something that the check of sheets and protocol found suspicious and let stand"),
     (r"provenance\.sheets\.#\.rows", "how many rows the sheet has"),

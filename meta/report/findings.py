@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from meta.protocol.judging import LOWERS, RAISES
 from meta.report.cluster_words import studies_node
 from meta.report.pieces import (
     Link,
@@ -40,8 +39,8 @@ CERTAINTY = {
 SMALL = 10.0
 
 GRADE = {
-    "interventions": "GRADE (Guyatt et al. 2008, BMJ 336, 924-926)",
-    "prognosis": "GRADE for prognosis (Iorio et al. 2015, BMJ 350, h870)",
+    "interventions": "GRADE (Guyatt et al. 2008)",
+    "prognosis": "GRADE for prognosis (Iorio et al. 2015)",
 }
 
 
@@ -95,11 +94,12 @@ def grade_block(analysis: Node, unit: Unit) -> Block:
     )
 
 
-def _judgement(one: Node) -> str:
+def _judgement(one: Node) -> Sentence:
     """Return a judgement with the levels that it moves the certainty by: ``serious (−1)``."""
     words = one.at("judgement").text()
-    steps = RAISES.get(words, 0) - LOWERS.get(words, 0)
-    return f"{words} ({'+' if steps > 0 else '−'}{abs(steps)})" if steps else words
+    return (
+        join(words, " (", show_shift(one.at("steps"), 0, 1.0), ")") if one.at("steps").number() else (words,)
+    )
 
 
 def _computed(name: str, analysis: Node, unit: Unit) -> Sentence:
@@ -252,10 +252,14 @@ def _reasons(analysis: Node) -> Sentence:
     """Return the judgements that moved the certainty of an outcome, with their reasons."""
     grade = analysis.at("grade")
     moved = [
-        (f"{lower_first(one.at('words').text())} {_judgement(one)}: {one.at('reason').text().rstrip('.')}",)
+        join(
+            f"{lower_first(one.at('words').text())} ",
+            _judgement(one),
+            f": {one.at('reason').text().rstrip('.')}",
+        )
         for group in ("domains", "upgrades")
         for one in grade.at(group).each()
-        if _judgement(one) != one.at("judgement").text()
+        if one.at("steps").number()
     ]
     outcome, start = grade.at("outcome").text().rstrip("."), grade.at("start").text()
     said = listed(moved, last="; ", between="; ") if moved else ("no reason to move it",)

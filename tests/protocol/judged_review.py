@@ -44,7 +44,7 @@ schema = "generic"
 
 [risk_of_bias]
 tool = "RoB 2"
-file = "rob2.csv"
+file = "bias.csv"
 about = "{ABOUT}"
 show = ["forest", "traffic_light", "summary"]
 
@@ -106,7 +106,7 @@ EXCLUDED = "study,reason,source\nHill 2013,duplicate of Dunn 2015,=HYPERLINK(1)\
 FILES = {
     "trials.csv": TRIALS,
     "cohorts.csv": COHORTS,
-    "rob2.csv": ROB2,
+    "bias.csv": ROB2,
     "excluded.csv": EXCLUDED,
     "review.toml": REVIEW,
 }

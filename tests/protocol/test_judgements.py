@@ -1,4 +1,4 @@
-"""Judgements on their way in: the sheet's own words, and every fault by file, line, column, value and rule."""
+"""Judgements on their way in: the sheet's own words; every fault by file, line, column, value and rule."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_judgements_go_to_the_labels_of_each_analysis(tmp_path: Path) -> None:
     assert mine.appraisal.overall["Baker 2004"] == "High"
     assert mine.appraisal.reasons["Baker 2004"][1] == "Open label, and half changed arms"
     assert mine.appraisal.about == ABOUT
-    assert (mine.rows["Dunn 2015"].file, mine.rows["Dunn 2015"].line) == ("rob2.csv", 4)
+    assert (mine.rows["Dunn 2015"].file, mine.rows["Dunn 2015"].line) == ("bias.csv", 4)
     other = checked.selections["cohorts"].judgements
     assert other is not None
     assert dict(other.appraisal.answers) == {}
@@ -51,42 +51,42 @@ def test_labels_of_several_columns_are_judged_by_their_study(tmp_path: Path) -> 
 
 
 def test_an_answer_that_the_tool_does_not_have_is_named(tmp_path: Path) -> None:
-    said = only(problems(tmp_path, rob2=ROB2.replace("HIGH", "Hihg")))
+    said = only(problems(tmp_path, bias=ROB2.replace("HIGH", "Hihg")))
     assert said == (
-        "rob2.csv line 3, D2: RoB 2 has no answer 'Hihg' [unknown-category]; did you mean 'High'?"
+        "bias.csv line 3, D2: RoB 2 has no answer 'Hihg' [unknown-category]; did you mean 'High'?"
     )
 
 
 def test_a_domain_without_a_column_is_named(tmp_path: Path) -> None:
-    said = only(problems(tmp_path, rob2=ROB2.replace("D3,D4", "D4_reason,D4")))
+    said = only(problems(tmp_path, bias=ROB2.replace("D3,D4", "D4_reason,D4")))
     assert said == (
-        "rob2.csv line 1, D3: the column 'D3' (Missing outcome data) is missing [missing-column]; add it, "
+        "bias.csv line 1, D3: the column 'D3' (Missing outcome data) is missing [missing-column]; add it, "
         "empty where nobody judged it"
     )
 
 
 def test_a_column_that_the_tool_does_not_have_is_named(tmp_path: Path) -> None:
-    found = problems(tmp_path, rob2=ROB2.replace("overall_reason", "Weight"))
+    found = problems(tmp_path, bias=ROB2.replace("overall_reason", "Weight"))
     assert [(p.file, p.line, p.column, p.rule) for p in found] == [
-        ("rob2.csv", 1, "Weight", "unknown-column")
+        ("bias.csv", 1, "Weight", "unknown-column")
     ]
 
 
 def test_a_study_judged_twice_is_named(tmp_path: Path) -> None:
-    found = problems(tmp_path, rob2=ROB2 + "Adams 2001,Low,Low,Low,Low,Low,Low,,\n")
-    assert [(p.file, p.line, p.rule) for p in found] == [("rob2.csv", 6, "duplicate-key")]
+    found = problems(tmp_path, bias=ROB2 + "Adams 2001,Low,Low,Low,Low,Low,Low,,\n")
+    assert [(p.file, p.line, p.rule) for p in found] == [("bias.csv", 6, "duplicate-key")]
 
 
 def test_a_judgement_of_nobody_is_a_warning(tmp_path: Path) -> None:
-    said = only(problems(tmp_path, rob2=ROB2.replace("Dunn 2015", "Dun 2015")))
+    said = only(problems(tmp_path, bias=ROB2.replace("Dunn 2015", "Dun 2015")))
     assert said == (
-        "rob2.csv line 4, study: no sheet of the review has a study of this name, so its judgements are "
+        "bias.csv line 4, study: no sheet of the review has a study of this name, so its judgements are "
         "shown nowhere [unknown-study]; did you mean 'Dunn 2015'?"
     )
 
 
 def test_a_whole_better_than_its_worst_domain_is_a_warning(tmp_path: Path) -> None:
-    found = problems(tmp_path, rob2=ROB2.replace("Low,High,", "Low,Low,"))
+    found = problems(tmp_path, bias=ROB2.replace("Low,High,", "Low,Low,"))
     assert [(p.line, p.column, p.value, p.rule, p.severity) for p in found] == [
         (3, "overall", "Low", "overall-too-good", "warning")
     ]
@@ -98,12 +98,13 @@ def test_a_tool_that_does_not_exist_is_named(tmp_path: Path) -> None:
     assert said.startswith("review.toml line ")
 
 
+# ruff: noqa: E501  (a fault a line)
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ('file = "rob2.csv"', 'file = "../rob2.csv"', "risk_of_bias.file: '../rob2.csv' must lie in the review's"),
-        ('file = "rob2.csv"', 'file = "rob.csv"', "rob.csv: there is no file 'rob.csv' [no-such-file]"),
-        ('file = "rob2.csv"', "", "risk_of_bias.file: the key 'file' is missing [missing-key]"),
+        ('file = "bias.csv"', 'file = "../bias.csv"', "risk_of_bias.file: '../bias.csv' must lie in the review's"),
+        ('file = "bias.csv"', 'file = "rob.csv"', "rob.csv: there is no file 'rob.csv' [no-such-file]"),
+        ('file = "bias.csv"', "", "risk_of_bias.file: the key 'file' is missing [missing-key]"),
         ('show = ["forest"', 'show = ["florest"', "risk_of_bias.show[1]: must be one of 'forest', "),
         ('"excluded.csv"', '"/etc/passwd"', "excluded_file: '/etc/passwd' must lie in the review's folder"),
         ('reason = "no control group"', 'why = "none"', "unknown key 'why' [unknown-key]"),
@@ -134,9 +135,9 @@ def test_a_certainty_that_its_judgements_do_not_lead_to_is_a_warning(tmp_path: P
     said = only(problems(tmp_path, review=text))
     line = text.splitlines().index('certainty = "high"') + 1
     assert said == (
-        f"review.toml line {line}, analyses.trials.grade.certainty: the certainty is declared high, and from high "
-        "the judgements lead to moderate [grade-coherence]; check the judgements, or say in a reason why it is "
-        "otherwise"
+        f"review.toml line {line}, analyses.trials.grade.certainty: the certainty is declared high, and from "
+        "high the judgements lead to moderate [grade-coherence]; check the judgements, or say in a reason why "
+        "it is otherwise"
     )
 
 

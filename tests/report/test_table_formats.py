@@ -83,7 +83,7 @@ def test_every_table_of_the_report_is_a_file_of_its_own(results: dict[str, Any])
     assert rows[0] == [plain(cell) for cell in view.glance.rows[0].cells]
 
 
-def test_hostile_text_is_inert_in_both(results: dict[str, Any]) -> None:
+def test_hostile_text_is_inert_in_both() -> None:
     for cell in (HOSTILE, f"=1 {HOSTILE}"):
         (_, cells) = csv.reader(io.StringIO(table_csv(table(cell))))
         assert not re.match(r"[=+\-@\t\r]", cells[0])
