@@ -13,7 +13,7 @@ from meta.report.pieces import Link, Node, Piece, Sentence, join
 from meta.report.sentences import anchor_of
 from meta.report.views import Block, Column, Row, Table, row
 
-SHOWN, IN_PART, PEOPLE = "shown", "shown in part", "for people"
+SHOWN, IN_PART, PEOPLE = "shown", "in part", "for people"
 
 #: Items of PRISMA 2020 (Page et al. 2021, BMJ 372: n71), with short names of ours.
 PRISMA_ITEMS: dict[str, str] = {
@@ -168,7 +168,7 @@ def _row(item: str, name: str, answer: Answer) -> Row:
     tail = "." if words else ""
     if answer.left:
         tail += f" Left: {answer.left}."
-    return row(f"Item {item}", name, answer.state, join(*words, tail), muted=answer.state == PEOPLE)
+    return row(f"Item\u00a0{item}", name, answer.state, join(*words, tail), muted=answer.state == PEOPLE)
 
 
 def _to(analysis: Node, words: str) -> Link:
@@ -257,7 +257,9 @@ def _result_answers(evidence: Evidence) -> Iterator[tuple[str, Answer]]:
 
 
 def _judged(evidence: Evidence) -> Iterator[tuple[str, Answer]]:
-    """Yield what people declared: risk of bias, excluded studies, certainty."""
+    """Yield what people declared: the flow of records, excluded studies, risk of bias, certainty."""
+    if evidence.root.at("prisma").exists:
+        yield "16a", Answer(IN_PART, (_APPENDIX,), "counts that were not given, if any")
     judged = evidence.judged
     if judged is not None:
         left = "how many judged and whether independently, unless it is said there"

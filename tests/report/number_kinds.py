@@ -44,7 +44,7 @@ KINDS = {
     "parts of a table": r"\(part \d+ of \d+\)$",
     "hashes": r"\b[0-9a-f]{8,64}\b",
     "corrections of cells": r"\b0\.5 (?:is|was)? ?added|with 0\.5 added|\bat tau² = 0\b",
-    "items of checklists": r"\bItem (?:\d{1,2}[a-f]?|L\d)(?!\S)|\bBMJ \d+: \w+",
+    "items of checklists": r"\bItem\s(?:\d{1,2}[a-f]?|L\d)(?!\S)|\bBMJ \d+: \w+",
     "versions": r"\b\w[\w.-]*@\d+\b|\b\d+\.\d+(?:\.\d+)*(?:\w+\d+)?\b(?=$)",
     "files": r"\S+\.(?:svg|csv|R|json|md|html|docx|pdf|bib|toml)\b",
     "addresses on the web": r"\bhttps?\S+|\bdoi\.org\S*",

@@ -20,7 +20,7 @@ def rows_of(results: dict[str, Any], table: int = 0) -> dict[str, tuple[str, str
     found = {}
     for row in block.hidden[table].rows:
         item, topic, state, words = (plain(cell) for cell in row.cells)
-        found[item.removeprefix("Item ") if table == 0 else topic] = (state, words)
+        found[item.removeprefix("Item\u00a0") if table == 0 else topic] = (state, words)
     return found
 
 
@@ -75,17 +75,18 @@ def test_an_item_is_shown_only_where_the_results_hold_it(
 
 def test_what_people_declare_is_shown_once_it_is_there(results: dict[str, Any]) -> None:
     before = rows_of(results)
-    assert {before[item][0] for item in ("11", "15", "16b", "18", "22")} == {PEOPLE}
+    assert {before[item][0] for item in ("11", "15", "16a", "16b", "18", "22")} == {PEOPLE}
     assert "Left: the risk of bias of these studies." in before["20a"][1]
     first = next(iter(results["analyses"].values()))
     first["risk_of_bias"] = {"tool": "RoB 2", "assessed": 0}
     assert rows_of(results)["18"] == (PEOPLE, "")
     first["risk_of_bias"]["assessed"] = 4
     first["grade"] = {"certainty": "low"}
+    results["prisma"] = {"about": "counted by hand", "identified": [{"name": "Databases", "count": 9}]}
     results["excluded"] = [{"study": "Smith2001", "reason": "no comparison"}]
     after = rows_of(results)
     assert {after[item][0] for item in ("16b", "18", "20a", "22")} == {SHOWN}
-    assert {after[item][0] for item in ("11", "15")} == {IN_PART}
+    assert {after[item][0] for item in ("11", "15", "16a")} == {IN_PART}
 
 
 def test_the_title_counts_by_its_words(results: dict[str, Any]) -> None:
