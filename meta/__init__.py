@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from meta.plots.orchard import orchard_plot as orchard_plot
     from meta.plots.posterior import posterior_plot as posterior_plot
     from meta.plots.prediction import prediction_plot as prediction_plot
+    from meta.plots.prisma import prisma_plot as prisma_plot
     from meta.plots.radial import radial_plot as radial_plot
     from meta.plots.refits import cumulative_plot as cumulative_plot
     from meta.plots.refits import leave_one_out_plot as leave_one_out_plot
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
     from meta.plots.risk_of_bias import traffic_light_plot as traffic_light_plot
     from meta.plots.risk_of_bias_summary import risk_of_bias_summary_plot as risk_of_bias_summary_plot
     from meta.plots.save import save_figure as save_figure
+    from meta.prisma import OtherMethods as OtherMethods
+    from meta.prisma import PrismaFlow as PrismaFlow
     from meta.profiles.loader import profile as profile
     from meta.profiles.loader import profile_names as profile_names
     from meta.protocol.reader import read_protocol as read_protocol
@@ -102,10 +105,12 @@ _HOMES = {
     "MissingGlyphWarning": "meta.errors",
     "ModelComparison": "meta.models.comparison",
     "ModelSpec": "meta.options",
+    "OtherMethods": "meta.prisma",
     "PValueCurves": "meta.models.p_values",
     "Permutation": "meta.sensitivity.permutation",
     "Predictions": "meta.models.predictions",
     "PredictiveCurve": "meta.sensitivity.predictive",
+    "PrismaFlow": "meta.prisma",
     "Radial": "meta.bias.radial",
     "Refits": "meta.results",
     "Share": "meta.sensitivity.share",
@@ -147,6 +152,7 @@ _HOMES = {
     "predict_at": "meta.models.predictions",
     "predict_curve": "meta.models.predictions",
     "prediction_plot": "meta.plots.prediction",
+    "prisma_plot": "meta.plots.prisma",
     "profile": "meta.profiles.loader",
     "profile_names": "meta.profiles.loader",
     "radial_plot": "meta.plots.radial",

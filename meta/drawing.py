@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from extraction.names import safe_name
 from meta.answers import Answer
 from meta.appraisal import Appraisal
 from meta.effects.measures import find_measure
-from meta.errors import MissingGlyphWarning
 from meta.living.shapes import AnalysisChanges, Changes, HistoryPoint
 from meta.living.standing import standings_agree
 from meta.living.summary import shows_groups
@@ -21,15 +19,15 @@ from meta.plots.changes import Pair, changes_plot
 from meta.plots.forest import forest_plot
 from meta.plots.forest_columns import Descriptor
 from meta.plots.funnel import funnel_plot
-from meta.plots.glyphs import missing_glyphs
 from meta.plots.history import history_plot
 from meta.plots.panel import Threshold
 from meta.plots.posterior import posterior_plot
+from meta.plots.prisma import prisma_plot
 from meta.plots.refits import cumulative_plot, leave_one_out_plot
 from meta.plots.regression import regression_plot
 from meta.plots.risk_of_bias import traffic_light_plot
 from meta.plots.risk_of_bias_summary import OF_WORDS, risk_of_bias_summary_plot
-from meta.plots.save import DEFAULT_DPI, PIXELS, figure_bytes
+from meta.prisma import PrismaFlow
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -264,6 +262,11 @@ def draw_changes(changes: Changes, levels: Mapping[str, float | None]) -> dict[s
     return figures
 
 
+def draw_flow(flow: PrismaFlow) -> Figure:
+    """Draw how records became studies."""
+    return prisma_plot(flow, title="Flow of records", provenance="results.json: prisma")
+
+
 def draw_history(answer: Answer, points: Sequence[HistoryPoint], level: float | None) -> Figure | None:
     """Draw what an analysis found version by version; None below two versions, or without any estimate."""
     if len(points) < 2 or all(point.standing.value is None for point in points):
@@ -325,55 +328,6 @@ def _threshold(answer: Answer) -> Threshold | None:
     if declared is None:
         return None
     return Threshold(float(declared.value), declared.words, declared.source)
-
-
-def save_drawings(
-    figures: Mapping[str, Figure], formats: Sequence[str], dpi: int | None = None
-) -> dict[tuple[str, str], bytes]:
-    """Return each figure in each format as bytes, by (kind, format); SVG is always among them.
-
-    Characters that the font lacks are for ``name_missing`` to say.
-    """
-    wanted = dict.fromkeys(["svg", *formats])
-    return {
-        (kind, suffix): _bytes(figure, suffix, dpi if suffix in PIXELS else None)
-        for kind, figure in figures.items()
-        for suffix in wanted
-    }
-
-
-def picture_bytes(
-    figures: Mapping[str, Figure],
-    saved: Mapping[tuple[str, str], bytes],
-    wants: Callable[[str], bool],
-    dpi: int | None = None,
-) -> dict[str, bytes]:
-    """Return the figures whose kind is wanted as PNG at 300 dots per inch.
-
-    What is ``saved`` already, at ``dpi``, is not drawn again where that is the same resolution.
-    """
-    same = dpi in (None, DEFAULT_DPI)
-    return {
-        kind: saved[kind, "png"] if same and (kind, "png") in saved else _bytes(figure, "png", None)
-        for kind, figure in figures.items()
-        if wants(kind)
-    }
-
-
-def _bytes(figure: Figure, suffix: str, dpi: int | None) -> bytes:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", MissingGlyphWarning)
-        return figure_bytes(figure, suffix, dpi=dpi)  # type: ignore[arg-type]  # it checks the format
-
-
-def name_missing(figures: Mapping[str, Figure], folder: str) -> tuple[str, ...]:
-    """Say once for all figures of a folder which characters their font lacks; empty where there are none."""
-    found = {kind: missing_glyphs(figure) for kind, figure in figures.items()}
-    kinds = [kind for kind, missing in found.items() if missing]
-    if not kinds:
-        return ()
-    every = sorted({character for missing in found.values() for character in missing})
-    return (str(MissingGlyphWarning(f"{folder}: {', '.join(kinds)}", tuple(every))),)
 
 
 def _descriptors(answer: Answer) -> tuple[tuple[Descriptor, str], ...]:

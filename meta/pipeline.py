@@ -17,14 +17,7 @@ from meta.answers import Answer, answer_analysis, answer_to_dict, crosscheck_ans
 from meta.crosscheck.summaries import summarise_opinions
 from meta.deposit.files import deposit_files
 from meta.deposit.manifest import run_manifest
-from meta.drawing import (
-    draw_answer,
-    draw_changes,
-    draw_history,
-    name_missing,
-    picture_bytes,
-    save_drawings,
-)
+from meta.drawing import draw_answer, draw_changes, draw_flow, draw_history
 from meta.errors import OptionError, ReleaseError
 from meta.judging import exclusion_entries
 from meta.living.archive import (
@@ -39,6 +32,8 @@ from meta.living.changes import compare_snapshots
 from meta.living.history import trace_history
 from meta.living.past import Version, read_past
 from meta.living.summary import describe_changes
+from meta.pictures import Pictures
+from meta.prisma import flow_entry
 from meta.profiles.loader import load_profile
 from meta.protocol.plan import Protocol
 from meta.protocol.review import Review, read_review
@@ -55,6 +50,9 @@ THIS_VERSION = "this version"
 
 #: Packages whose version can move a number or a byte.
 PACKAGES = ("formulaic", "jinja2", "matplotlib", "numpy", "openpyxl", "pandas", "pydantic", "scipy")
+
+#: The figure of the flow of records, without its suffix.
+FLOW_FILE = "prisma"
 
 Tell = Callable[[str, int, int], None]
 
@@ -218,25 +216,18 @@ def compute_review(
     tell = progress if progress is not None else lambda _what, _done, _total: None
     steps = len(checked.protocol.analyses) + 1
     files: dict[str, bytes] = {}
-    drawings: dict[str, str] = {}
-    pictures: dict[str, bytes] = {}
+    drawn = Pictures(figures, dpi, reports.wants_picture)
     entries: dict[str, Any] = {}
     answers: list[Answer] = []
-    lacking: list[str] = []
+    if checked.protocol.prisma is not None:
+        drawn.add({FLOW_FILE: draw_flow(checked.protocol.prisma.flow())}, "")
     for done, plan in enumerate(checked.protocol.analyses):
         tell(plan.title, done, steps)
         with name_analysis(checked, plan):
             answer = answer_analysis(plan, checked.selections[plan.id], checked.targets)
-            drawn = draw_answer(answer)
+            shown = draw_answer(answer)
         folder = f"analyses/{plan.id}"
-        names = {kind: f"{folder}/{kind}.svg" for kind in drawn}
-        saved = save_drawings(drawn, figures, dpi)
-        lacking += name_missing(drawn, folder)
-        files.update({f"{folder}/{kind}.{suffix}": content for (kind, suffix), content in saved.items()})
-        drawings.update({name: files[name].decode("utf-8") for name in names.values()})
-        shown = picture_bytes(drawn, saved, reports.wants_picture, dpi)
-        pictures.update({names[kind]: content for kind, content in shown.items()})
-        entry = answer_to_dict(answer, names)
+        entry = answer_to_dict(answer, drawn.add(shown, folder))
         files[f"{folder}/effects.csv"] = effects_csv(entry).encode("utf-8")
         files[f"{folder}/analysis.R"] = r_script(entry).encode("utf-8")
         entries[plan.id] = entry
@@ -248,17 +239,15 @@ def compute_review(
     results = _results(checked, entries, said)
     if earlier:
         now = snapshot_of(version, note, checked, results)
-        told, shown = _tell_versions(results, answers, earlier, now, figures, reports)
-        files.update(told)
-        pictures.update(shown)
-        drawings.update({name: told[name].decode("utf-8") for name in told if name.endswith(".svg")})
+        _tell_versions(results, answers, earlier, now, drawn)
+    files.update(drawn.files)
     files["results.json"] = results_bytes(results)
     files.update(render_references(results))
-    written, warnings = write_reports(results, drawings, pictures, reports)
+    written, warnings = write_reports(results, drawn.drawings, drawn.pictures, reports)
     files.update(written)
     named = None if version == THIS_VERSION else version
     files.update(deposit_files(checked, results, files, version=named))
-    return Computed(results, files, tuple(answers), (*lacking, *warnings))
+    return Computed(results, files, tuple(answers), (*drawn.lacking, *warnings))
 
 
 def _tell_versions(
@@ -266,40 +255,27 @@ def _tell_versions(
     answers: Sequence[Answer],
     earlier: Sequence[Version | Snapshot],
     now: Snapshot,
-    formats: Sequence[str],
-    reports: Reports,
-) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Put changes and history into the results; return their figures by path, and the pictures for Word."""
+    drawn: Pictures,
+) -> None:
+    """Put changes and history into the results, and their figures to the others."""
     before = earlier[-1]
     if not isinstance(before, Snapshot):
         raise ReleaseError(f"release {before.name} must be read with its sheets, since it is compared")
-    files: dict[str, bytes] = {}
-    pictures: dict[str, bytes] = {}
     history = trace_history([*earlier, now])
     for answer in answers:
         name = answer.plan.id
         figure = draw_history(answer, history[name], _shared_level([*earlier, now], name))
         if figure is not None:
-            path = f"analyses/{name}/history"
-            saved = save_drawings({path: figure}, formats)
-            files.update({f"{path}.{suffix}": content for (_, suffix), content in saved.items()})
-            shown = picture_bytes({path: figure}, saved, lambda _: reports.wants_picture("history"))
-            pictures.update({f"{name}.svg": content for name, content in shown.items()})
-            results["analyses"][name]["figures"]["history"] = f"{path}.svg"
+            results["analyses"][name]["figures"] |= drawn.add({"history": figure}, f"analyses/{name}")
     changes = compare_snapshots(before, now)
     levels = {analysis.id: _shared_level([before, now], analysis.id) for analysis in changes.analyses}
-    drawn = draw_changes(changes, levels)
-    moved = {name: figure for name, (_, figure) in drawn.items()}
-    saved = save_drawings(moved, formats)
-    files.update({f"changes/{name}.{suffix}": content for (name, suffix), content in saved.items()})
-    shown = picture_bytes(moved, saved, lambda _: reports.wants_picture("changes"))
-    pictures.update({f"changes/{name}.svg": content for name, content in shown.items()})
+    moved = draw_changes(changes, levels)
+    names = drawn.add({name: figure for name, (_, figure) in moved.items()}, "changes", kind="changes")
     results["history"] = to_plain(history)
     results["changes"] = describe_changes(changes)
     results["changes"]["figures"] = [
-        {"file": f"changes/{name}.svg", "unit": words} for name, (words, _) in drawn.items()
+        {"file": names[name], "unit": words} for name, (words, _) in moved.items()
     ]
-    return files, pictures
 
 
 def _shared_level(versions: Sequence[Version | Snapshot], name: str) -> float | None:
@@ -400,6 +376,7 @@ def _results(
                 "profiles": [asdict(profile) for profile in profiles],
             },
             "excluded": exclusion_entries(checked.exclusions),
+            "prisma": None if protocol.prisma is None else flow_entry(protocol.prisma.flow(), FLOW_FILE),
             "problems": [problem.to_dict() for problem in checked.warnings],
             "analyses": entries,
             "crosscheck": crosscheck,

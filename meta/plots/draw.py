@@ -123,14 +123,19 @@ def _font_properties(size: float, face: Face) -> FontProperties:
 
 def _add_text(figure: Figure, box: TextBox, order: int, first: int, millimetres: Transform) -> None:
     """Add one text as it stands: a name with dollar signs is a name, not a formula."""
+    x, y = box.anchor, box.baseline
+    if box.turned:
+        x, y = box.x + theme.ASCENT * box.size * theme.MM_PER_POINT, box.y + box.h / 2
     text = Text(
-        box.anchor,
-        box.baseline,
+        x,
+        y,
         box.text,
         color=box.color,
         fontproperties=_font_properties(box.size, box.face),
         horizontalalignment=box.align,
         verticalalignment="baseline",
+        rotation=90.0 if box.turned else 0.0,
+        rotation_mode="anchor" if box.turned else "default",
         parse_math=False,
         transform=millimetres,
         zorder=first + order,

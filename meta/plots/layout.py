@@ -22,7 +22,8 @@ Align = Literal["left", "center", "right"]
 class TextBox:
     """One line of text: its box (top left corner, measured width, height) in mm, and how it is set.
 
-    ``full`` is the whole text where ``text`` is cut short.
+    ``full`` is the whole text where ``text`` is cut short. Text that is ``turned`` reads upwards; its box is
+    that of the turned text, and it is held at its middle.
     """
 
     text: str
@@ -35,6 +36,7 @@ class TextBox:
     color: str
     align: Align
     full: str = ""
+    turned: bool = False
 
     @property
     def baseline(self) -> float:
@@ -214,6 +216,20 @@ class Sheet:
         box = TextBox(
             text, left, baseline - theme.ASCENT * em, w, theme.LINE * em, size, face, color, align, full
         )
+        self.texts.append(box)
+
+    def write_turned(
+        self,
+        text: str,
+        middle: tuple[float, float],
+        size: float = theme.TEXT_SIZE,
+        face: Face = "regular",
+        color: str = theme.INK,
+    ) -> None:
+        """Set one line of text that reads upwards, its box about ``middle``; mm."""
+        h, w = text_width(text, size, face), theme.LINE * size * theme.MM_PER_POINT
+        x, y = middle
+        box = TextBox(text, x - w / 2, y - h / 2, w, h, size, face, color, "center", turned=True)
         self.texts.append(box)
 
     def write_notes(

@@ -26,6 +26,7 @@ from meta.profiles.inheriting import inherit_choices
 from meta.profiles.loader import NOTHING, load_profile, override_spec
 from meta.protocol.judging import ExcludedStudy, GradePlan, RiskOfBiasPlan
 from meta.protocol.parts import Cell, Number, Part, Words
+from meta.protocol.screening import PrismaPlan
 
 #: Name of the protocol inside a review's folder.
 REVIEW_FILE = "review.toml"
@@ -428,6 +429,7 @@ class Protocol(Part):
     excluded_file: Words | None = Field(
         default=None, description="The same as a file with the columns study, reason, source"
     )
+    prisma: PrismaPlan | None = Field(default=None, description="Counts of the PRISMA 2020 flow diagram")
     analyses: tuple[Analysis, ...] = Field(min_length=1)
 
 

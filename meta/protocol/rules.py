@@ -27,6 +27,7 @@ from meta.protocol.file_rules import check_inside
 from meta.protocol.judging_rules import check_grade, check_judging
 from meta.protocol.model_rules import check_model
 from meta.protocol.plan import Analysis, ModeratorPlan, Protocol, SheetEntry
+from meta.protocol.screening import find_flow_faults
 from meta.protocol.shape import Fault
 
 
@@ -56,6 +57,7 @@ def check_rules(protocol: Protocol, folder: FilePath) -> list[Fault]:
     faults: list[Fault] = []
     faults += _check_template(protocol.report.docx_template, folder)
     faults += check_judging(protocol, folder)
+    faults += [Fault(at, "prisma-counts", message) for at, message in find_flow_faults(protocol.prisma)]
     sheets: dict[str, _Columns] = {}
     for name, entry in protocol.sheets.items():
         found = list(_check_entry(("sheets", name), entry, folder))

@@ -38,6 +38,7 @@ from meta.protocol.plan import (
     Threshold,
     Unit,
 )
+from meta.protocol.screening import OtherMethodsPlan, PrismaPlan
 
 #: Which model stands at which place; ``*`` is any name or any place in a list.
 _MODELS: dict[Path, type[BaseModel]] = {
@@ -46,6 +47,8 @@ _MODELS: dict[Path, type[BaseModel]] = {
     ("targets", "*"): SheetEntry,
     ("report",): ReportPlan,
     ("risk_of_bias",): RiskOfBiasPlan,
+    ("prisma",): PrismaPlan,
+    ("prisma", "other"): OtherMethodsPlan,
     ("excluded", "*"): ExcludedStudy,
     ("analyses", "*"): Analysis,
     ("analyses", "*", "filters", "*"): Filter,

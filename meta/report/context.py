@@ -23,6 +23,7 @@ from meta.report.comparisons import (
 )
 from meta.report.crosscheck import crosscheck_block
 from meta.report.findings import findings_block, grade_block
+from meta.report.flow import flow_block
 from meta.report.history import history_block
 from meta.report.included import characteristics_table, excluded_block, filtered_rows
 from meta.report.methods import methods_parts, overlap_sentence
@@ -106,6 +107,7 @@ def build_context(results: Mapping[str, Any], formats: Sequence[str] = ("html", 
             _analysis_view(root, analysis, unit, by_analysis[anchor_of(analysis)])
             for analysis, unit in analyses
         ),
+        flow=flow_block(root.at("prisma")),
         bias=_bias_block([analysis for analysis, _ in analyses]),
         excluded=excluded_block(root.at("excluded")),
         problems=_problem_block(root.at("problems")),

@@ -107,10 +107,9 @@ class Body:
         """Write risk of bias, warnings, second opinions, and where everything comes from."""
         out = [self._heading(1, APPENDIX, "appendix")]
         view = self.view
-        blocks = (view.bias, view.excluded, view.problems, view.crosscheck, view.provenance, view.checklist)
-        for block in blocks:
+        for block in (view.flow, view.bias, view.excluded, view.problems, view.crosscheck):
             out += self.block(block)
-        return out
+        return out + self.block(view.provenance) + self.block(view.checklist)
 
     def block(self, block: Block, level: int = 2) -> list[Element]:
         """Write a part of an analysis; what the page folds away stands open on paper."""

@@ -91,6 +91,8 @@ def _figures_of(view: ReportView) -> list[Figure]:
         for figure in (analysis.forest, *(block.figure for block in analysis.blocks)):
             if figure is not None:
                 found.setdefault(figure.file, figure)
+    if view.flow.figure is not None:
+        found.setdefault(view.flow.figure.file, view.flow.figure)
     return list(found.values())
 
 

@@ -256,6 +256,7 @@ def document_data(view: ReportView, sheets: Sheets) -> Data:
     for analysis in view.analyses:
         _analysis(analysis, sheets)
     sheets.heading(1, "Behind the numbers", "appendix")
+    _block(view.flow, sheets, 2, "flow")
     _block(view.bias, sheets, 2, "risk-of-bias")
     _block(view.excluded, sheets, 2, "excluded")
     _block(view.problems, sheets, 2, "warnings")

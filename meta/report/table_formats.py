@@ -198,8 +198,9 @@ def _tables(view: ReportView) -> Iterator[tuple[str, Table]]:
         yield analysis.anchor, analysis.summary
         for block in (analysis.selection, *analysis.blocks, analysis.studies):
             yield from ((analysis.anchor, table) for table in _of(block))
-    behind = (view.bias, view.excluded, view.problems, view.crosscheck, view.provenance, view.checklist)
-    for block in (view.overlap, *behind):
+    judged = (view.flow, view.bias, view.excluded)
+    behind = (view.problems, view.crosscheck, view.provenance, view.checklist)
+    for block in (view.overlap, *judged, *behind):
         yield from (("", table) for table in _of(block))
 
 

@@ -164,6 +164,7 @@ class ReportView:
     methods: tuple[MethodView, ...]
     overlap: Block
     analyses: tuple[AnalysisView, ...]
+    flow: Block
     bias: Block
     excluded: Block
     problems: Block
