@@ -44,7 +44,7 @@ def test_the_python_example_runs_and_gives_the_first_answer(tmp_path, monkeypatc
 
 def test_what_the_readme_shows_of_a_plan_is_read_and_checked(tmp_path):
     plan = new_review_files("T")["review.toml"]
-    sheet, choices = blocks("toml")
+    sheet, choices, _ = blocks("toml")
     head, body = plan.split("[[analyses]]")
     head = re.sub(r"\[sheets\.main\].*", sheet, head, flags=re.DOTALL)
     body = body.replace('sheet = "main"', 'sheet = "trials"').replace('label = "study_id"', 'label = "trial"')
@@ -56,6 +56,38 @@ def test_what_the_readme_shows_of_a_plan_is_read_and_checked(tmp_path):
     assert (done.exit_code, done.stderr) == (0, "")
     assert all(label in done.stdout for label in ("Inverse variance", "Wald interval", "Since 2010"))
     assert "threshold of 20 per 100" in done.stdout
+
+
+def test_what_the_readme_shows_of_judgements_is_read_and_reported(tmp_path):
+    *_, judged = blocks("toml")
+    review, grade = judged.split("[analyses.grade]")
+    plan = f"""
+title = "T"
+question = "Q"
+[sheets.trials]
+file = "trials.csv"
+schema = "generic"
+{review}
+[[analyses]]
+id = "a"
+title = "A"
+question = "Q"
+sheet = "trials"
+measure = "RR"
+columns = {{events1 = "events1", n1 = "n1", events2 = "events2", n2 = "n2"}}
+profile = "house@1"
+[analyses.grade]{grade}"""
+    (tmp_path / "review.toml").write_text(plan, encoding="utf-8")
+    rows = "A,12,60,20,58\nB,5,44,11,45\nC,9,80,10,78\n"
+    (tmp_path / "trials.csv").write_text(f"study_id,events1,n1,events2,n2\n{rows}", encoding="utf-8")
+    made_up = "study,D1,D2,D3,D4,D5,overall,D1_reason\nA,Low,Low,Low,Low,Low,Low,made up for tests\n"
+    (tmp_path / "rob2.csv").write_text(made_up, encoding="utf-8")
+    done = CliRunner().invoke(main, ["run", str(tmp_path), "--out", str(tmp_path / "out")])
+    assert (done.exit_code, done.stderr) == (0, "")
+    report = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "⊕⊕⊕◯ Moderate" in report
+    assert "made up for tests" in report
+    assert (tmp_path / "out" / "analyses" / "a" / "traffic_light.svg").is_file()
 
 
 @pytest.mark.parametrize("command", sorted(main.commands))
