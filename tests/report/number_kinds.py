@@ -39,7 +39,6 @@ KINDS = {
     "bounds of what cannot be negative": r"\blower bound, 0\b|\band 0 where it would be negative",
     "levels in headings of columns": r"\[\d+(?:\.\d+)?% C[rR]?I\]",
     "the base of absolute effects": r"\bper 1,000\b",
-    "the base of absolute effects": r"\bper 1,000\b",
     "names left out of a list": r"\band \d+ more\b",
     "parts of a table": r"\(part \d+ of \d+\)$",
     "hashes": r"\b[0-9a-f]{8,64}\b",
