@@ -13,7 +13,7 @@ from meta.report.pieces import Link, Node, Piece, Sentence, join
 from meta.report.sentences import anchor_of
 from meta.report.views import Block, Column, Row, Table, row
 
-SHOWN, IN_PART, PEOPLE = "shown", "in part", "for people"
+SHOWN, IN_PART, PEOPLE = "shown", "in\u00a0part", "for\u00a0people"
 
 #: Items of PRISMA 2020 (Page et al. 2021, BMJ 372: n71), with short names of ours.
 PRISMA_ITEMS: dict[str, str] = {
