@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from meta.errors import MissingGlyphWarning
+from meta.plots.beside import PictureProcess
 from meta.plots.glyphs import missing_glyphs
 from meta.plots.save import DEFAULT_DPI, PIXELS, figure_bytes
 
@@ -32,9 +33,11 @@ class Pictures:
     drawings : dict of str to str
         SVG by its path: the names under which results.json knows them.
     pictures : dict of str to bytes
-        What Word shows, PNG at 300 dots per inch, by the path of the SVG.
+        What Word shows and is drawn already, by the path of the SVG.
     lacking : list of str
         Which characters of which figures the font lacks.
+    process : PictureProcess
+        Draws what else Word shows while this process goes on fitting.
     """
 
     formats: Sequence[str]
@@ -44,6 +47,11 @@ class Pictures:
     drawings: dict[str, str] = field(default_factory=dict)
     pictures: dict[str, bytes] = field(default_factory=dict)
     lacking: list[str] = field(default_factory=list)
+    process: PictureProcess = field(default_factory=PictureProcess)
+
+    def collect(self) -> dict[str, bytes]:
+        """Return what Word shows, PNG at 300 dots per inch, by the path of the SVG."""
+        return {**self.pictures, **self.process.collect()}
 
     def add(self, figures: Mapping[str, Figure], folder: str, kind: str | None = None) -> dict[str, str]:
         """Save figures in a folder; return the path of each SVG by its name.
@@ -67,7 +75,10 @@ class Pictures:
             self.drawings[names[name]] = self.files[names[name]].decode("utf-8")
             if self.wants(kind or name):
                 drawn = self.files.get(f"{path}.png") if self.dpi in (None, DEFAULT_DPI) else None
-                self.pictures[names[name]] = drawn or _bytes(figure, "png", None)
+                if drawn is None:
+                    self.process.ask(names[name], figure)
+                else:
+                    self.pictures[names[name]] = drawn
         self._name_missing(figures, folder)
         return names
 

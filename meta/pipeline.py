@@ -243,7 +243,7 @@ def compute_review(
     files.update(drawn.files)
     files["results.json"] = results_bytes(results)
     files.update(render_references(results))
-    written, warnings = write_reports(results, drawn.drawings, drawn.pictures, reports)
+    written, warnings = write_reports(results, drawn.drawings, drawn.collect(), reports)
     files.update(written)
     named = None if version == THIS_VERSION else version
     files.update(deposit_files(checked, results, files, version=named))
