@@ -55,7 +55,7 @@ class PrismaFlow:
     about : str
         Where the counts come from; shown with them.
     identified : mapping of str to int
-        Records by source: ``{"Databases": 900, "Registers": 30}``, or database by database.
+        Records by source: ``{"Databases": 900, "Registers": 30}``, or by database; empty is not given.
     duplicates, automation, other_removed : int or None
         Records removed before screening: duplicates, marked as ineligible by automation tools, other reasons.
     screened, excluded : int or None
@@ -193,10 +193,9 @@ def _check_other(flow: Any) -> Iterator[Incoherence]:
     other = flow.other
     if other is None:
         return
-    if not other.identified:
-        yield Incoherence("other.identified", "no source is named")
-    elif other.sought is not None and other.sought > sum(other.identified.values()):
-        yield Incoherence("other.sought", f"{other.sought}, but {sum(other.identified.values())} identified")
+    identified = sum(other.identified.values())
+    if other.identified and other.sought is not None and other.sought > identified:
+        yield Incoherence("other.sought", f"{other.sought}, but {identified} identified")
     sought, lost = ("sought", other.sought), ("not retrieved", other.not_retrieved)
     yield from _difference("other.assessed", other.assessed, sought, lost)
 

@@ -137,7 +137,7 @@ _COLUMNS = ("previous", "main", "main side", "other", "other side")
 
 def _listed(head: str, counts: Mapping[str, int] | None, *, total: bool) -> Entries:
     """Return a head and what it sums up, nothing where nothing is given."""
-    if counts is None:
+    if counts is None or not (counts or total):
         return ()
     entries = [Entry(clean_text(name)[:MOST_NAME], n, True) for name, n in counts.items()]
     # the template sums up no sources, and readers count reasons

@@ -15,7 +15,7 @@ class OtherMethodsPlan(Part):
     """Records found by other methods than databases and registers."""
 
     identified: dict[str, StrictInt] = Field(
-        min_length=1, description="Records by source: {Websites = 4, 'Citation searching' = 11}"
+        description="Records by source: {Websites = 4, 'Citation searching' = 11}"
     )
     sought: StrictInt | None = Field(default=None, description="Reports sought for retrieval")
     not_retrieved: StrictInt | None = None
@@ -28,7 +28,7 @@ class PrismaPlan(Part):
 
     about: Words = Field(description="Where the counts come from; shown with them")
     identified: dict[str, StrictInt] = Field(
-        min_length=1, description="Records by source: {Databases = 900, Registers = 30}"
+        description="Records by source: {Databases = 900, Registers = 30}"
     )
     duplicates: StrictInt | None = Field(default=None, description="Records removed before screening")
     automation: StrictInt | None = Field(
