@@ -13,7 +13,7 @@ from meta.report.context import build_context
 from meta.report.figures import inline_svg
 from meta.report.pdf_blocks import Data, Sheets, document_data
 from meta.report.templating import templates_folder
-from meta.report.views import Block, Figure, ReportView
+from meta.report.views import Figure, ReportView
 from meta.report.written import Written
 
 #: Name of the template in the folder of templates.
@@ -97,7 +97,7 @@ def _drawings(view: ReportView, pictures: Mapping[str, bytes]) -> dict[str, str]
 
 
 def _figures(view: ReportView) -> list[Figure]:
-    blocks: list[Block] = [view.overlap, view.bias, view.problems, view.crosscheck, view.provenance]
+    blocks = [view.overlap, view.flow, view.bias, view.problems, view.crosscheck, view.provenance]
     found = list(view.changes.figures) if view.changes is not None else []
     for analysis in view.analyses:
         blocks += [analysis.selection, *analysis.blocks, analysis.studies]
