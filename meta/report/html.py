@@ -17,8 +17,8 @@ from meta.report.pieces import Link, Shown
 from meta.report.templating import templates_folder
 from meta.report.views import Figure, ReportView
 
-#: The one script of the page: tables sorted and filtered, the way from a number to its rows and back. The page
-#: is complete without it.
+#: The one script of the page: tables sorted and filtered, the way from a number to its rows and back. The
+#: page is complete without it.
 SCRIPT_FILE = "_page.js"
 
 

@@ -11,7 +11,7 @@ import pytest
 from meta.pipeline import run_review
 
 api = pytest.importorskip(
-    "playwright.sync_api", reason="playwright is not installed: pip install -e '.[browser]'"
+    "playwright.sync_api", reason="playwright is missing: pip install 'trs-meta[browser]'"
 )
 CHROMIUM = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
