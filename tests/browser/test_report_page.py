@@ -14,7 +14,7 @@ api = pytest.importorskip(
     "playwright.sync_api", reason="playwright is missing: pip install 'trs-meta[browser]'"
 )
 CHROMIUM = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is missing: apt-get install chromium")
 
 #: A table of numbers with an empty cell and a row that sums up, and what stands in its first column.
 GLANCE = "#glance"
