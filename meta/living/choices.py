@@ -30,6 +30,7 @@ _NAMED_BY = {
     "moderators": "formula",
     "alternatives": "label",
     "descriptors": "column",
+    "excluded": "study",
 }
 
 _NAMES = frozenset(_NAMED_BY.values())

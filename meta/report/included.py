@@ -33,26 +33,34 @@ def characteristics_table(analysis: Node) -> Table:
 
 
 def filtered_rows(analysis: Node) -> list[Row]:
-    """Return one row a filter: whom it takes away, and where they stand in the sheet."""
+    """Return one row a filter: whom it takes away, and where they stand in the sheet.
+
+    Rows of a study that is in the analysis with another row stand apart: the study is not left out.
+    """
     file = analysis.at("cells", "file").text()
+    kept = {name.label() for name in analysis.at("selection", "used").each()}
     found = []
     for rule in analysis.at("selection", "filters").each():
-        taken = list(rule.at("taken").each())
-        if not taken:
-            continue
-        names = list(dict.fromkeys(one.at("label").label() for one in taken))
-        lines = [line for one in taken if (line := one.at("line").number()) is not None]
-        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-        found.append(
-            row(
-                ", ".join(names[:MOST_NAMES]) + more,
-                f"not: {rule.at('text').text()}",
-                "by a filter",
-                ", ".join(f"{file}:{line:.0f}" for line in lines[:MOST_NAMES])
-                + (" …" if len(lines) > MOST_NAMES else ""),
-            )
-        )
+        taken = [(one.at("label").label(), one.at("line").number()) for one in rule.at("taken").each()]
+        reason = f"not: {rule.at('text').text()}"
+        groups = (("by a filter", False), ("by a filter; another row of the study is used", True))
+        for how, stays in groups:
+            members = [(label, line) for label, line in taken if (label in kept) is stays]
+            if members:
+                found.append(row(_names(members), reason, how, _lines(file, members)))
     return found
+
+
+def _names(members: list[tuple[str, float | None]]) -> str:
+    names = list(dict.fromkeys(label for label, _ in members))
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    return ", ".join(names[:MOST_NAMES]) + more
+
+
+def _lines(file: str, members: list[tuple[str, float | None]]) -> str:
+    """Return rows of the sheet: ``trials.csv:4, trials.csv:7``."""
+    lines = [f"{file}:{line:.0f}" for _, line in members[:MOST_NAMES] if line is not None]
+    return ", ".join(lines) + (" …" if len(members) > MOST_NAMES else "")
 
 
 def excluded_block(excluded: Node) -> Block:

@@ -172,3 +172,15 @@ def test_a_release_keeps_the_judgements_and_verifies(tmp_path: Path) -> None:
 def test_sheets_of_judgements_are_deposited(out: Path) -> None:
     assert (out / "data" / "risk_of_bias.csv").read_text(encoding="utf-8").startswith("study,D1,D2,")
     assert "'=HYPERLINK(1)" in (out / "data" / "excluded.csv").read_text(encoding="utf-8")
+
+
+def test_rows_that_a_filter_takes_away_are_told_from_studies_left_out(tmp_path: Path) -> None:
+    # a second row of Adams, which a filter takes away while the first stays
+    from judged_review import TRIALS
+
+    more = TRIALS + "Adams 2001,1990,Chile,parallel,1,20,2,21,2\n"
+    run_review(write_review(tmp_path, trials=more), out=tmp_path / "out")
+    page = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert "| Early 1990 | not: year is at least 1995 | by a filter | trials.csv:6 |" in page
+    kept = "by a filter; another row of the study is used"
+    assert f"| Adams 2001 | not: year is at least 1995 | {kept} | trials.csv:8 |" in page
