@@ -99,7 +99,7 @@ def test_every_drawing_is_sound_xml_without_script_or_link(attacked):
 
 def test_the_markdown_holds_no_live_markup(attacked):
     text = (attacked.out / "report.md").read_text(encoding="utf-8")
-    # CommonMark: a backslash before < makes it a letter; our own anchors, addresses of files and the papers of
+    # CommonMark: a backslash before < makes it a letter; our own anchors, addresses of files and papers of
     # the checklists are all there is
     tags = set(re.findall(r"(?<!\\)<(/?[A-Za-z!][^>\s]*)", text))
     papers = {"https://doi.org/10.1136/bmj.n71", "https://doi.org/10.1136/bmj-2024-079183"}
