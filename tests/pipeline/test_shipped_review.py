@@ -71,6 +71,11 @@ def test_these_files_are_written_and_no_others(shipped: RunResult, analyses: dic
     for name in ANALYSES:
         wanted |= {f"analyses/{name}/{file}" for file in ("forest.svg", "effects.csv", "analysis.R")}
     wanted |= {figure for entry in analyses.values() for figure in entry["figures"].values()}
+    # what an archive needs: the sheets and the protocol as they were read, and three lists of all files
+    provenance = shipped.results["provenance"]
+    wanted |= {"manifest.json", "datapackage.json", "ro-crate-metadata.json", "data/protocol.toml"}
+    wanted |= {f"data/{sheet['name']}.csv" for sheet in provenance["sheets"]}
+    wanted |= {f"data/references_{name}.csv" for name in ("trs", "clozapine", "td")}
     found = {p.relative_to(shipped.out).as_posix() for p in shipped.out.rglob("*") if p.is_file()}
     assert found == wanted
 
