@@ -22,6 +22,7 @@ from extraction.files import sha256, write_atomic
 from meta.errors import MissingGlyphWarning, OptionError
 from meta.options import check_option
 from meta.plots.draw import Chart, settings
+from meta.plots.fonts import characters_by_face, font_rules
 from meta.plots.glyphs import missing_glyphs
 
 Format = Literal["svg", "pdf", "png", "eps", "tiff"]
@@ -177,7 +178,7 @@ def _accessible(svg: str, figure: Figure) -> str:
     title, description = _words(figure)
     mark = sha256(svg)[:8]
     svg = re.sub(r'(<g id=")((?:figure|patch|shape|text)[-_]\d+")', rf"\g<1>m{mark}-\g<2>", svg)
-    # a style sheet would reach out of the figure into the page that it stands in
+    # this style sheet would reach out of the figure into the page that it stands in; that of the fonts may
     svg, sheets = re.subn(r" <defs>\s*<style[^>]*>[^<]*</style>\s*</defs>\n", "", svg, count=1)
     strokes = 'stroke-linejoin="round" stroke-linecap="butt" ' if sheets else ""
     named = f'role="img" aria-labelledby="m{mark}-title" aria-describedby="m{mark}-desc"'
@@ -185,6 +186,8 @@ def _accessible(svg: str, figure: Figure) -> str:
     attributes, close, rest = rest.partition(">")
     words = f'<title id="m{mark}-title">{escape(title)}</title>\n '
     words += f'<desc id="m{mark}-desc">{escape(description)}</desc>'
+    if isinstance(figure, Chart) and figure.page.texts:
+        words += f"\n <style>{font_rules(characters_by_face(figure.page.texts))}</style>"
     svg = f"{head}{start}{named} {strokes}{attributes}{close}\n {words}{rest}"
     if isinstance(figure, Chart):
         for order, box in enumerate(figure.page.texts):

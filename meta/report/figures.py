@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-from html import escape
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from html import escape, unescape
+from typing import TYPE_CHECKING, get_args
 
 from meta.errors import ReportError
+from meta.plots.fonts import FONT_RULES, font_rules
+from meta.plots.theme import Face
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -44,6 +47,8 @@ DROPPED = frozenset({"metadata"})
 REM_PER_POINT = 0.11
 
 _XML = "{http://www.w3.org/XML/1998/namespace}"
+#: What a drawing writes.
+_TEXT = re.compile(r"<text[^>]*>([^<]*)<")
 _FRAGMENT = re.compile(r"url\(\s*['\"]?#([^)'\"]+)['\"]?\s*\)")
 _FOREIGN = re.compile(r"url\(\s*['\"]?(?!#)|@import|expression\(", re.IGNORECASE)
 
@@ -92,7 +97,7 @@ def _local(tag: object) -> str:
 
 def _write(element: Element, prefix: str, label: str, out: list[str], *, top: bool = False) -> None:
     name = _local(element.tag)
-    if name in DROPPED or not name:
+    if name in DROPPED or not name or _holds_fonts(name, element.text or ""):
         return
     if name not in ELEMENTS:
         raise ReportError(
@@ -112,6 +117,23 @@ def _write(element: Element, prefix: str, label: str, out: list[str], *, top: bo
         _write(child, prefix, label, out)
         out.append(escape(child.tail or "", quote=False))
     out.append(f"</{name}>")
+
+
+def _holds_fonts(name: str, text: str) -> bool:
+    """Whether an element brings the subset of the font along, which a page holds once for all its figures."""
+    return name == "style" and FONT_RULES.fullmatch(text) is not None
+
+
+def page_fonts(drawings: Iterable[str]) -> str:
+    """Return the font rules that all drawings of a page share; empty where there is no drawing.
+
+    Parameters
+    ----------
+    drawings : iterable of str
+        As ``inline_svg`` returns them.
+    """
+    characters = frozenset(unescape("".join(_TEXT.findall("".join(drawings)))))
+    return font_rules({face: characters for face in get_args(Face)}) if characters else ""
 
 
 def _attribute(key: str, value: str, prefix: str, label: str) -> str:

@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: no network, no fonts, no other file."""
+"""The report as one HTML file that needs nothing else: no network, no fonts of the machine, no other file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from meta.errors import ReportError
 from meta.report.context import build_context
-from meta.report.figures import inline_svg
+from meta.report.figures import inline_svg, page_fonts
 from meta.report.pieces import Link, Shown
 from meta.report.templating import templates_folder
 from meta.report.views import Figure, ReportView
@@ -28,10 +28,10 @@ def read_script() -> str:
 
 
 def content_policy(script: str) -> str:
-    """Return the content security policy: only the styles of the page and its one script, by its hash."""
+    """Return the content security policy: styles and fonts inside the page, its one script by its hash."""
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     return (
-        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        f"default-src 'none'; style-src 'unsafe-inline'; font-src data:; script-src 'sha256-{digest}'; "
         "base-uri 'none'; form-action 'none'"
     )
 
@@ -65,7 +65,12 @@ def render_html(
     drawn = {figure.file: _drawing(figure, figures, i) for i, figure in enumerate(_figures_of(view), start=1)}
     script = read_script()
     page = environment.get_template("report.html.j2").render(
-        report=view, drawings=drawn, policy=content_policy(script), script=Markup(script)
+        report=view,
+        drawings=drawn,
+        policy=content_policy(script),
+        # made of nothing but data of the font
+        fonts=Markup(page_fonts(drawn.values())),
+        script=Markup(script),
     )
     return page if page.endswith("\n") else page + "\n"
 
