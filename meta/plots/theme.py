@@ -27,9 +27,9 @@ WASH = "#e8f0f8"
 RUST = "#b5462f"
 #: Share of a predictive distribution beyond a threshold; as pale as PALE.
 BLUSH = "#f2d9d1"
-#: A prespecified threshold; a third hue beside blue and rust, and dashed as well, so that colour never speaks
-#: alone.
-GREEN = "#2f6b4f"
+#: A prespecified threshold; darker than blue and rust, so that no colour deficiency mixes them up, and dashed
+#: as well, so that colour never speaks alone.
+GREEN = "#184028"
 #: Light rule and null line.
 RULE = "#b9bfc6"
 #: Bands of P values around no effect, the most doubtful darkest; greys, so that colour says nothing.
