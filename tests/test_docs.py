@@ -44,7 +44,7 @@ def test_the_python_example_runs_and_gives_the_first_answer(tmp_path, monkeypatc
 
 def test_what_the_readme_shows_of_a_plan_is_read_and_checked(tmp_path):
     plan = new_review_files("T")["review.toml"]
-    sheet, choices, _ = blocks("toml")
+    sheet, choices, *_ = blocks("toml")
     head, body = plan.split("[[analyses]]")
     head = re.sub(r"\[sheets\.main\].*", sheet, head, flags=re.DOTALL)
     body = body.replace('sheet = "main"', 'sheet = "trials"').replace('label = "study_id"', 'label = "trial"')
@@ -59,7 +59,8 @@ def test_what_the_readme_shows_of_a_plan_is_read_and_checked(tmp_path):
 
 
 def test_what_the_readme_shows_of_judgements_is_read_and_reported(tmp_path):
-    *_, judged = blocks("toml")
+    (judged,) = (block for block in blocks("toml") if "[analyses.grade]" in block)
+    (flow,) = (block for block in blocks("toml") if "[prisma]" in block)
     review, grade = judged.split("[analyses.grade]")
     plan = f"""
 title = "T"
@@ -68,6 +69,7 @@ question = "Q"
 file = "trials.csv"
 schema = "generic"
 {review}
+{flow}
 [[analyses]]
 id = "a"
 title = "A"
@@ -87,6 +89,7 @@ profile = "house@1"
     report = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
     assert "⊕⊕⊕◯ Moderate" in report
     assert "made up for tests" in report
+    assert "Reports excluded: Wrong population" in report
     assert (tmp_path / "out" / "analyses" / "a" / "traffic_light.svg").is_file()
 
 
