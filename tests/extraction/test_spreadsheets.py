@@ -38,8 +38,10 @@ def edit_part(path: Path, part: str, old: bytes, new: bytes) -> None:
     """Replace bytes inside one part of a workbook."""
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
-    assert old in parts[part]
-    parts[part] = parts[part].replace(old, new)
+    # the two libraries that may write it close an empty element each in its way
+    content = parts[part].replace(b"<v/>", b"<v />")
+    assert old in content
+    parts[part] = content.replace(old, new)
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in parts.items():
             archive.writestr(name, content)
