@@ -39,7 +39,7 @@ def edit_part(path: Path, part: str, old: bytes, new: bytes) -> None:
     with zipfile.ZipFile(path) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     # the two libraries that may write it close an empty element each in its way
-    content = parts[part].replace(b"<v/>", b"<v />")
+    content = parts[part].replace(b"<v></v>", b"<v />").replace(b"<v/>", b"<v />")
     assert old in content
     parts[part] = content.replace(old, new)
     with zipfile.ZipFile(path, "w") as archive:
