@@ -50,7 +50,8 @@ def text_width(text: str, bold: bool = False) -> float:
 
 
 def _word_width(text: str, bold: bool = False) -> float:
-    return max((text_width(word, bold) for word in text.split()), default=0.0)
+    # Word breaks no line at a space that does not break
+    return max((text_width(word, bold) for word in text.split(" ")), default=0.0)
 
 
 def column_bounds(table: Table) -> tuple[list[float], list[float]]:

@@ -342,6 +342,13 @@ def test_intervals_are_not_broken() -> None:
     assert least[0] - CELL_ROOM > 25.0
 
 
+def test_words_joined_by_a_space_that_does_not_break_stay_together() -> None:
+    least = [
+        column_bounds(Table("t", (Column("State"),), (row(f"for{space}people"),)))[0][0] for space in " \u00a0"
+    ]
+    assert least[1] - least[0] > 5.0
+
+
 @pytest.mark.skipif(which("soffice") is None, reason="soffice (LibreOffice) is not installed")
 def test_libreoffice_reads_it(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "report.docx").write_bytes(content)
