@@ -28,7 +28,7 @@ MOST_PARTS = 3
 #: Advance of letters in thousandths of the type size, as Arial has them.
 _ADVANCES = {
     **dict.fromkeys("ijl'|", 222),
-    **dict.fromkeys("ft.,;:/\\[]() !I", 278),
+    **dict.fromkeys("ft.,;:/\\[]() !I\u00a0\u202f", 278),
     **dict.fromkeys("r-()", 333),
     **dict.fromkeys("ckszvxyJ", 500),
     **dict.fromkeys("mMW%@", 890),
