@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,8 @@ def two_sided_quantile(level: float, df: Floats) -> Floats:
 
     NaN where ``df`` is 0 or less: no such interval exists.
     """
+    if df.size == 1:
+        return np.full(df.shape, _one_quantile(level, df.item()))
     # from the lower tail: the upper one loses three digits
     tail = 0.5 * (1.0 - level)
     student = -special.stdtrit(np.arange(1.0, MANY + 1.0), tail) if df.size > MANY else None
@@ -45,6 +48,15 @@ def two_sided_quantile(level: float, df: Floats) -> Floats:
     else:
         student = -special.stdtrit(np.where(df > 0.0, df, np.nan), tail)
     return np.where(np.isnan(df), -special.ndtri(tail), student)
+
+
+@lru_cache(maxsize=1024)
+def _one_quantile(level: float, df: float) -> float:
+    """Return the quantile of one analysis; a fit asks for the same one several times."""
+    tail = 0.5 * (1.0 - level)
+    if np.isnan(df):
+        return float(-special.ndtri(tail))
+    return float(-special.stdtrit(df, tail)) if df > 0.0 else np.nan
 
 
 def hksj_factor(residual_q: Floats, free: Floats, guard: str) -> Floats:

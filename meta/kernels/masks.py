@@ -165,7 +165,15 @@ def use_mean(mask: Mask, design: Floats) -> Mask:
 
 def pick_rows(a: Floats, rows: Rows) -> Floats:
     """Return rows of a (B, k) array turned to (k, rows), or a (k,) array repeated in every column."""
-    return _turn(a if a.ndim == 2 else np.broadcast_to(a, (int(rows.max(initial=0)) + 1, a.size)), rows)
+    if a.ndim == 2:
+        return _turn(a, rows)
+    repeated = np.repeat(a[:, None], rows.size, axis=1)
+    return np.asfortranarray(repeated) if _are_long(rows, a.size) else repeated
+
+
+def _are_long(rows: Rows, k: int) -> bool:
+    """Say whether these are few and long columns, which lie one after the other in memory."""
+    return rows.size <= FEW_COLUMNS and k >= LONG
 
 
 def _turn(a: NDArray[_Cell], rows: Rows) -> NDArray[_Cell]:
@@ -173,8 +181,7 @@ def _turn(a: NDArray[_Cell], rows: Rows) -> NDArray[_Cell]:
     run = _slice_of(rows)
     if rows.size < FEW_ROWS:
         turned = a[run].T
-        long = rows.size <= FEW_COLUMNS and a.shape[1] >= LONG
-        return np.asfortranarray(turned) if long else np.ascontiguousarray(turned)
+        return np.asfortranarray(turned) if _are_long(rows, a.shape[1]) else np.ascontiguousarray(turned)
     # study after study: NumPy turns a block in the order of its source, five times slower
     turned = np.empty((a.shape[1], rows.size), dtype=a.dtype)
     for j in range(a.shape[1]):

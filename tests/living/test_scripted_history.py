@@ -12,6 +12,8 @@ import pytest
 from meta.living.archive import list_releases, read_snapshot
 from meta.living.changes import compare_snapshots
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "living_history.py"
 
 #: The analyses of the sheet whose cohorts came in the second release.

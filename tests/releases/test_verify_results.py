@@ -152,7 +152,7 @@ def test_a_figure_under_a_new_hash_is_found_by_drawing_it_again(release):
     at = flip_byte(release / FOREST, b'<path d="M ')
     hash_again(release)
     words = only(release)
-    assert words.startswith(f"{FOREST}: made again from the frozen inputs the file differs from byte {at:,} ")
+    assert words.startswith(f"{FOREST}: made again from the frozen inputs the file differs from byte {at} ")
     assert words.endswith(", and yet every number is as stored")
 
 
