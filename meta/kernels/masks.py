@@ -165,10 +165,9 @@ def use_mean(mask: Mask, design: Floats) -> Mask:
 
 def pick_rows(a: Floats, rows: Rows) -> Floats:
     """Return rows of a (B, k) array turned to (k, rows), or a (k,) array repeated in every column."""
-    if a.ndim == 2:
-        return _turn(a, rows)
-    repeated = np.repeat(a[:, None], rows.size, axis=1)
-    return np.asfortranarray(repeated) if _are_long(rows, a.size) else repeated
+    if a.ndim == 1 and not _are_long(rows, a.size):
+        return np.repeat(a[:, None], rows.size, axis=1)
+    return _turn(a if a.ndim == 2 else np.broadcast_to(a, (int(rows.max(initial=0)) + 1, a.size)), rows)
 
 
 def _are_long(rows: Rows, k: int) -> bool:
