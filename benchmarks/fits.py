@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from timing import Work, fastest, find, report, skip
+from timing import Work, compare_r, fastest, find, report, skip
 
 import meta
 
@@ -74,6 +74,19 @@ def compare_single(k: int) -> None:
                 times = fastest(lambda: meta.fit_model(effects, HKSJ), peer, 5, loops)
                 report(f"{what}, fit_model", *times, name)
             report(f"{what}, arrays", *fastest(lambda: meta.fit_many(y, v, HKSJ), peer, 5, loops), name)
+    what = f"one REML + HKSJ fit, k = {k:,}, {'fit_model' if k == 20 else 'arrays'}"
+    if k > 1000:
+        skip(what, "metafor works on k by k matrices: minutes")
+        return
+    ours = (lambda: meta.fit_model(effects, HKSJ)) if k == 20 else (lambda: meta.fit_many(y, v, HKSJ))
+    # with whole steps its search does not converge on the ten studies
+    call = 'rma(y, v, data = d, test = "adhoc", control = list(stepadj = 0.5))'
+    compare_r(what, ours, call, as_sheet(y, v), 20 if k <= 100 else 1)
+
+
+def as_sheet(y: np.ndarray, v: np.ndarray) -> str:
+    """Return effects and variances as CSV."""
+    return "y,v\n" + "".join(f"{a!r},{b!r}\n" for a, b in zip(y.tolist(), v.tolist(), strict=True))
 
 
 def compare_batch(rows: int, k: int = 10) -> None:
@@ -116,6 +129,8 @@ def compare_leave_one_out(k: int = 200) -> None:
         else:
             ours = lambda kernel=kernel: meta.leave_one_out(effects, WALD, kernel=kernel)  # noqa: E731
             report(what, *fastest(ours, columns, 10), "PyMARE, as columns")
+    refits = lambda: meta.leave_one_out(effects, WALD)  # noqa: E731
+    compare_r(f"leave one out of {k}, REML", refits, "leave1out(rma(y, v, data = d))", as_sheet(y, v))
 
 
 def compare_permutations(draws: int = 100_000, k: int = 20) -> None:

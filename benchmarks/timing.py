@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -50,3 +51,37 @@ def find(name: str) -> ModuleType | None:
 def run_code(code: str) -> Work:
     """Return the work of a new interpreter that runs ``code``."""
     return lambda: subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+#: Times a call of ``fit`` inside R, whose start does not count: the fastest of ``turns``, in seconds.
+R_FRAME = """
+suppressPackageStartupMessages(library(metafor))
+d <- read.csv(file("stdin"))
+fit <- function() suppressWarnings({call})
+invisible(fit())
+loops <- {loops}
+cat(min(sapply(1:{turns}, function(i) system.time(for (j in 1:loops) fit())[["elapsed"]])) / loops)
+"""
+
+
+def time_r(call: str, sheet: str, turns: int = 5, loops: int = 1) -> float | str:
+    """Return the seconds of one call of metafor on ``d``, the CSV ``sheet``; or why there are none."""
+    if shutil.which("Rscript") is None:
+        return "R is not installed"
+    code = R_FRAME.format(call=call, turns=turns, loops=loops)
+    done = subprocess.run(["Rscript", "-e", code], input=sheet, capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return float(done.stdout)
+    said = [line.strip() for line in done.stderr.splitlines() if line.strip()] or ["nothing"]
+    return "R says: " + " ".join(said[-3:-1] or said)
+
+
+def compare_r(what: str, work: Work, call: str, sheet: str, loops: int = 1) -> None:
+    """Print one line for our work against a call of metafor: R before and after, the faster counts."""
+    peer = time_r(call, sheet, loops=loops)
+    if isinstance(peer, str):
+        skip(what, peer)
+        return
+    ours, _ = fastest(work, work, 9)
+    again = time_r(call, sheet, loops=loops)
+    report(what, ours, min(peer, float(again)), f"R metafor {call.partition('(')[0]}")
