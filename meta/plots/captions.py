@@ -13,7 +13,6 @@ from meta.model_words import MODEL_WORDS
 from meta.options import CLUSTER_ROBUST, MULTILEVEL, DisplayUnit, ModelSpec, interval_names
 from meta.results import Fit, Subgroups
 from meta.tables.numbers import (
-    bounds_text,
     column_decimals,
     declared_text,
     df_text,
@@ -315,11 +314,6 @@ def pooled_sentence(fit: Fit, unit: DisplayUnit) -> str:
             f", {level} prediction interval {range_text(below * unit.factor, above * unit.factor, decimals)}"
         )
     return text + "."
-
-
-def prediction_text(low: float, high: float, decimals: int) -> str:
-    """Return the bounds of a prediction interval for its row."""
-    return bounds_text(low, high, decimals)
 
 
 def spoken_row(texts: Sequence[str]) -> str:

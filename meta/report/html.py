@@ -15,7 +15,7 @@ from meta.report.context import build_context
 from meta.report.figures import inline_svg, page_fonts
 from meta.report.pieces import Link, Shown
 from meta.report.templating import templates_folder
-from meta.report.views import Figure, ReportView
+from meta.report.views import Figure
 
 #: The one script of the page: tables sorted and filtered, the way from a number to its rows and back. The
 #: page is complete without it.
@@ -62,7 +62,7 @@ def render_html(
     """
     view = build_context(results, formats)
     environment = _environment()
-    drawn = {figure.file: _drawing(figure, figures, i) for i, figure in enumerate(_figures_of(view), start=1)}
+    drawn = {figure.file: _drawing(figure, figures, i) for i, figure in enumerate(view.figures, start=1)}
     script = read_script()
     page = environment.get_template("report.html.j2").render(
         report=view,
@@ -87,18 +87,6 @@ def _environment() -> Environment:
     environment.tests["shown"] = lambda piece: isinstance(piece, Shown)
     environment.tests["link"] = lambda piece: isinstance(piece, Link)
     return environment
-
-
-def _figures_of(view: ReportView) -> list[Figure]:
-    """Return every figure of the report in reading order, each file once."""
-    found = {figure.file: figure for figure in (view.changes.figures if view.changes is not None else ())}
-    for analysis in view.analyses:
-        for figure in (analysis.forest, *(block.figure for block in analysis.blocks)):
-            if figure is not None:
-                found.setdefault(figure.file, figure)
-    if view.flow.figure is not None:
-        found.setdefault(view.flow.figure.file, view.flow.figure)
-    return list(found.values())
 
 
 def _drawing(figure: Figure, figures: Mapping[str, str], number: int) -> Markup:

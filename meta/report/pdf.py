@@ -13,7 +13,7 @@ from meta.report.context import build_context
 from meta.report.figures import inline_svg
 from meta.report.pdf_blocks import Data, Sheets, document_data
 from meta.report.templating import templates_folder
-from meta.report.views import Figure, ReportView
+from meta.report.views import ReportView
 from meta.report.written import Written
 
 #: Name of the template in the folder of templates.
@@ -86,20 +86,9 @@ def _compile(typst: ModuleType, data: Data) -> bytes:
 def _drawings(view: ReportView, pictures: Mapping[str, bytes]) -> dict[str, str]:
     """Return every drawing of the report, checked against the allow-list and written anew."""
     drawn: dict[str, str] = {}
-    for figure in _figures(view):
+    for number, figure in enumerate(view.figures, start=1):
         if figure.file not in pictures:
             raise ReportError(f"the results name a figure {figure.file!r} that was not given")
-        if figure.file not in drawn:
-            number = len(drawn) + 1
-            inline = inline_svg(pictures[figure.file].decode("utf-8"), f"fig{number}", figure.alternative)
-            drawn[figure.file] = inline.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+        inline = inline_svg(pictures[figure.file].decode("utf-8"), f"fig{number}", figure.alternative)
+        drawn[figure.file] = inline.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
     return drawn
-
-
-def _figures(view: ReportView) -> list[Figure]:
-    blocks = [view.overlap, view.flow, view.bias, view.problems, view.crosscheck, view.provenance]
-    found = list(view.changes.figures) if view.changes is not None else []
-    for analysis in view.analyses:
-        blocks += [analysis.selection, *analysis.blocks, analysis.studies]
-        found += [analysis.forest] if analysis.forest is not None else []
-    return [*found, *(block.figure for block in blocks if block.figure is not None)]

@@ -173,6 +173,30 @@ class ReportView:
     checklist: Block
     files: tuple[Link, ...]
 
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Every figure in reading order, each file once."""
+        shown: list[Figure | None] = list(self.changes.figures) if self.changes is not None else []
+        for one in self.analyses:
+            shown += [one.forest, *(block.figure for block in (one.selection, *one.blocks, one.studies))]
+        blocks = (
+            self.findings,
+            self.overlap,
+            self.flow,
+            self.bias,
+            self.excluded,
+            self.problems,
+            self.crosscheck,
+            self.provenance,
+            self.checklist,
+        )
+        shown += [block.figure for block in blocks]
+        found: dict[str, Figure] = {}
+        for figure in shown:
+            if figure is not None:
+                found.setdefault(figure.file, figure)
+        return tuple(found.values())
+
 
 def row(*cells: Piece | Sentence, anchor: str = "", muted: bool = False, strong: bool = False) -> Row:
     """Return a row of cells, each a piece or a sentence."""
